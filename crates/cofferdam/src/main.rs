@@ -1,0 +1,3 @@
+//! The command line: one file per command; the only crate that prints.
+#![forbid(unsafe_code)]
+fn main() {}

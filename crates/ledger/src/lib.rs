@@ -1,0 +1,2 @@
+//! The record of sessions and events, on SQLite.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Dev only: hermetic homes, repositories and cells for tests.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The owner's directories as a session sees them: masks, git places, changes.
+#![forbid(unsafe_code)]
