@@ -1,2 +1,14 @@
 //! Authority, patterns, labels, verdicts and the plan of a cell: pure, no I/O, no clock.
 #![forbid(unsafe_code)]
+
+pub mod admission;
+pub mod authority;
+pub mod event;
+pub mod label;
+pub mod layout;
+pub mod mask;
+pub mod path;
+pub mod plan;
+pub mod presets;
+pub mod session_id;
+pub mod wish;

@@ -1,2 +1,8 @@
 //! One thin safe function per system call that rustix lacks; the only unsafe code.
 #![deny(missing_docs)]
+
+pub mod confine;
+pub mod mount;
+pub mod network;
+pub mod process;
+pub mod raw;

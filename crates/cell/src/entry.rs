@@ -1,0 +1,175 @@
+//! Entering the cell: what every process goes through between the fork in pid 1 and its program.
+//!
+//! The first command and every `exec` take this one way, so none has more authority than another:
+//! 1. a session and terminal of its own; 2. limits; 3. the inner user namespace, in which it has power over
+//! nothing that the cell is made of; 4. the agent's ids, no groups, no capabilities, none to gain; 5. the
+//! working directory; 6. the system-call filter; 7. the program. Landlock it has from pid 1.
+
+use crate::wire::{EntryStage, Program};
+use cofferdam_policy::plan::{Entry, Identities, LimitedResource, ResourceLimit};
+use cofferdam_syscall::confine::{Instruction, install_filter};
+use cofferdam_syscall::process::{
+    ExecStrings, close_on_exec_from, exec, exit_now, join_namespace, reset_signals,
+};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::ffi::CString;
+
+/// A program made ready before the fork, so that nothing is allocated after it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// Where the program may lie: one path, or one for each entry of `PATH`.
+    candidates: Vec<CString>,
+    arguments: ExecStrings,
+    environment: ExecStrings,
+    directory: CString,
+}
+
+/// What every entering process is confined by; made once.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) identities: Identities,
+    pub(crate) limits: Vec<ResourceLimit>,
+    pub(crate) filter: Vec<Instruction>,
+    pub(crate) user_namespace: OwnedFd,
+}
+
+/// The standard streams of an entering process.
+#[derive(Debug)]
+pub(crate) enum Streams {
+    /// A terminal of its own, which becomes its controlling terminal.
+    Terminal(OwnedFd),
+    /// Input, output and error.
+    Pipes([OwnedFd; 3]),
+}
+
+impl Gate {
+    /// The gate of a plan, with the inner namespace that pid 1 made.
+    pub(crate) fn new(identities: &Identities, entry: &Entry, user_namespace: OwnedFd) -> Self {
+        Self {
+            identities: identities.clone(),
+            limits: entry.limits.clone(),
+            filter: crate::seccomp::filter(&entry.profiles),
+            user_namespace,
+        }
+    }
+}
+
+impl Ready {
+    /// Lays out a program; `None` if a string holds a NUL or there is no name.
+    pub(crate) fn new(program: Program) -> Option<Self> {
+        let strings = |list: Vec<Vec<u8>>| -> Option<Vec<CString>> {
+            list.into_iter().map(|bytes| CString::new(bytes).ok()).collect()
+        };
+        let name = program.arguments.first().filter(|name| !name.is_empty())?.clone();
+        let search = program.environment.iter().find_map(|pair| pair.strip_prefix(b"PATH=".as_slice()));
+        let candidates = if name.contains(&b'/') {
+            vec![CString::new(name).ok()?]
+        } else {
+            let join = |directory: &[u8]| CString::new([directory, b"/", &name].concat()).ok();
+            search.unwrap_or_default().split(|&b| b == b':').filter(|d| !d.is_empty()).map(join).collect::<Option<_>>()?
+        };
+        Some(Self {
+            candidates,
+            arguments: ExecStrings::new(strings(program.arguments)?),
+            environment: ExecStrings::new(strings(program.environment)?),
+            directory: CString::new(program.directory).ok()?,
+        })
+    }
+}
+
+/// In the child: goes through the gate; on failure writes stage and errno into `last_words` and ends.
+pub(crate) fn enter(gate: &Gate, ready: &Ready, streams: &Streams, last_words: &OwnedFd) -> ! {
+    let (stage, errno) = match confine(gate, ready, streams) {
+        Err(failure) => failure,
+        Ok(()) => (EntryStage::Exec, run(ready)),
+    };
+    let [a, b, c, d] = errno.raw_os_error().to_ne_bytes();
+    let _unheard = rustix::io::write(last_words, &[stage as u8, a, b, c, d]);
+    exit_now(127)
+}
+
+fn confine(gate: &Gate, ready: &Ready, streams: &Streams) -> Result<(), (EntryStage, Errno)> {
+    let at = |stage: EntryStage| move |errno: Errno| (stage, errno);
+    own_streams(streams).map_err(at(EntryStage::Terminal))?;
+    close_on_exec_from(3).map_err(at(EntryStage::Terminal))?;
+    gate.limits.iter().try_for_each(limit).map_err(at(EntryStage::Limits))?;
+    join_namespace(gate.user_namespace.as_fd()).map_err(at(EntryStage::UserNamespace))?;
+    credentials(&gate.identities).map_err(at(EntryStage::Credentials))?;
+    rustix::process::chdir(ready.directory.as_c_str()).map_err(at(EntryStage::Directory))?;
+    reset_signals();
+    install_filter(&gate.filter).map_err(at(EntryStage::Filter))
+}
+
+fn own_streams(streams: &Streams) -> Result<(), Errno> {
+    rustix::process::setsid()?;
+    let [input, output, error] = match streams {
+        Streams::Terminal(terminal) => {
+            rustix::process::ioctl_tiocsctty(terminal)?;
+            [terminal, terminal, terminal]
+        }
+        Streams::Pipes([input, output, error]) => [input, output, error],
+    };
+    rustix::stdio::dup2_stdin(input)?;
+    rustix::stdio::dup2_stdout(output)?;
+    rustix::stdio::dup2_stderr(error)
+}
+
+/// Sets a limit, soft and hard, but never above what the owner's own hard limit allows.
+pub(crate) fn limit(limit: &ResourceLimit) -> Result<(), Errno> {
+    let resource = match limit.resource {
+        LimitedResource::Processes => Resource::Nproc,
+        LimitedResource::OpenFiles => Resource::Nofile,
+        LimitedResource::Core => Resource::Core,
+        LimitedResource::LockedMemory => Resource::Memlock,
+        LimitedResource::MessageQueues => return message_queues(limit.most),
+    };
+    set(resource, limit.most)
+}
+
+fn set(resource: Resource, most: u64) -> Result<(), Errno> {
+    let most = rustix::process::getrlimit(resource).maximum.map_or(most, |ours| ours.min(most));
+    rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+}
+
+fn message_queues(most: u64) -> Result<(), Errno> {
+    set(Resource::Msgqueue, most)
+}
+
+fn credentials(identities: &Identities) -> Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(identities.uid), Gid::from_raw(identities.gid));
+    if identities.privileged {
+        rustix::thread::set_thread_groups(&[])?;
+        rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    }
+    for capability in CapabilitySet::all().iter() {
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // EINVAL: a capability that this kernel does not have.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    if identities.privileged {
+        rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    }
+    rustix::thread::clear_ambient_capability_set()?;
+    let none = CapabilitySet::empty();
+    rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+    // Until its own program runs, this process is still ours: no other may look into it (ATTACKS 4, 9).
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::thread::set_no_new_privs(true)
+}
+
+/// Tries each candidate; the most telling refusal wins over "not found".
+fn run(ready: &Ready) -> Errno {
+    let mut telling = Errno::NOENT;
+    for candidate in &ready.candidates {
+        match exec(candidate, &ready.arguments, &ready.environment) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            errno => telling = errno,
+        }
+    }
+    telling
+}

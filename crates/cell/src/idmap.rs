@@ -1,0 +1,134 @@
+//! Ids: the maps of the cell's user namespaces, and those through which sources are shown.
+
+use crate::guardian::write;
+use crate::launch::proc_path;
+use cofferdam_policy::plan::{IdExtent, IdView, Identities};
+use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The maps of one user namespace.
+#[derive(Debug)]
+pub(crate) struct Maps<'p> {
+    uids: &'p [IdExtent],
+    gids: &'p [IdExtent],
+    /// Whether the writer holds capabilities over ids in the parent namespace.
+    privileged: bool,
+}
+
+/// Of the outer namespace, written by the guardian.
+pub(crate) fn outer(identities: &Identities) -> Maps<'_> {
+    Maps { uids: &identities.outer_uids, gids: &identities.outer_gids, privileged: identities.privileged }
+}
+
+/// Of the inner namespace, written by pid 1.
+pub(crate) fn inner(identities: &Identities) -> Maps<'_> {
+    Maps { uids: &identities.inner_uids, gids: &identities.inner_gids, privileged: identities.privileged }
+}
+
+/// Writes the maps of the namespace that `pid` is in (user_namespaces(7)).
+pub(crate) fn write_maps(pid: Pid, maps: &Maps<'_>) -> Result<(), Errno> {
+    if !maps.privileged {
+        // An ordinary user may map groups only after giving up setgroups for good.
+        write(Path::new(&proc_path(pid, "setgroups")), "deny")?;
+    }
+    write(Path::new(&proc_path(pid, "uid_map")), &lines(maps.uids))?;
+    write(Path::new(&proc_path(pid, "gid_map")), &lines(maps.gids))
+}
+
+fn lines(extents: &[IdExtent]) -> String {
+    extents.iter().fold(String::new(), |mut text, extent| {
+        let _infallible = writeln!(text, "{} {} {}", extent.inside, extent.outside, extent.count);
+        text
+    })
+}
+
+/// The user namespaces whose maps show the host's files inside, when the launcher is uid 0.
+#[derive(Debug)]
+pub(crate) struct SourceMaps {
+    system: OwnedFd,
+    owner: OwnedFd,
+}
+
+impl SourceMaps {
+    /// The cell's own namespace serves for programs and libraries: the host's root is the cell's root. For the
+    /// owner's files another one is needed, in which the host's root is the agent.
+    pub(crate) fn make(pid: Pid, identities: &Identities) -> Result<Self, Errno> {
+        let system = user_namespace_of(pid)?;
+        let uids = swapped(&identities.outer_uids, identities.uid);
+        let gids = swapped(&identities.outer_gids, identities.gid);
+        let owner = namespace_with(&Maps { uids: &uids, gids: &gids, privileged: true })?;
+        Ok(Self { system, owner })
+    }
+
+    /// The namespace for a source, if it needs one.
+    pub(crate) fn of(&self, ids: IdView) -> Option<BorrowedFd<'_>> {
+        match ids {
+            IdView::Plain => None,
+            IdView::System => Some(self.system.as_fd()),
+            IdView::Owner => Some(self.owner.as_fd()),
+        }
+    }
+}
+
+/// The namespace that `pid` is in.
+pub(crate) fn user_namespace_of(pid: Pid) -> Result<OwnedFd, Errno> {
+    rustix::fs::open(proc_path(pid, "ns/user"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// A new user namespace with these maps, held by its descriptor alone.
+fn namespace_with(maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    match clone_into_namespaces(Namespaces::USER)? {
+        Fork::Child => {
+            // Nothing but a namespace to be described; gone when the guardian closes its end, however.
+            drop(writer);
+            let _ended = rustix::io::read(&reader, &mut [0_u8; 1]);
+            exit_now(0)
+        }
+        Fork::Parent(pid, pidfd) => {
+            let namespace = write_maps(pid, maps).and_then(|()| user_namespace_of(pid));
+            let _gone = pidfd_send_signal(&pidfd, Signal::KILL).is_err();
+            let _reaped = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).is_ok();
+            namespace
+        }
+    }
+}
+
+/// The map with id 0 and `agent` exchanged: what is the host root's is the agent's own, and the other way round.
+fn swapped(extents: &[IdExtent], agent: u32) -> Vec<IdExtent> {
+    let [IdExtent { inside: 0, outside: base, count }] = *extents else { return extents.to_vec() };
+    if agent == 0 || agent >= count {
+        return extents.to_vec();
+    }
+    [(0, agent, 1), (1, 1, agent - 1), (agent, 0, 1), (agent + 1, agent + 1, count - agent - 1)]
+        .into_iter()
+        .filter(|&(_, _, count)| count > 0)
+        .map(|(inside, outside, count)| IdExtent { inside, outside: base + outside, count })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_root_and_the_agent_change_places_and_all_others_keep_theirs() {
+        let whole = [IdExtent { inside: 0, outside: 700_000, count: 65_536 }];
+        let swapped = swapped(&whole, 1000);
+        let seen = |id: u32| {
+            swapped
+                .iter()
+                .find(|e| (e.inside..e.inside + e.count).contains(&id))
+                .map(|e| e.outside + (id - e.inside))
+        };
+        assert_eq!(seen(0), Some(701_000));
+        assert_eq!(seen(1000), Some(700_000));
+        assert!((1..65_536).filter(|&id| id != 1000).all(|id| seen(id) == Some(700_000 + id)));
+        assert_eq!(seen(65_536), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! The system-call filter: from the table of rules to a classic BPF program.
+//!
+//! One generic compiler, no special cases: what is allowed stands in [`table`], as data.
+
+#[rustfmt::skip]
+mod table;
+
+use cofferdam_policy::authority::Profile;
+use cofferdam_syscall::confine::Instruction;
+use std::collections::BTreeMap;
+
+/// A condition on the low word of one argument.
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    /// Argument, mask, value: holds iff `argument & mask == value`.
+    Is(u8, u32, u32),
+    /// Argument, value: holds iff they differ.
+    IsNot(u8, u32),
+}
+
+/// Conditions that must all hold; without any it always does.
+#[derive(Debug, Clone, Copy)]
+struct Alternative(&'static [Check]);
+
+/// What is done about one system call.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    number: i64,
+    /// Allowed iff one of these holds.
+    alternatives: &'static [Alternative],
+    /// Answered otherwise.
+    errno: i32,
+}
+
+impl Rule {
+    const fn when(number: i64, alternatives: &'static [Alternative], errno: i32) -> Self {
+        Self { number, alternatives, errno }
+    }
+
+    const fn never(number: i64, errno: i32) -> Self {
+        Self { number, alternatives: &[], errno }
+    }
+}
+
+const ALWAYS: &[Alternative] = &[Alternative(&[])];
+
+// <linux/seccomp.h>, <linux/audit.h>, <linux/filter.h>
+const RETURN_ALLOW: u32 = 0x7FFF_0000;
+const RETURN_ERRNO: u32 = 0x0005_0000;
+const RETURN_KILL_PROCESS: u32 = 0x8000_0000;
+const ARCHITECTURE_X86_64: u32 = 0xC000_003E;
+const X32_BIT: u32 = 0x4000_0000;
+const OFFSET_NUMBER: u32 = 0;
+const OFFSET_ARCHITECTURE: u32 = 4;
+const OFFSET_ARGUMENTS: u32 = 16;
+const LOAD: u16 = 0x20;
+const AND: u16 = 0x54;
+const JUMP_EQUAL: u16 = 0x15;
+const JUMP_AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+
+/// The filter for processes of a cell with these profiles.
+///
+/// Foreign architectures (32-bit calls) kill the process, x32 numbers do not exist, and anything unnamed gets
+/// `EPERM`. See seccomp(2).
+#[must_use]
+pub(crate) fn filter(profiles: &[Profile]) -> Vec<Instruction> {
+    let mut program = vec![
+        statement(LOAD, OFFSET_ARCHITECTURE),
+        jump(JUMP_EQUAL, ARCHITECTURE_X86_64, 1, 0),
+        statement(RETURN, RETURN_KILL_PROCESS),
+        statement(LOAD, OFFSET_NUMBER),
+        jump(JUMP_AT_LEAST, X32_BIT, 0, 1),
+        statement(RETURN, RETURN_ERRNO | libc::ENOSYS.unsigned_abs()),
+    ];
+    let rules = rules(profiles);
+    for rule in rules.values().filter(|rule| !is_always(rule)) {
+        conditional(rule, &mut program);
+    }
+    let allowed: Vec<u32> = rules.iter().filter(|(_, rule)| is_always(rule)).map(|(&number, _)| number).collect();
+    for (first, last) in runs(&allowed) {
+        // first <= number <= last, in three instructions.
+        program.push(jump(JUMP_AT_LEAST, first, 0, 2));
+        program.push(jump(JUMP_AT_LEAST, last + 1, 1, 0));
+        program.push(statement(RETURN, RETURN_ALLOW));
+    }
+    program.push(statement(RETURN, RETURN_ERRNO | libc::EPERM.unsigned_abs()));
+    program
+}
+
+/// One rule for each number: profiles replace, arguments decide over groups.
+fn rules(profiles: &[Profile]) -> BTreeMap<u32, Rule> {
+    let mut rules = BTreeMap::new();
+    let mut add = |rule: Rule| {
+        if let Ok(number) = u32::try_from(rule.number) {
+            rules.insert(number, rule);
+        }
+    };
+    for &number in table::ALLOWED.iter().copied().flatten() {
+        add(Rule::when(number, ALWAYS, libc::EPERM));
+    }
+    table::RULED.iter().copied().for_each(&mut add);
+    for profile in profiles {
+        match profile {
+            Profile::Chromium => table::CHROMIUM.iter().copied().for_each(&mut add),
+        }
+    }
+    rules
+}
+
+fn is_always(rule: &Rule) -> bool {
+    rule.alternatives.iter().any(|alternative| alternative.0.is_empty())
+}
+
+/// If the number is this rule's, decides; else goes on behind it, with the number loaded.
+fn conditional(rule: &Rule, program: &mut Vec<Instruction>) {
+    let mut body = Vec::new();
+    for alternative in rule.alternatives {
+        body.extend(alternative_code(alternative.0));
+    }
+    body.push(statement(RETURN, RETURN_ERRNO | rule.errno.unsigned_abs()));
+    let length = u8::try_from(body.len()).unwrap_or(u8::MAX);
+    program.push(jump(JUMP_EQUAL, u32::try_from(rule.number).unwrap_or(u32::MAX), 0, length));
+    program.append(&mut body);
+}
+
+/// Returns "allow" if all checks hold, else falls through to what follows.
+fn alternative_code(checks: &[Check]) -> Vec<Instruction> {
+    let mut code: Vec<Instruction> = vec![statement(RETURN, RETURN_ALLOW)];
+    for check in checks.iter().rev() {
+        let past = u8::try_from(code.len()).unwrap_or(u8::MAX);
+        let mut block = match *check {
+            Check::Is(argument, mask, value) => vec![
+                statement(LOAD, low_word(argument)),
+                statement(AND, mask),
+                jump(JUMP_EQUAL, value, 0, past),
+            ],
+            Check::IsNot(argument, value) => {
+                vec![statement(LOAD, low_word(argument)), jump(JUMP_EQUAL, value, past, 0)]
+            }
+        };
+        block.append(&mut code);
+        code = block;
+    }
+    code
+}
+
+/// Where an argument's low word lies in `struct seccomp_data`, little-endian.
+fn low_word(argument: u8) -> u32 {
+    OFFSET_ARGUMENTS + 8 * u32::from(argument)
+}
+
+/// Consecutive numbers, as first and last.
+fn runs(numbers: &[u32]) -> Vec<(u32, u32)> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            Some(_) | None => runs.push((number, number)),
+        }
+    }
+    runs
+}
+
+fn statement(code: u16, k: u32) -> Instruction {
+    Instruction { code, jt: 0, jf: 0, k }
+}
+
+fn jump(code: u16, k: u32, jt: u8, jf: u8) -> Instruction {
+    Instruction { code, jt, jf, k }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The filter, judged by an interpreter of its own instructions.
+
+use super::*;
+
+/// Runs the program as the kernel would: the return value for one call.
+fn verdict(program: &[Instruction], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
+    let mut words = vec![number, architecture, 0, 0];
+    for argument in arguments {
+        words.push(argument as u32);
+        words.push((argument >> 32) as u32);
+    }
+    let (mut accumulator, mut at) = (0_u32, 0_usize);
+    loop {
+        let step = program[at];
+        at += 1;
+        let branch = |taken: bool| usize::from(if taken { step.jt } else { step.jf });
+        match step.code {
+            LOAD => accumulator = words[step.k as usize / 4],
+            AND => accumulator &= step.k,
+            JUMP_EQUAL => at += branch(accumulator == step.k),
+            JUMP_AT_LEAST => at += branch(accumulator >= step.k),
+            RETURN => return step.k,
+            other => panic!("unknown instruction {other:#x}"),
+        }
+    }
+}
+
+fn call(number: i64, arguments: [u64; 6]) -> u32 {
+    verdict(&filter(&[]), ARCHITECTURE_X86_64, number as u32, arguments)
+}
+
+fn errno(errno: i32) -> u32 {
+    RETURN_ERRNO | errno as u32
+}
+
+#[test]
+fn a_call_that_is_not_named_is_refused() {
+    for number in [libc::SYS_mount, libc::SYS_bpf, libc::SYS_kexec_load, libc::SYS_setns, libc::SYS_unshare, 999] {
+        assert_eq!(call(number, [0; 6]), errno(libc::EPERM), "{number}");
+    }
+    assert_eq!(call(libc::SYS_read, [0; 6]), RETURN_ALLOW);
+    assert_eq!(call(libc::SYS_openat, [0; 6]), RETURN_ALLOW);
+}
+
+#[test]
+fn no_new_namespace_by_any_flag_of_clone() {
+    for bit in [0x0002_0000_u64, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+        assert_eq!(call(libc::SYS_clone, [bit | 17, 0, 0, 0, 0, 0]), errno(libc::EPERM), "{bit:#x}");
+    }
+    let thread = 0x003D_0F00;
+    assert_eq!(call(libc::SYS_clone, [thread, 0, 0, 0, 0, 0]), RETURN_ALLOW);
+    assert_eq!(call(libc::SYS_clone3, [0; 6]), errno(libc::ENOSYS));
+}
+
+#[test]
+fn only_common_sockets_can_be_made() {
+    let allowed = [(1, 5, 0), (2, 1, 0), (2, 2, 17), (10, 0x80801, 6), (16, 0x80003, 0)];
+    for (family, kind, protocol) in allowed {
+        assert_eq!(call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0]), RETURN_ALLOW, "{family} {kind}");
+    }
+    let refused = [(2, 3, 1), (10, 3, 58), (16, 3, 9), (17, 3, 0), (38, 5, 0), (40, 1, 0), (0, 0, 0)];
+    for (family, kind, protocol) in refused {
+        let verdict = call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0]);
+        assert_eq!(verdict, errno(libc::EAFNOSUPPORT), "{family} {kind}");
+    }
+}
+
+#[test]
+fn nothing_can_be_typed_into_a_terminal_from_behind() {
+    for command in [0x5412, 0x541C, 0x541D, 0x5423, 0xFFFF_FFFF_0000_5412] {
+        assert_eq!(call(libc::SYS_ioctl, [0, command, 0, 0, 0, 0]), errno(libc::EPERM), "{command:#x}");
+    }
+    assert_eq!(call(libc::SYS_ioctl, [0, 0x5413, 0, 0, 0, 0]), RETURN_ALLOW);
+}
+
+#[test]
+fn no_device_node_and_no_whiteout_can_be_made() {
+    for kind in [0o020_666, 0o060_666, 0o020_000] {
+        assert_eq!(call(libc::SYS_mknodat, [0, 0, kind, 0, 0, 0]), errno(libc::EPERM));
+        assert_eq!(call(libc::SYS_mknod, [0, kind, 0, 0, 0, 0]), errno(libc::EPERM));
+    }
+    assert_eq!(call(libc::SYS_mknodat, [0, 0, 0o010_644, 0, 0, 0]), RETURN_ALLOW);
+}
+
+#[test]
+fn calls_of_other_architectures_end_the_process() {
+    let program = filter(&[]);
+    assert_eq!(verdict(&program, 0x4000_0003, libc::SYS_read as u32, [0; 6]), RETURN_KILL_PROCESS);
+    assert_eq!(verdict(&program, ARCHITECTURE_X86_64, X32_BIT, [0; 6]), errno(libc::ENOSYS));
+}
+
+#[test]
+fn the_chromium_profile_widens_exactly_three_calls() {
+    let program = filter(&[Profile::Chromium]);
+    let of = |number: i64, flags: u64| verdict(&program, ARCHITECTURE_X86_64, number as u32, [flags, 0, 0, 0, 0, 0]);
+    let user_pid_net = 0x7000_0000;
+    assert_eq!(of(libc::SYS_clone, user_pid_net), RETURN_ALLOW);
+    assert_eq!(of(libc::SYS_unshare, 0x1000_0000), RETURN_ALLOW);
+    assert_eq!(of(libc::SYS_unshare, 0x0002_0000), errno(libc::EPERM), "no mount namespace");
+    assert_eq!(of(libc::SYS_chroot, 0), RETURN_ALLOW);
+    assert_eq!(of(libc::SYS_mount, 0), errno(libc::EPERM));
+    let before = filter(&[]);
+    let differing = (0..512).filter(|&n| {
+        (verdict(&before, ARCHITECTURE_X86_64, n, [user_pid_net; 6])) != verdict(&program, ARCHITECTURE_X86_64, n, [user_pid_net; 6])
+    });
+    assert_eq!(differing.count(), 3);
+}
+
+#[test]
+fn the_filter_is_short_enough_for_the_kernel() {
+    assert!(filter(&Profile::ALL).len() < 4096);
+}

@@ -1,0 +1,336 @@
+//! Building the cell's view of the file system: applies a plan's steps, one by one, and remembers the stage.
+//!
+//! Works in a mount namespace of its own. The *stage* is a tmpfs that holds the attached sources and, at `root`,
+//! the view being built; the last step copies the namespace and makes `root` its root, so that the agent's
+//! namespace never contains the stage, and the stage never contains the host. Targets are resolved without
+//! following links and beneath the view (ATTACKS 2): on a resumed home the agent chose what lies there.
+
+use crate::sources;
+use crate::wire::Failure;
+use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::plan::{Identities, Layer, Plan, SourceId, Step, Through};
+use cofferdam_syscall::mount::{MountAttributes, set_attributes};
+use cofferdam_syscall::process::{Namespaces, unshare};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, unmount,
+};
+use std::path::{Component, Path};
+
+/// The view while it is built.
+#[derive(Debug)]
+pub(crate) struct View<'p> {
+    plan: &'p Plan,
+    /// Detached mounts, by number of source; attached to the stage at their first use.
+    trees: Vec<OwnedFd>,
+    attached: Vec<bool>,
+    /// The stage's root, from [`Step::Stage`] on.
+    stage: Option<OwnedFd>,
+    /// The view's root on the stage, likewise.
+    root: Option<OwnedFd>,
+    /// Made while the host's `/proc` is still in sight, as the kernel wants it.
+    proc: Option<OwnedFd>,
+    /// The mount namespace that holds the stage, from [`Step::View`] on.
+    pub(crate) stage_namespace: Option<OwnedFd>,
+}
+
+/// The layers of one overlay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Overlay<'p> {
+    pub(crate) lower: &'p [SourceId],
+    pub(crate) upper: Option<Layer>,
+}
+
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
+/// Where the stage is attached before it becomes the root: any of these, being directories of every host.
+const STAGE_PLACES: [&str; 4] = ["/tmp", "/run", "/mnt", "/var"];
+const STAGE_BYTES: &str = "1048576";
+
+impl<'p> View<'p> {
+    /// Applies every step of the plan. `trees` are the sources that the guardian opened; without them they are
+    /// opened here, with this process's own rights.
+    pub(crate) fn build(plan: &'p Plan, trees: Vec<OwnedFd>) -> Result<Self, Failure> {
+        let attached = vec![false; plan.sources.len()];
+        let mut view =
+            Self { plan, trees, attached, stage: None, root: None, proc: None, stage_namespace: None };
+        for (number, step) in plan.steps.iter().enumerate() {
+            let failed = |errno: Errno| Failure::Step { step: number, errno: errno.raw_os_error() };
+            if let Step::Stage { bytes_max } = step {
+                view.open_sources()?;
+                view.leave_the_host(*bytes_max).map_err(failed)?;
+            } else {
+                view.apply(step).map_err(failed)?;
+            }
+        }
+        Ok(view)
+    }
+
+    /// The ids were dealt with by the guardian where it had the privilege; here the mounts of this namespace,
+    /// which no longer propagate anything, are opened with the owner's own rights.
+    fn open_sources(&mut self) -> Result<(), Failure> {
+        let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        mount_change("/", private)
+            .map_err(|errno| Failure::Step { step: 0, errno: errno.raw_os_error() })?;
+        if self.trees.is_empty() {
+            for (number, source) in self.plan.sources.iter().enumerate() {
+                self.trees.push(sources::open(number, source, None)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_the_host(&mut self, bytes_max: u64) -> Result<(), Errno> {
+        self.proc = Some(new_mount("proc", &[("hidepid", "invisible")], &[], MountAttrFlags::MOUNT_ATTR_NOEXEC)?);
+        let stage = tmpfs(STAGE_BYTES, "256", 0o755, None)?;
+        let place = STAGE_PLACES.iter().find(|place| Path::new(place).is_dir()).ok_or(Errno::NOENT)?;
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&stage, "", rustix::fs::CWD, *place, flags)?;
+        for name in ["old", "root", "src", "empty"] {
+            rustix::fs::mkdirat(&stage, name, DIRECTORY_MODE)?;
+        }
+        rustix::process::fchdir(&stage)?;
+        rustix::process::pivot_root(".", "old")?;
+        unmount("/old", UnmountFlags::DETACH)?;
+        rustix::fs::unlinkat(&stage, "old", AtFlags::REMOVEDIR)?;
+        rustix::process::chdir("/")?;
+        let root = tmpfs(&bytes_max.to_string(), "65536", 0o755, None)?;
+        move_mount(&root, "", &stage, "root", flags)?;
+        self.root = Some(open_beneath(stage.as_fd(), Path::new("root"), OFlags::DIRECTORY)?);
+        self.stage = Some(stage);
+        Ok(())
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), Errno> {
+        match step {
+            Step::Stage { .. } => Err(Errno::INVAL),
+            Step::Hostname { name } => rustix::system::sethostname(name.as_bytes()),
+            Step::Loopback => cofferdam_syscall::network::loopback_up(),
+            Step::Tmpfs { target, mode, bytes_max, inodes_max, owned } => {
+                let owner = owned.then_some(&self.plan.identities);
+                let mount = tmpfs(&bytes_max.to_string(), &inodes_max.to_string(), *mode, owner)?;
+                self.attach(&mount, target)
+            }
+            Step::Directory { target, mode, owned } => self.directory(target, *mode, *owned),
+            Step::File { target, mode, content } => self.file(target, *mode, content.as_bytes()),
+            Step::Symlink { target, to } => {
+                let (parent, name) = self.parent_of(target)?;
+                rustix::fs::symlinkat(to.as_str(), &parent, name)
+            }
+            Step::Overlay { target, lower, upper } => {
+                let mount = self.overlay(&Overlay { lower, upper: *upper })?;
+                self.attach(&mount, target)
+            }
+            Step::Bind { source, target, through } => self.bind(*source, target, *through),
+            Step::Proc { target } => {
+                let mount = self.proc.take().ok_or(Errno::INVAL)?;
+                self.attach(&mount, target)
+            }
+            Step::Devpts { target } => {
+                let mount = new_mount("devpts", &[("mode", "0600"), ("ptmxmode", "0666")], &["newinstance"], MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
+                self.attach(&mount, target)
+            }
+            Step::Mqueue { target } => {
+                let mount = new_mount("mqueue", &[], &[], MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
+                self.attach(&mount, target)
+            }
+            Step::Freeze { target } => {
+                let place = self.place(target, OFlags::DIRECTORY)?;
+                set_attributes(place.as_fd(), MountAttributes::READ_ONLY)
+            }
+            Step::View => self.enter(),
+        }
+    }
+
+    /// The overlay as a detached mount. Its sources are attached to the stage, where no agent ever is.
+    pub(crate) fn overlay(&mut self, overlay: &Overlay<'_>) -> Result<OwnedFd, Errno> {
+        let mut layers = Vec::new();
+        for &source in overlay.lower {
+            layers.push(self.staged(source)?);
+        }
+        if layers.len() == 1 && overlay.upper.is_none() {
+            // Without an upper layer the kernel wants two lower ones.
+            layers.insert(0, "/empty".into());
+        }
+        let lower = layers.join(":");
+        let Some(layer) = overlay.upper else {
+            return new_mount("overlay", &[("lowerdir", &lower)], &["userxattr"], MountAttrFlags::MOUNT_ATTR_RDONLY);
+        };
+        let own = self.staged(layer.source)?;
+        let options =
+            [("lowerdir", lower), ("upperdir", format!("{own}/upper")), ("workdir", format!("{own}/work"))];
+        let options: Vec<(&str, &str)> = options.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        // `volatile`: an unmount would otherwise sync the whole disk; the review syncs what it stages.
+        new_mount("overlay", &options, &["userxattr", "volatile"], MountAttrFlags::empty())
+    }
+
+    /// The path on the stage at which a source is attached.
+    fn staged(&mut self, source: SourceId) -> Result<String, Errno> {
+        let path = format!("/src/{source}");
+        let tree = self.trees.get(source).ok_or(Errno::BADF)?;
+        let attached = self.attached.get_mut(source).ok_or(Errno::BADF)?;
+        if !*attached {
+            rustix::fs::mkdir(&path, DIRECTORY_MODE)?;
+            move_mount(tree, "", rustix::fs::CWD, &path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+            *attached = true;
+        }
+        Ok(path)
+    }
+
+    fn bind(&mut self, source: SourceId, target: &AbsPath, through: Through) -> Result<(), Errno> {
+        let directory = self.plan.sources.get(source).ok_or(Errno::BADF)?.directory;
+        let tree = self.trees.get(source).ok_or(Errno::BADF)?;
+        let safe = MountAttributes::NO_SETUID;
+        set_attributes(
+            tree.as_fd(),
+            match through {
+                Through::Reading => safe.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY),
+                Through::Writing => safe.and(MountAttributes::NO_DEVICES),
+                Through::Device => safe,
+            },
+        )?;
+        let kind = if directory {
+            self.directory(target, 0o755, true)?;
+            OFlags::DIRECTORY
+        } else {
+            self.file(target, 0o666, b"")?;
+            OFlags::empty()
+        };
+        let place = self.place(target, kind)?;
+        attach_at(tree.as_fd(), place.as_fd())
+    }
+
+    fn enter(&mut self) -> Result<(), Errno> {
+        let root = self.root.take().ok_or(Errno::INVAL)?;
+        let path = Path::new("proc/self/ns/mnt");
+        let open_namespace = || rustix::fs::openat(&root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        self.stage_namespace = Some(open_namespace()?);
+        unshare(Namespaces::MOUNT)?;
+        // The copy has copies of all mounts: enter its own root by path.
+        rustix::process::chdir("/root")?;
+        rustix::process::pivot_root(".", ".")?;
+        unmount(".", UnmountFlags::DETACH)?;
+        rustix::process::chdir("/")
+    }
+
+    fn directory(&self, target: &AbsPath, mode: u32, owned: bool) -> Result<(), Errno> {
+        let (parent, name) = self.parent_of(target)?;
+        make_directory(parent.as_fd(), Path::new(name), owned.then_some(&self.plan.identities), mode)
+    }
+
+    fn file(&self, target: &AbsPath, mode: u32, content: &[u8]) -> Result<(), Errno> {
+        let (parent, name) = self.parent_of(target)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(mode))?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        let mut rest = content;
+        while !rest.is_empty() {
+            let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn attach(&self, mount: &OwnedFd, target: &AbsPath) -> Result<(), Errno> {
+        self.directory(target, 0o755, false)?;
+        let place = self.place(target, OFlags::DIRECTORY)?;
+        attach_at(mount.as_fd(), place.as_fd())
+    }
+
+    /// The directory above a target, made where it is missing, and the target's name.
+    fn parent_of<'t>(&self, target: &'t AbsPath) -> Result<(OwnedFd, &'t str), Errno> {
+        let name = target.as_path().file_name().and_then(|name| name.to_str()).ok_or(Errno::INVAL)?;
+        let mut at = self.place(&AbsPath::root(), OFlags::DIRECTORY)?;
+        for component in target.as_path().parent().into_iter().flat_map(Path::components) {
+            if let Component::Normal(part) = component {
+                let part = Path::new(part);
+                make_directory(at.as_fd(), part, self.owner_of_new(at.as_fd())?, 0o755)?;
+                at = open_beneath(at.as_fd(), part, OFlags::DIRECTORY)?;
+            }
+        }
+        Ok((at, name))
+    }
+
+    /// What is made inside a directory of the agent's is the agent's.
+    fn owner_of_new(&self, parent: BorrowedFd<'_>) -> Result<Option<&'p Identities>, Errno> {
+        let identities = &self.plan.identities;
+        let owner = rustix::fs::fstat(parent)?.st_uid;
+        Ok((owner == identities.uid).then_some(identities))
+    }
+
+    fn place(&self, target: &AbsPath, kind: OFlags) -> Result<OwnedFd, Errno> {
+        let root = self.root.as_ref().ok_or(Errno::INVAL)?;
+        let below = target.as_path().strip_prefix("/").unwrap_or(target.as_path());
+        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+        open_beneath(root.as_fd(), below, kind)
+    }
+}
+
+/// Attaches a detached mount at an open place.
+pub(crate) fn attach_at(mount: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mount, "", place, "", flags)
+}
+
+/// Opens a path without following any link and without leaving `root`.
+pub(crate) fn open_beneath(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat2(
+        root,
+        path,
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC | kind,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
+}
+
+fn make_directory(
+    parent: BorrowedFd<'_>,
+    name: &Path,
+    owner: Option<&Identities>,
+    mode: u32,
+) -> Result<(), Errno> {
+    match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(mode)) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Ok(()),
+        // On a read-only mount the directory is there already, or it can't be.
+        Err(Errno::ROFS) => return rustix::fs::accessat(parent, name, rustix::fs::Access::EXISTS, AtFlags::empty()),
+        Err(errno) => return Err(errno),
+    }
+    if let Some(identities) = owner {
+        let (uid, gid) = (Uid::from_raw(identities.uid), Gid::from_raw(identities.gid));
+        rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    rustix::fs::chmodat(parent, name, Mode::from_raw_mode(mode), AtFlags::empty())
+}
+
+fn tmpfs(bytes: &str, inodes: &str, mode: u32, owner: Option<&Identities>) -> Result<OwnedFd, Errno> {
+    let mode = format!("{mode:o}");
+    let mut options = vec![("size", bytes), ("nr_inodes", inodes), ("mode", &mode)];
+    let ids = owner.map(|identities| (identities.uid.to_string(), identities.gid.to_string()));
+    if let Some((uid, gid)) = &ids {
+        options.push(("uid", uid));
+        options.push(("gid", gid));
+    }
+    new_mount("tmpfs", &options, &[], MountAttrFlags::empty())
+}
+
+/// A new file system as a detached mount on which set-user-id bits and device nodes have no effect.
+fn new_mount(
+    kind: &str,
+    options: &[(&str, &str)],
+    flags: &[&str],
+    attributes: MountAttrFlags,
+) -> Result<OwnedFd, Errno> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        fsconfig_set_string(context.as_fd(), *key, *value)?;
+    }
+    for flag in flags {
+        fsconfig_set_flag(context.as_fd(), *flag)?;
+    }
+    fsconfig_create(context.as_fd())?;
+    let safe = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, safe | attributes)
+}

@@ -1,0 +1,307 @@
+//! What the supervisor and pid 1 of a cell say to each other: one datagram a message, descriptors beside it.
+//!
+//! The socket never enters the agent's reach; reports are still parsed as claims.
+
+use cofferdam_policy::event::ExitStatus;
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+
+/// The longest message, in bytes; a command line travels in a memfd beside it.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 10;
+
+/// The most descriptors beside one message.
+pub(crate) const DESCRIPTORS_MAX: usize = 64;
+
+/// From the supervisor to pid 1.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "order", deny_unknown_fields)]
+pub enum Order {
+    /// Start a process: a sealed [`Program`] comes as the first descriptor, then (without a terminal) its
+    /// standard input, output and error.
+    Spawn {
+        /// The supervisor's number for it.
+        process: u32,
+        /// Size of the terminal that it gets, if it gets one.
+        terminal: Option<WindowSize>,
+    },
+    /// Send a signal to a process and the group it leads.
+    Signal {
+        /// The supervisor's number.
+        process: u32,
+        /// Signal number.
+        signal: i32,
+    },
+    /// Send a signal to every process of the cell.
+    SignalAll {
+        /// Signal number.
+        signal: i32,
+    },
+    /// Mount the copy-on-write directories anew.
+    Refresh,
+}
+
+/// From the guardian or pid 1 to the supervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "report", deny_unknown_fields)]
+pub enum Report {
+    /// The view stands; orders are taken.
+    Ready,
+    /// The cell could not be made; nothing of it is left.
+    Failed(Failure),
+    /// A process runs; with a terminal, its controlling side is beside this message.
+    Spawned {
+        /// The supervisor's number.
+        process: u32,
+    },
+    /// A process could not be started.
+    NotSpawned {
+        /// The supervisor's number.
+        process: u32,
+        /// Where it failed.
+        stage: EntryStage,
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// A process ended.
+    Exited {
+        /// The supervisor's number.
+        process: u32,
+        /// How.
+        status: ExitStatus,
+    },
+    /// The mounts were made anew.
+    Refreshed,
+    /// They were not: this mount is in use, or the kernel refused.
+    NotRefreshed {
+        /// Number of the plan's step.
+        step: usize,
+        /// The kernel's answer; `EBUSY` when processes hold it.
+        errno: i32,
+    },
+}
+
+/// Where the making of a cell failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "at", deny_unknown_fields)]
+pub enum Failure {
+    /// Before the first step, in this act.
+    Launch {
+        /// What was being done.
+        act: LaunchAct,
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// In a step of the plan.
+    Step {
+        /// Its number.
+        step: usize,
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// A source is not what it was when the authority was computed.
+    SourceMoved {
+        /// Its number.
+        source: usize,
+    },
+    /// A source can't be opened.
+    Source {
+        /// Its number.
+        source: usize,
+        /// The kernel's answer.
+        errno: i32,
+    },
+}
+
+/// The acts of a launch around the plan's steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaunchAct {
+    /// Reading the sealed plan.
+    Plan,
+    /// Making and filling a control group.
+    ControlGroup,
+    /// Making the namespaces.
+    Namespaces,
+    /// Writing the id maps.
+    IdMaps,
+    /// Mapping the ids of the sources.
+    Idmap,
+    /// Becoming the cell's root, or making the inner user namespace.
+    Identity,
+    /// Preparing the Landlock rules.
+    Landlock,
+    /// Talking between guardian and pid 1.
+    Handover,
+}
+
+/// The acts of entering a cell, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum EntryStage {
+    /// The order itself could not be read.
+    Order = 0,
+    /// Forking.
+    Fork = 1,
+    /// A session and a terminal of its own.
+    Terminal = 2,
+    /// Limits.
+    Limits = 3,
+    /// The inner user namespace.
+    UserNamespace = 4,
+    /// User, groups and capabilities.
+    Credentials = 5,
+    /// The working directory.
+    Directory = 6,
+    /// The system-call filter.
+    Filter = 7,
+    /// Executing the program.
+    Exec = 8,
+}
+
+impl EntryStage {
+    /// The stage that stands behind a byte of the entering process's last words.
+    pub(crate) fn from_byte(byte: u8) -> Self {
+        match byte {
+            1 => Self::Fork,
+            2 => Self::Terminal,
+            3 => Self::Limits,
+            4 => Self::UserNamespace,
+            5 => Self::Credentials,
+            6 => Self::Directory,
+            7 => Self::Filter,
+            8 => Self::Exec,
+            _ => Self::Order,
+        }
+    }
+}
+
+/// Size of a terminal, in character cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowSize {
+    /// Lines.
+    pub rows: u16,
+    /// Columns.
+    pub columns: u16,
+}
+
+/// A program to start: bytes, as the kernel takes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Name and arguments; the name is looked up along `PATH` of the environment unless it holds a slash.
+    pub arguments: Vec<Vec<u8>>,
+    /// `KEY=value`, each.
+    pub environment: Vec<Vec<u8>>,
+    /// Where it starts.
+    pub directory: Vec<u8>,
+}
+
+/// The longest command line and environment together, in bytes of their sealed form.
+pub const PROGRAM_BYTES_MAX: usize = 16 << 20;
+
+/// Sends one message with descriptors beside it.
+pub(crate) fn send<M: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &M,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), Errno> {
+    let text = serde_json::to_vec(message).map_err(|_| Errno::INVAL)?;
+    if text.len() > MESSAGE_BYTES_MAX || descriptors.len() > DESCRIPTORS_MAX {
+        return Err(Errno::MSGSIZE);
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(Errno::MSGSIZE);
+    }
+    rustix::io::retry_on_intr(|| {
+        sendmsg(socket, &[IoSlice::new(&text)], &mut ancillary, SendFlags::NOSIGNAL)
+    })?;
+    Ok(())
+}
+
+/// A message and what came with it; `None` when the other side is gone.
+pub(crate) type Received<M> = Option<(M, Vec<OwnedFd>)>;
+
+/// Receives one message; waits unless `flags` say otherwise.
+pub(crate) fn receive<M: DeserializeOwned>(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Received<M>, Errno> {
+    let mut text = vec![0_u8; MESSAGE_BYTES_MAX];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::io::retry_on_intr(|| {
+        recvmsg(
+            socket,
+            &mut [IoSliceMut::new(&mut text)],
+            &mut ancillary,
+            flags | RecvFlags::CMSG_CLOEXEC,
+        )
+    });
+    let received = match received {
+        Err(Errno::CONNRESET) => return Ok(None),
+        other => other?,
+    };
+    let mut descriptors = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = message {
+            descriptors.extend(rights);
+        }
+    }
+    if received.bytes == 0 && descriptors.is_empty() {
+        return Ok(None);
+    }
+    if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+        return Err(Errno::MSGSIZE);
+    }
+    let body = text.get(..received.bytes).ok_or(Errno::MSGSIZE)?;
+    let message = serde_json::from_slice(body).map_err(|_| Errno::BADMSG)?;
+    Ok(Some((message, descriptors)))
+}
+
+/// Writes `bytes` into a memory file that can't be changed any more.
+pub(crate) fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    use rustix::fs::{MemfdFlags, SealFlags};
+    let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    rustix::fs::fcntl_add_seals(
+        &file,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    Ok(file)
+}
+
+/// Reads a sealed memory file whole; an unsealed or oversized one is refused with `EPERM` or `EFBIG`.
+pub(crate) fn unsealed(file: &OwnedFd, bytes_max: usize) -> Result<Vec<u8>, Errno> {
+    use rustix::fs::SealFlags;
+    let wanted = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    if !rustix::fs::fcntl_get_seals(file)?.contains(wanted) {
+        return Err(Errno::PERM);
+    }
+    let size = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(|_| Errno::FBIG)?;
+    if size > bytes_max {
+        return Err(Errno::FBIG);
+    }
+    let mut bytes = vec![0_u8; size];
+    let mut at = 0;
+    while at < size {
+        let room = bytes.get_mut(at..).ok_or(Errno::FBIG)?;
+        match rustix::io::retry_on_intr(|| rustix::io::pread(file.as_fd(), &mut *room, at as u64))? {
+            0 => return Err(Errno::BADMSG),
+            read => at += read,
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,248 @@
+//! Authority: the complete, finite list of what a session may touch.
+//!
+//! A value, already resolved against the host (absolute paths, concrete values), that can be printed to its
+//! last item, compared and digested. It holds no secrets and decides nothing; [`crate::admission`] does.
+
+use crate::label::Label;
+use crate::path::AbsPath;
+use crate::presets::limits::Limits;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The layout of the canonical form; a change of it changes every digest.
+pub const AUTHORITY_VERSION: u32 = 1;
+
+/// Which enclosure a session runs in. The machine boundary (`vm`) joins with its own crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellKind {
+    /// Linux namespaces, overlays, Landlock and seccomp.
+    Namespaces,
+}
+
+/// The owner, as the agent sees itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// User id inside.
+    pub uid: u32,
+    /// Group id inside.
+    pub gid: u32,
+    /// Login name inside.
+    pub name: String,
+    /// Home directory, at the owner's own path.
+    pub home: AbsPath,
+}
+
+/// How the owner's directory is shown without being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum View {
+    /// An overlay: the real directory below, the session's changes above.
+    Overlay,
+    /// A copy in the session's state, where an overlay can't be.
+    Copy,
+}
+
+/// A directory of the owner's that the session works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// Where it is, on the host and inside alike.
+    pub path: AbsPath,
+    /// How it is shown.
+    pub view: View,
+    /// Whether agent instructions in it are shown (always so for the first).
+    pub instructions: bool,
+}
+
+/// What may be done with a mount. Neither ever writes to the host's directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Reading only.
+    Ro,
+    /// Writing to a layer of the session's own.
+    Cow,
+}
+
+/// On whose account a directory beside the workspaces is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "of", deny_unknown_fields)]
+pub enum Purpose {
+    /// The owner named it.
+    Chosen,
+    /// A git directory, object store or LFS storage that a workspace points to.
+    Git(AbsPath),
+    /// A named set of tools.
+    Tool(String),
+    /// A download cache that belongs to a set of tools.
+    Cache(String),
+    /// Settings, instructions and skills of an agent program.
+    AgentHome(String),
+    /// The host's own programs and libraries.
+    System,
+}
+
+/// A directory beside the workspaces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    /// On the host.
+    pub source: AbsPath,
+    /// Inside.
+    pub target: AbsPath,
+    /// What may be done with it.
+    pub access: Access,
+    /// Why it is there.
+    pub purpose: Purpose,
+}
+
+/// A file put into the session's home at its first start, filtered or whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HomeFile {
+    /// On the host.
+    pub source: AbsPath,
+    /// Inside.
+    pub target: AbsPath,
+    /// The agent program or tool set it belongs to.
+    pub of: String,
+    /// Whether only an allow-list of its contents comes along.
+    pub filtered: bool,
+}
+
+/// Where the value of an environment variable comes from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvValue {
+    /// The owner's own, read at each start and written nowhere.
+    Inherited,
+    /// This text.
+    Literal(String),
+}
+
+/// A named widening of the system-call filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Nested user, pid and network namespaces and `chroot`: what a browser's own sandbox is built of.
+    Chromium,
+}
+
+impl Profile {
+    /// Every profile there is.
+    pub const ALL: [Self; 1] = [Self::Chromium];
+
+    /// Its name in policy, flags and `explain`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+        }
+    }
+
+    /// What it permits, for `explain`.
+    #[must_use]
+    pub fn permits(self) -> &'static str {
+        match self {
+            Self::Chromium => "nested user, pid and network namespaces, and chroot within them",
+        }
+    }
+}
+
+/// Everything that one session may touch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// [`AUTHORITY_VERSION`].
+    pub version: u32,
+    /// The enclosure.
+    pub cell: CellKind,
+    /// Who the agent is, inside.
+    pub identity: Identity,
+    /// What it works on; the first is where it starts.
+    pub workspaces: Vec<Workspace>,
+    /// What else it sees.
+    pub mounts: Vec<Mount>,
+    /// Files put into its home.
+    pub home_files: Vec<HomeFile>,
+    /// Its environment, beyond the few variables that every cell has.
+    pub environment: BTreeMap<String, EnvValue>,
+    /// Names hidden in workspaces and mounts, as patterns beside the default ones.
+    pub masks: Vec<String>,
+    /// What it may use up.
+    pub limits: Limits,
+    /// Widenings of the system-call filter.
+    pub profiles: BTreeSet<Profile>,
+    /// What it has touched from the start.
+    pub label: Label,
+}
+
+/// The SHA-256 of an authority's canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AuthorityDigest([u8; 32]);
+
+impl std::fmt::Display for AuthorityDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Authority {
+    /// One text for one authority: JSON with the fields in their order of declaration, no white space.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The digest that stands in the ledger for this authority.
+    #[must_use]
+    pub fn digest(&self) -> AuthorityDigest {
+        AuthorityDigest(Sha256::digest(self.canonical().as_bytes()).into())
+    }
+
+    /// Every single item, as lines that can be compared: what `trust` shows as widening, and what makes
+    /// "at most the parent's" a question about sets.
+    #[must_use]
+    pub fn items(&self) -> BTreeSet<String> {
+        let mut items = BTreeSet::new();
+        for w in &self.workspaces {
+            items.insert(format!("workspace {} ({})", w.path, if w.instructions { "with instructions" } else { "instructions masked" }));
+        }
+        for m in &self.mounts {
+            items.insert(format!("mount {} at {} ({})", m.source, m.target, m.access.phrase()));
+        }
+        for f in &self.home_files {
+            items.insert(format!("file {} at {}{}", f.source, f.target, if f.filtered { " (filtered)" } else { "" }));
+        }
+        for (key, value) in &self.environment {
+            items.insert(match value {
+                EnvValue::Inherited => format!("environment {key} (the owner's value at each start)"),
+                EnvValue::Literal(text) => format!("environment {key}={text}"),
+            });
+        }
+        for p in &self.profiles {
+            items.insert(format!("profile {}: {}", p.name(), p.permits()));
+        }
+        items
+    }
+
+    /// The items of `self` that `narrower` lacks: what `self` widens.
+    #[must_use]
+    pub fn beyond(&self, narrower: &Self) -> BTreeSet<String> {
+        self.items().difference(&narrower.items()).cloned().collect()
+    }
+}
+
+impl Access {
+    /// In words, for people.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Ro => "read-only",
+            Self::Cow => "copy-on-write",
+        }
+    }
+}

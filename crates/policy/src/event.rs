@@ -1,0 +1,210 @@
+//! What happens to a session, as the ledger records it.
+//!
+//! Only what something emits today has a variant; verdicts and refusals join with the gateway. Nothing here
+//! says how an event is stored or shown.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A point in time: nanoseconds since 1970-01-01 UTC. The clock that it was read from is the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixNanos(pub i64);
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum ExitStatus {
+    /// By itself, with this code.
+    Code(u8),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Who ended a session that had not ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoppedBy {
+    /// A person, by `stop` or an interrupt.
+    Owner,
+    /// The guardian, because the supervisor was gone.
+    Guardian,
+    /// `doctor`, which found it left over.
+    Doctor,
+}
+
+/// One event, with what there is to know about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// The session began; written before anything else is done for it.
+    Started {
+        /// SHA-256 of its authority's canonical form, in hexadecimal.
+        authority_digest: String,
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+    /// It runs again, on the same layers.
+    Resumed {
+        /// SHA-256 of the authority that it runs with now.
+        authority_digest: String,
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+    /// A further program was started in it, with the session's own authority.
+    Executed {
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+    /// A terminal was connected to it.
+    Attached,
+    /// The terminal was taken away again.
+    Detached,
+    /// Its workspaces were mounted anew, so that the owner's later changes show.
+    Refreshed,
+    /// Its program ended.
+    Exited {
+        /// How.
+        status: ExitStatus,
+    },
+    /// It was ended from outside.
+    Stopped {
+        /// By whom.
+        by: StoppedBy,
+    },
+    /// It came to one of its limits.
+    LimitReached {
+        /// Which, by the name that `--limit` uses.
+        limit: String,
+    },
+    /// It could not be started, or broke down.
+    Failed {
+        /// The step that failed, as the plan names it.
+        step: String,
+        /// Why, in one line.
+        cause: String,
+    },
+    /// Its layers were removed.
+    Discarded,
+}
+
+/// An [`Event`] without its particulars: what a filter names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// [`Event::Started`]
+    Started,
+    /// [`Event::Resumed`]
+    Resumed,
+    /// [`Event::Executed`]
+    Executed,
+    /// [`Event::Attached`]
+    Attached,
+    /// [`Event::Detached`]
+    Detached,
+    /// [`Event::Refreshed`]
+    Refreshed,
+    /// [`Event::Exited`]
+    Exited,
+    /// [`Event::Stopped`]
+    Stopped,
+    /// [`Event::LimitReached`]
+    LimitReached,
+    /// [`Event::Failed`]
+    Failed,
+    /// [`Event::Discarded`]
+    Discarded,
+}
+
+impl Event {
+    /// What sort of event it is.
+    #[must_use]
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::Started { .. } => EventKind::Started,
+            Self::Resumed { .. } => EventKind::Resumed,
+            Self::Executed { .. } => EventKind::Executed,
+            Self::Attached => EventKind::Attached,
+            Self::Detached => EventKind::Detached,
+            Self::Refreshed => EventKind::Refreshed,
+            Self::Exited { .. } => EventKind::Exited,
+            Self::Stopped { .. } => EventKind::Stopped,
+            Self::LimitReached { .. } => EventKind::LimitReached,
+            Self::Failed { .. } => EventKind::Failed,
+            Self::Discarded => EventKind::Discarded,
+        }
+    }
+}
+
+impl EventKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 11] = [
+        Self::Started,
+        Self::Resumed,
+        Self::Executed,
+        Self::Attached,
+        Self::Detached,
+        Self::Refreshed,
+        Self::Exited,
+        Self::Stopped,
+        Self::LimitReached,
+        Self::Failed,
+        Self::Discarded,
+    ];
+
+    /// Its name, in the ledger and for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Resumed => "resumed",
+            Self::Executed => "executed",
+            Self::Attached => "attached",
+            Self::Detached => "detached",
+            Self::Refreshed => "refreshed",
+            Self::Exited => "exited",
+            Self::Stopped => "stopped",
+            Self::LimitReached => "limit-reached",
+            Self::Failed => "failed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_kind_is_what_is_written() {
+        for kind in EventKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), serde_json::json!(kind.name()));
+        }
+        let event = Event::LimitReached { limit: "memory".into() };
+        let value = serde_json::to_value(&event).unwrap();
+        assert_eq!(value["kind"], event.kind().name());
+    }
+
+    #[test]
+    fn a_newline_in_an_event_stays_within_its_line() {
+        let event = Event::Executed { command: vec!["sh".into(), "-c".into(), "a\n{\"kind\":\"discarded\"}".into()] };
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(!text.contains('\n'));
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+}

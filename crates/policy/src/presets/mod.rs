@@ -1,0 +1,6 @@
+//! What a short name on the command line stands for: tool sets, agent homes, system directories, limits.
+//!
+//! Tables and pure look-ups. Nothing here looks at a disk: paths are given relative to the owner's home or to
+//! the root, and whether they exist is found out by the crates that mount them.
+
+pub mod limits;

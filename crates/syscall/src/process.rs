@@ -1,0 +1,312 @@
+//! Making processes: clone with namespaces, fork, spawn, exec, and the state a process inherits.
+
+use rustix::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::ffi::{CStr, CString};
+use std::ptr;
+
+/// Which side of a fork this is.
+#[derive(Debug)]
+pub enum Fork {
+    /// The process that forked; the child's pid and a descriptor that stands for it.
+    Parent(Pid, OwnedFd),
+    /// The new process.
+    Child,
+}
+
+/// Namespaces for [`clone_into_namespaces`] and [`unshare`], as `CLONE_NEW*` bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespaces(u64);
+
+impl Namespaces {
+    /// No new namespace.
+    pub const NONE: Self = Self(0);
+    /// A user namespace.
+    pub const USER: Self = Self(libc::CLONE_NEWUSER as u64);
+    /// A mount namespace.
+    pub const MOUNT: Self = Self(libc::CLONE_NEWNS as u64);
+    /// User, mount, pid, network, ipc, uts and cgroup namespaces: all that a cell has of its own.
+    pub const CELL: Self = Self(
+        (libc::CLONE_NEWUSER
+            | libc::CLONE_NEWNS
+            | libc::CLONE_NEWPID
+            | libc::CLONE_NEWNET
+            | libc::CLONE_NEWIPC
+            | libc::CLONE_NEWUTS
+            | libc::CLONE_NEWCGROUP) as u64,
+    );
+}
+
+/// `clone3(2)` in the manner of fork, with new namespaces and a pid descriptor.
+///
+/// The caller must be single-threaded (the launcher and pid 1 are): the child then owns a private copy of
+/// everything, and may allocate.
+///
+/// # Errors
+/// The kernel's: `EPERM` where user namespaces are forbidden, `ENOSPC`/`EUSERS` at their limit, `EAGAIN`.
+pub fn clone_into_namespaces(namespaces: Namespaces) -> Result<Fork, Errno> {
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: `clone_args` is a plain C structure of integers, for which all-zero bytes are a valid value.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = namespaces.0 | libc::CLONE_PIDFD as u64;
+    args.pidfd = ptr::from_mut(&mut pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: `args` lives across the call and its size is passed; `pidfd` is a valid place for the descriptor;
+    // no stack is given and CLONE_VM is not set, so the child runs on its own copy of this stack, as after fork.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(&args), size_of::<libc::clone_args>()) };
+    fork_result(pid, pidfd)
+}
+
+fn fork_result(pid: libc::c_long, pidfd: libc::c_int) -> Result<Fork, Errno> {
+    match i32::try_from(pid).ok().map(Pid::from_raw) {
+        Some(None) => Ok(Fork::Child),
+        Some(Some(pid)) if pid.as_raw_nonzero().get() > 0 => {
+            // SAFETY: clone3 with CLONE_PIDFD stored a new descriptor here, which nothing else owns.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Fork::Parent(pid, pidfd))
+        }
+        Some(Some(_)) | None => Err(last_errno()),
+    }
+}
+
+/// `unshare(2)` of namespaces only.
+///
+/// # Errors
+/// The kernel's.
+pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
+    // SAFETY: no pointers; the flags are CLONE_NEW* alone, so no descriptor table or memory becomes unshared.
+    let result = unsafe { libc::unshare(namespaces.0 as libc::c_int) };
+    check(result.into())
+}
+
+/// `setns(2)` with any namespace descriptor.
+///
+/// # Errors
+/// The kernel's: `EPERM` without capabilities over the namespace, `EUSERS`/`EINVAL` for one's own user namespace.
+pub fn join_namespace(namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: the descriptor is borrowed, hence open, for the whole call; no pointers are passed.
+    let result = unsafe { libc::setns(namespace.as_raw_fd(), 0) };
+    check(result.into())
+}
+
+/// Strings laid out for [`exec`]: made before a fork, so that nothing is allocated after it.
+#[derive(Debug)]
+pub struct ExecStrings {
+    strings: Vec<CString>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl ExecStrings {
+    /// Lays out `strings`, in order.
+    #[must_use]
+    pub fn new(strings: Vec<CString>) -> Self {
+        let pointers = strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect();
+        Self { strings, pointers }
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.strings.is_empty()
+    }
+}
+
+/// `execve(2)`; returns only on failure.
+pub fn exec(program: &CStr, arguments: &ExecStrings, environment: &ExecStrings) -> Errno {
+    // SAFETY: all three are NUL-terminated; both arrays end in a null pointer and their strings live in the
+    // borrowed values, which are not moved during the call.
+    unsafe { libc::execve(program.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr()) };
+    last_errno()
+}
+
+/// `posix_spawn(3)` of `program` with exactly these descriptors: entry *n* of `descriptors` becomes descriptor *n*.
+/// All others of ours carry close-on-exec. Signals are reset in the child.
+///
+/// # Errors
+/// The kernel's, from the child's exec too.
+pub fn spawn(
+    program: &CStr,
+    arguments: &ExecStrings,
+    environment: &ExecStrings,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<Pid, Errno> {
+    let above = lift(descriptors)?;
+    let mut actions = FileActions::new()?;
+    for (target, descriptor) in above.iter().enumerate() {
+        actions.duplicate(descriptor.as_raw_fd(), i32::try_from(target).map_err(|_| Errno::MFILE)?)?;
+    }
+    let attributes = SpawnAttributes::with_default_signals()?;
+    let mut pid: libc::pid_t = 0;
+    // SAFETY: `pid`, the actions and the attributes are initialised and outlive the call; strings as in `exec`,
+    // whose arrays posix_spawn only reads in spite of its `*mut` elements.
+    let result = unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            program.as_ptr(),
+            &raw const actions.0,
+            &raw const attributes.0,
+            arguments.pointers.as_ptr().cast::<*mut libc::c_char>(),
+            environment.pointers.as_ptr().cast::<*mut libc::c_char>(),
+        )
+    };
+    match (result, Pid::from_raw(pid)) {
+        (0, Some(pid)) => Ok(pid),
+        (0, None) => Err(Errno::SRCH),
+        (errno, _) => Err(Errno::from_raw_os_error(errno)),
+    }
+}
+
+/// Copies of the descriptors above all targets, so that placing one never overwrites another.
+fn lift(descriptors: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, Errno> {
+    let floor = i32::try_from(descriptors.len()).map_err(|_| Errno::MFILE)?.max(16);
+    descriptors.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, floor)).collect()
+}
+
+struct FileActions(libc::posix_spawn_file_actions_t);
+
+impl FileActions {
+    fn new() -> Result<Self, Errno> {
+        // SAFETY: a plain C structure, for which zero bytes are valid before its init function.
+        let mut actions = Self(unsafe { std::mem::zeroed() });
+        // SAFETY: the structure is exclusively borrowed and not yet initialised.
+        let result = unsafe { libc::posix_spawn_file_actions_init(&raw mut actions.0) };
+        if result == 0 { Ok(actions) } else { Err(Errno::from_raw_os_error(result)) }
+    }
+
+    fn duplicate(&mut self, from: i32, to: i32) -> Result<(), Errno> {
+        // SAFETY: the structure was initialised in `new`; the numbers are only recorded here.
+        let result = unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, from, to) };
+        if result == 0 { Ok(()) } else { Err(Errno::from_raw_os_error(result)) }
+    }
+}
+
+impl Drop for FileActions {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new`, destroyed once.
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
+    }
+}
+
+struct SpawnAttributes(libc::posix_spawnattr_t);
+
+impl SpawnAttributes {
+    fn with_default_signals() -> Result<Self, Errno> {
+        // SAFETY: a plain C structure, for which zero bytes are valid before its init function.
+        let mut attributes = Self(unsafe { std::mem::zeroed() });
+        // SAFETY: exclusively borrowed, not yet initialised.
+        let mut result = unsafe { libc::posix_spawnattr_init(&raw mut attributes.0) };
+        let all = every_signal();
+        let none = no_signal();
+        if result == 0 {
+            // SAFETY: both structures are initialised and live across the call.
+            result = unsafe { libc::posix_spawnattr_setsigdefault(&raw mut attributes.0, &raw const all) };
+        }
+        if result == 0 {
+            // SAFETY: as above.
+            result = unsafe { libc::posix_spawnattr_setsigmask(&raw mut attributes.0, &raw const none) };
+        }
+        if result == 0 {
+            let flags = (libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK) as libc::c_short;
+            // SAFETY: initialised above; the flags are a plain number.
+            result = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, flags) };
+        }
+        if result == 0 { Ok(attributes) } else { Err(Errno::from_raw_os_error(result)) }
+    }
+}
+
+impl Drop for SpawnAttributes {
+    fn drop(&mut self) {
+        // SAFETY: initialised in the constructor, destroyed once.
+        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
+    }
+}
+
+fn every_signal() -> libc::sigset_t {
+    // SAFETY: `sigset_t` is an array of integers; zero is a valid value, filled right after.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is a valid, exclusively borrowed set.
+    unsafe { libc::sigfillset(&raw mut set) };
+    set
+}
+
+fn no_signal() -> libc::sigset_t {
+    // SAFETY: `sigset_t` is an array of integers; the empty set is all zeroes on Linux.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Default dispositions for every signal and an empty mask: what a fresh program expects to inherit.
+pub fn reset_signals() {
+    for signal in 1..=64 {
+        // SAFETY: SIG_DFL installs no handler; numbers that can't be changed fail with EINVAL, which is fine.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let none = no_signal();
+    // SAFETY: `none` is a valid set; the old mask is not asked for.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+}
+
+/// A descriptor that becomes readable when one of `signals` is pending; they are blocked for this process.
+///
+/// # Errors
+/// The kernel's.
+pub fn signal_descriptor(signals: &[rustix::process::Signal]) -> Result<OwnedFd, Errno> {
+    let mut set = no_signal();
+    for signal in signals {
+        // SAFETY: `set` is valid and exclusively borrowed; the number is that of a real signal.
+        unsafe { libc::sigaddset(&raw mut set, signal.as_raw()) };
+    }
+    // SAFETY: `set` is valid; the old mask is not asked for.
+    check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) }.into())?;
+    // SAFETY: `set` is valid and read only during the call.
+    let descriptor = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+    check(descriptor.into())?;
+    // SAFETY: signalfd returned a new descriptor, which nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// The next pending signal's number of a [`signal_descriptor`], if there is one.
+///
+/// # Errors
+/// The kernel's, but `EAGAIN`, which is `None`.
+pub fn next_signal(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
+    let mut record = [0_u8; size_of::<libc::signalfd_siginfo>()];
+    match rustix::io::read(descriptor, &mut record) {
+        Ok(length) if length == record.len() => {
+            let [a, b, c, d, ..] = record;
+            Ok(i32::try_from(u32::from_ne_bytes([a, b, c, d])).ok())
+        }
+        Ok(_) | Err(Errno::AGAIN) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Marks every descriptor from `first` on close-on-exec (`close_range(2)`).
+///
+/// # Errors
+/// The kernel's.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: no pointers; CLOSE_RANGE_CLOEXEC closes nothing now, so no owned descriptor is invalidated.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    check(result)
+}
+
+/// `_exit(2)`: ends this process without running anything more.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: never returns; runs no handlers and touches no memory.
+    unsafe { libc::_exit(status) }
+}
+
+pub(crate) fn check(result: libc::c_long) -> Result<(), Errno> {
+    if result == -1 { Err(last_errno()) } else { Ok(()) }
+}
+
+pub(crate) fn last_errno() -> Errno {
+    std::io::Error::last_os_error().raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+}
