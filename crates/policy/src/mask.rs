@@ -46,11 +46,54 @@ pub struct MaskRule {
 pub struct MaskSet {
     rules: Vec<MaskRule>,
     /// Rules whose last segment begins with a known byte, by that byte.
-    by_first: Box<[Vec<u32>; 256]>,
+    by_first: Box<[Vec<Sieve>; 256]>,
     /// Rules whose last segment ends with a known byte but begins with a wildcard, by that last byte.
-    by_last: Box<[Vec<u32>; 256]>,
+    by_last: Box<[Vec<Sieve>; 256]>,
     /// The rest.
-    always: Vec<u32>,
+    always: Vec<Sieve>,
+}
+
+/// The first and the last eight bytes that a name must have to be worth a closer look, as two comparisons.
+#[derive(Debug, Clone, Copy)]
+struct Sieve {
+    first: u64,
+    first_mask: u64,
+    last: u64,
+    last_mask: u64,
+    rule: u32,
+}
+
+impl Sieve {
+    fn of(pattern: &MaskPattern, rule: u32) -> Self {
+        let full = |part: &[u8]| part.iter().map(|_| 0xff).collect::<Vec<u8>>();
+        Self {
+            first: first_eight(pattern.name_prefix()),
+            first_mask: first_eight(&full(pattern.name_prefix())),
+            last: last_eight(pattern.name_suffix()),
+            last_mask: last_eight(&full(pattern.name_suffix())),
+            rule,
+        }
+    }
+
+    const fn passes(&self, first: u64, last: u64) -> bool {
+        (first ^ self.first) & self.first_mask == 0 && (last ^ self.last) & self.last_mask == 0
+    }
+}
+
+/// The first eight bytes, the very first in the lowest place; zeroes beyond the end.
+fn first_eight(name: &[u8]) -> u64 {
+    match name.first_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => name.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+/// The last eight bytes, the very last in the lowest place; zeroes beyond the beginning.
+fn last_eight(name: &[u8]) -> u64 {
+    match name.last_chunk::<8>() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 impl MaskSet {
@@ -74,7 +117,7 @@ impl MaskSet {
                 (None, Some(last)) => set.by_last.get_mut(usize::from(*last)),
                 (None, None) => None,
             };
-            bucket.unwrap_or(&mut set.always).push(number);
+            bucket.unwrap_or(&mut set.always).push(Sieve::of(&rule.pattern, number));
         }
         set.rules = rules;
         Ok(set)
@@ -93,14 +136,20 @@ impl MaskSet {
     #[must_use]
     pub fn hides(&self, parent: &[u8], name: &[u8], kind: NameKind) -> Option<&MaskRule> {
         let (Some(first), Some(last)) = (name.first(), name.last()) else { return None };
-        let none: &[u32] = &[];
-        let by_first = self.by_first.get(usize::from(*first)).map_or(none, Vec::as_slice);
-        let by_last = self.by_last.get(usize::from(*last)).map_or(none, Vec::as_slice);
-        let candidates = by_first.iter().chain(by_last).chain(&self.always);
-        candidates.filter_map(|number| self.rules.get(usize::try_from(*number).ok()?)).find(|rule| {
-            rule.pattern.matches(parent, name, kind)
-                && !rule.except.iter().any(|e| e.matches(parent, name, kind))
+        let by_first = self.by_first.get(usize::from(*first)).map_or(&[][..], Vec::as_slice);
+        let by_last = self.by_last.get(usize::from(*last)).map_or(&[][..], Vec::as_slice);
+        let (first, last) = (first_eight(name), last_eight(name));
+        // Three plain loops: this runs once for every file of a workspace.
+        [by_first, by_last, &self.always].into_iter().find_map(|bucket| {
+            let mut passed = bucket.iter().filter(|sieve| sieve.passes(first, last));
+            passed.find_map(|sieve| self.confirm(*sieve, parent, name, kind))
         })
+    }
+
+    fn confirm(&self, sieve: Sieve, parent: &[u8], name: &[u8], kind: NameKind) -> Option<&MaskRule> {
+        let rule = self.rules.get(usize::try_from(sieve.rule).ok()?)?;
+        let matches = |pattern: &MaskPattern| pattern.matches(parent, name, kind);
+        (matches(&rule.pattern) && !rule.except.iter().any(matches)).then_some(rule)
     }
 
     /// The rule that hides `path` (relative to the workspace) or a directory above it.

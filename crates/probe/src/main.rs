@@ -1,2 +1,221 @@
-//! A static binary that tries one forbidden act and reports the errno of it.
-fn main() {}
+//! A static program that runs inside an enclosure, tries forbidden acts one by one, and reports what the kernel said.
+//!
+//! It measures any sandbox, and so knows nothing of cells: what it aims at comes as plants from a test outside. Its
+//! acts are inert where they succeed. It deliberately passes no judgement on an enclosure: it reports, tests decide.
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod catalog;
+mod control;
+mod controls;
+mod devices;
+mod errno;
+mod failure;
+mod files;
+mod finding;
+mod inherited;
+mod kernel;
+mod mounts;
+mod namespaces;
+mod netlink;
+mod network;
+mod outlive;
+mod places;
+mod plants;
+mod privileges;
+mod proc;
+mod processes;
+mod resources;
+mod runner;
+mod sockets;
+
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::attempt::Attempt;
+use crate::failure::{EXIT_MADE, Failure};
+use crate::finding::Report;
+use crate::plants::Plants;
+
+const USAGE: &str = "\
+cofferdam-probe list [--json]                     what can be tried, and what each needs
+cofferdam-probe try ID [--plants FILE] [NAME=VALUE]...
+cofferdam-probe all [--only PREFIX] [--plants FILE] [NAME=VALUE]...
+cofferdam-probe outlive PATH [SECONDS]            a daemon with a heartbeat in PATH
+cofferdam-probe control NAME [ARG]... [NAME=VALUE]...
+    serve-unix PATH, serve-abstract NAME, serve-tcp PORT, serve-fifo PATH, hold-secret, canary FILE:
+    stay until the standard input ends
+    answer, hold, whoami, crash, allocate MIB, memfd-exec: what attempts start
+A plant is NAME=VALUE, a member of the JSON map in FILE, or a variable COFFERDAM_PROBE_NAME.
+Exit status: 0 the attempt was made, whatever came of it; 1 this program failed; 2 not understood.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let environment: Vec<_> = std::env::vars_os().collect();
+    // Not locked: listeners note their contacts from threads of their own.
+    let ran = run(&words, Plants::from_environment(&environment), &mut io::stdout());
+    match ran {
+        Ok(()) => ExitCode::from(EXIT_MADE),
+        Err(failure) => {
+            let mut text = format!("cofferdam-probe: {failure}");
+            let mut cause = failure.source();
+            while let Some(error) = cause {
+                text = format!("{text}: {error}");
+                cause = error.source();
+            }
+            drop(writeln!(io::stderr(), "{text}"));
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failure> {
+    match words {
+        ["list"] => list(out),
+        ["list", "--json"] => print(out, &catalog::all().map(Entry::new).collect::<Vec<_>>()),
+        ["try", id, rest @ ..] => {
+            let options = Options::parse(rest, plants)?;
+            options.no_words()?;
+            let attempt = catalog::find(id).ok_or_else(|| Failure::UnknownAttempt((*id).to_owned()))?;
+            print(out, &Report::new(attempt, attempt.find(&options.plants)))
+        }
+        ["all", rest @ ..] => {
+            let options = Options::parse(rest, plants)?;
+            options.no_words()?;
+            let wanted = catalog::all().filter(|attempt| attempt.id.starts_with(&options.only));
+            print(out, &wanted.map(|attempt| runner::run(attempt, &options.plants)).collect::<Vec<_>>())
+        }
+        ["outlive", rest @ ..] => outlive::run(rest),
+        ["control", rest @ ..] => {
+            let options = Options::parse(rest, plants)?;
+            let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
+            control::run(&words, &options.plants, out)
+        }
+        ["help" | "--help" | "-h"] => out.write_all(USAGE.as_bytes()).map_err(Failure::Output),
+        _ => Err(Failure::Usage(format!("not understood\n{USAGE}"))),
+    }
+}
+
+/// What follows the command: plants, a prefix of ids, and plain words.
+#[derive(Debug, Default)]
+struct Options {
+    plants: Plants,
+    only: String,
+    words: Vec<String>,
+}
+
+impl Options {
+    fn parse(words: &[&str], plants: Plants) -> Result<Self, Failure> {
+        let mut options = Self { plants, ..Self::default() };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| Failure::Usage(format!("{word} wants a value")));
+            match *word {
+                "--plants" => {
+                    let path = PathBuf::from(value()?);
+                    let text = std::fs::read_to_string(&path);
+                    let text = text.map_err(|source| Failure::PlantsFile { path, source })?;
+                    options.plants.add_json(&text)?;
+                }
+                "--only" => (*value()?).clone_into(&mut options.only),
+                flag if flag.starts_with('-') => {
+                    return Err(Failure::Usage(format!("there is no option {flag}")));
+                }
+                other => match other.split_once('=') {
+                    Some((name, value)) => options.plants.add(name, value)?,
+                    None => options.words.push(other.to_owned()),
+                },
+            }
+        }
+        Ok(options)
+    }
+
+    fn no_words(&self) -> Result<(), Failure> {
+        let first = self.words.first();
+        first.map_or(Ok(()), |word| Err(Failure::Usage(format!("{word:?} is no NAME=VALUE"))))
+    }
+}
+
+/// One line of `list --json`.
+#[derive(Debug, Serialize)]
+struct Entry {
+    id: &'static str,
+    radius: &'static str,
+    kind: &'static str,
+    act: &'static str,
+    source: &'static str,
+    needs: Vec<&'static str>,
+}
+
+impl Entry {
+    fn new(attempt: &'static Attempt) -> Self {
+        Self {
+            id: attempt.id,
+            radius: attempt.radius.name(),
+            kind: attempt.kind.name(),
+            act: attempt.sentence,
+            source: attempt.source,
+            needs: attempt.needs.iter().map(|plant| plant.name()).collect(),
+        }
+    }
+}
+
+fn print(out: &mut dyn Write, value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(Failure::Report)?;
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+fn list(out: &mut dyn Write) -> Result<(), Failure> {
+    for entry in catalog::all().map(Entry::new) {
+        let needs =
+            if entry.needs.is_empty() { String::new() } else { format!(" [{}]", entry.needs.join(", ")) };
+        let Entry { id, radius, kind, act, source, .. } = entry;
+        writeln!(out, "{id:<26} {radius:<12} {kind:<9} {act} ({source}){needs}").map_err(Failure::Output)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(words: &[&str]) -> Result<String, Failure> {
+        let mut out = Vec::new();
+        run(words, Plants::default(), &mut out).map(|()| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_list_is_json_with_every_attempt() {
+        let text = output(&["list", "--json"]).unwrap();
+        let entries: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(entries.len(), catalog::all().count());
+        assert!(entries.iter().all(|entry| entry["act"].is_string() && entry["needs"].is_array()));
+    }
+
+    #[test]
+    fn an_attempt_without_its_plant_is_inconclusive_and_made() {
+        let report: Report = serde_json::from_str(&output(&["try", "file-read"]).unwrap()).unwrap();
+        assert_eq!(report.outcome, finding::Outcome::Inconclusive);
+        assert!(report.evidence.contains("outside-file"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for words in [
+            &["try", "no-such"][..],
+            &["try", "mount", "--x"],
+            &["try", "mount", "word"],
+            &["all", "a=b"],
+            &[],
+        ] {
+            assert_eq!(output(words).unwrap_err().exit_status(), failure::EXIT_USAGE, "{words:?}");
+        }
+    }
+}

@@ -111,10 +111,12 @@ impl MaskPattern {
     /// Whether the entry `name` of the directory `parent` matches. `parent` is relative to the workspace's root.
     #[must_use]
     pub fn matches(&self, parent: &[u8], name: &[u8], kind: NameKind) -> bool {
+        // An empty vector points nowhere: comparing with it costs a hundred nanoseconds on processors that load
+        // under a mask and then find the page missing.
         let kind_fits = !self.directory_only || kind == NameKind::Directory;
         kind_fits
-            && name.starts_with(&self.prefix)
-            && name.ends_with(&self.suffix)
+            && (self.prefix.is_empty() || name.starts_with(&self.prefix))
+            && (self.suffix.is_empty() || name.ends_with(&self.suffix))
             && self.last.matches(name)
             && self.above.as_ref().is_none_or(|above| self.parent_matches(above, parent))
     }
@@ -195,6 +197,14 @@ fn segments_match(segments: &[Segment], names: &[&[u8]]) -> bool {
     }
 }
 
+/// The first place from `from` on where `token` can begin; the end of `name` counts if anything can.
+fn next_start(token: Option<&Token>, name: &[u8], from: usize) -> Option<usize> {
+    match token.and_then(Token::literal) {
+        Some(literal) => name.iter().skip(from).position(|byte| *byte == literal).map(|ahead| from + ahead),
+        None => Some(from),
+    }
+}
+
 impl Segment {
     fn matches(&self, name: &[u8]) -> bool {
         let tokens = match self {
@@ -207,8 +217,10 @@ impl Segment {
             match (tokens.get(t), name.get(b)) {
                 (None, None) => return true,
                 (Some(Token::AnyRun), _) => {
-                    retry = Some((t, b));
                     t += 1;
+                    let Some(found) = next_start(tokens.get(t), name, b) else { return false };
+                    retry = Some((t, found));
+                    b = found;
                     continue;
                 }
                 (Some(token), Some(byte)) if token.matches(*byte) => {
@@ -218,13 +230,12 @@ impl Segment {
                 }
                 (Some(_) | None, _) => {}
             }
-            let Some((star, taken)) = retry else { return false };
-            if taken >= name.len() {
-                return false;
-            }
-            retry = Some((star, taken + 1));
-            t = star + 1;
-            b = taken + 1;
+            // Back to the last star, which takes up to the next byte that what follows it can begin with.
+            let Some((after_star, taken)) = retry.filter(|(_, taken)| *taken < name.len()) else { return false };
+            let Some(found) = next_start(tokens.get(after_star), name, taken + 1) else { return false };
+            retry = Some((after_star, found));
+            t = after_star;
+            b = found;
         }
     }
 

@@ -1,0 +1,49 @@
+# The two commands for a newcomer are `make demo` and `make test`; the one for every day is `make quick`.
+# Settings: CARGO, ARGS (added to the command line of nextest or of the bench).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+CARGO ?= cargo
+ARGS ?=
+
+.PHONY: help
+help: ## What can be made
+	@printf 'Cofferdam\n\n'
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\n  make quick ARGS="-p cofferdam-policy" passes ARGS on to the test runner.\n'
+
+.PHONY: demo
+demo: ## A scripted agent in a cell, on a clone of this repository; leaves nothing behind
+	@scripts/prerequisites demo
+	@$(CARGO) build --release --locked --quiet -p cofferdam -p cofferdam-probe
+	@scripts/demo
+
+.PHONY: test
+test: ## Everything that has to pass: layout, lints, documentation, all tests
+	@scripts/prerequisites test
+	@$(MAKE) lint
+	$(CARGO) build --locked --workspace --bins
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --quiet
+	$(CARGO) test --locked --workspace --doc --quiet
+	agents=$$(scripts/agents) && COFFERDAM_TEST_AGENTS=$$agents $(CARGO) nextest run --locked --workspace --profile ci $(ARGS)
+
+.PHONY: quick
+quick: ## The short loop: layout, lints and the fast tests
+	@scripts/prerequisites quick
+	@$(MAKE) lint
+	$(CARGO) build --locked --workspace --bins --quiet
+	$(CARGO) nextest run --locked --workspace --profile quick $(ARGS)
+
+.PHONY: lint
+lint: ## Layout and lints only
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: bench
+bench: ## Start, reading and memory against bwrap and against no cell; ARGS="--json FILE" keeps the numbers
+	@scripts/prerequisites bench
+	@$(CARGO) build --release --locked --quiet -p cofferdam
+	@scripts/bench $(ARGS)

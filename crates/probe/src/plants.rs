@@ -1,0 +1,257 @@
+//! Plants: what a test outside has prepared (a canary file, a listening socket, a pid), by name.
+//!
+//! An attempt without its plant is inconclusive, never held. No plant has a default that could point at
+//! something of the owner's: without `init-pid`, say, nothing touches pid 1.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use rustix::process::Pid;
+
+/// The name of something prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Plant {
+    /// A file of the owner's outside the workspace, holding the canary.
+    OutsideFile,
+    /// The directory of that file.
+    OutsideDir,
+    /// The text that stands in the planted file, in the secret holder's environment and memory, and in what
+    /// the planted listeners say. It must occur nowhere else.
+    Canary,
+    /// The pid to take for the enclosure's pid 1: `1` inside, a holder's pid in a positive control.
+    InitPid,
+    /// The pid, outside, of `control hold-secret`.
+    OutsidePid,
+    /// The path of a stream socket that `control serve-unix` listens on.
+    UnixStream,
+    /// The path of the datagram socket beside it.
+    UnixDatagram,
+    /// The abstract name that `control serve-abstract` listens on.
+    AbstractName,
+    /// The path of a FIFO that has a reader outside.
+    Fifo,
+    /// The port that `control serve-tcp` listens on, on the host's loopback.
+    HostPort,
+    /// An address, with port, that nothing must reach; a documentation address if not given.
+    OutsideAddress,
+    /// The host's name.
+    HostName,
+    /// The host's machine id.
+    MachineId,
+    /// A file planted in the host's `/tmp`.
+    TmpCanary,
+    /// What the links in `/proc/self/ns` say outside, separated by spaces.
+    HostNamespaces,
+    /// A directory that may be written inside; `/tmp` if not given.
+    Scratch,
+    /// The workspace, where writing must work.
+    Workspace,
+    /// A set-user-id-root copy of this program.
+    SetuidProbe,
+    /// Where the attempt to fork without end stops.
+    CapProcesses,
+    /// Where the attempt to make threads without end stops.
+    CapThreads,
+    /// Where the attempt to take memory without end stops, in MiB.
+    CapMemoryMib,
+    /// Where the attempt to open files without end stops.
+    CapOpenFiles,
+    /// Where the attempt to fill the disk stops, in MiB.
+    CapDiskMib,
+    /// Where the attempt to use up inodes stops.
+    CapInodes,
+}
+
+/// Every plant.
+pub(crate) const ALL: [Plant; 24] = [
+    Plant::OutsideFile,
+    Plant::OutsideDir,
+    Plant::Canary,
+    Plant::InitPid,
+    Plant::OutsidePid,
+    Plant::UnixStream,
+    Plant::UnixDatagram,
+    Plant::AbstractName,
+    Plant::Fifo,
+    Plant::HostPort,
+    Plant::OutsideAddress,
+    Plant::HostName,
+    Plant::MachineId,
+    Plant::TmpCanary,
+    Plant::HostNamespaces,
+    Plant::Scratch,
+    Plant::Workspace,
+    Plant::SetuidProbe,
+    Plant::CapProcesses,
+    Plant::CapThreads,
+    Plant::CapMemoryMib,
+    Plant::CapOpenFiles,
+    Plant::CapDiskMib,
+    Plant::CapInodes,
+];
+
+/// The prefix of plants given by the environment: `COFFERDAM_PROBE_OUTSIDE_FILE`.
+const ENVIRONMENT_PREFIX: &str = "COFFERDAM_PROBE_";
+
+impl Plant {
+    /// The name in `--plants` files, on the command line and in `list`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::OutsideFile => "outside-file",
+            Self::OutsideDir => "outside-dir",
+            Self::Canary => "canary",
+            Self::InitPid => "init-pid",
+            Self::OutsidePid => "outside-pid",
+            Self::UnixStream => "unix-stream",
+            Self::UnixDatagram => "unix-datagram",
+            Self::AbstractName => "abstract-name",
+            Self::Fifo => "fifo",
+            Self::HostPort => "host-port",
+            Self::OutsideAddress => "outside-address",
+            Self::HostName => "host-name",
+            Self::MachineId => "machine-id",
+            Self::TmpCanary => "tmp-canary",
+            Self::HostNamespaces => "host-namespaces",
+            Self::Scratch => "scratch",
+            Self::Workspace => "workspace",
+            Self::SetuidProbe => "setuid-probe",
+            Self::CapProcesses => "cap-processes",
+            Self::CapThreads => "cap-threads",
+            Self::CapMemoryMib => "cap-memory-mib",
+            Self::CapOpenFiles => "cap-open-files",
+            Self::CapDiskMib => "cap-disk-mib",
+            Self::CapInodes => "cap-inodes",
+        }
+    }
+
+    fn in_environment(self) -> String {
+        format!("{ENVIRONMENT_PREFIX}{}", self.name().to_ascii_uppercase().replace('-', "_"))
+    }
+}
+
+/// Why plants cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlantError {
+    /// Nobody prepared it.
+    #[error("the plant {} was not given", .0.name())]
+    Missing(Plant),
+    /// It does not have the form that its name asks for.
+    #[error("the plant {} is malformed: {value:?}", .plant.name())]
+    Malformed {
+        /// Which one.
+        plant: Plant,
+        /// What was given.
+        value: String,
+    },
+    /// A name that no plant has.
+    #[error("there is no plant named {0:?}")]
+    Unknown(String),
+    /// Not a map of strings.
+    #[error("cannot read the plants as a JSON map of strings")]
+    NotAMap(#[source] serde_json::Error),
+}
+
+/// The plants given.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Plants(BTreeMap<Plant, String>);
+
+impl Plants {
+    /// Takes those that the environment holds.
+    pub(crate) fn from_environment(environment: &[(OsString, OsString)]) -> Self {
+        let mut plants = Self::default();
+        for plant in ALL {
+            let name = plant.in_environment();
+            let given = environment.iter().find(|(key, _)| key.to_str() == Some(name.as_str()));
+            if let Some(value) = given.and_then(|(_, value)| value.to_str()) {
+                plants.0.insert(plant, value.to_owned());
+            }
+        }
+        plants
+    }
+
+    /// Takes those of a JSON map of strings, over what was there.
+    pub(crate) fn add_json(&mut self, text: &str) -> Result<(), PlantError> {
+        let map: BTreeMap<String, String> = serde_json::from_str(text).map_err(PlantError::NotAMap)?;
+        map.iter().try_for_each(|(name, value)| self.add(name, value))
+    }
+
+    /// Takes one.
+    pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<(), PlantError> {
+        let plant = ALL.into_iter().find(|plant| plant.name() == name);
+        let plant = plant.ok_or_else(|| PlantError::Unknown(name.to_owned()))?;
+        self.0.insert(plant, value.to_owned());
+        Ok(())
+    }
+
+    /// The plants as `NAME=VALUE`, for a child's command line.
+    pub(crate) fn as_arguments(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(plant, value)| format!("{}={value}", plant.name()))
+    }
+
+    /// Whether the environment variable named `key` is a plant, and so no secret that was inherited.
+    pub(crate) fn is_variable(key: &str) -> bool {
+        key.starts_with(ENVIRONMENT_PREFIX)
+    }
+
+    /// A plant as text.
+    pub(crate) fn text(&self, plant: Plant) -> Result<&str, PlantError> {
+        self.0.get(&plant).map(String::as_str).ok_or(PlantError::Missing(plant))
+    }
+
+    /// A plant as a number.
+    pub(crate) fn number(&self, plant: Plant) -> Result<u64, PlantError> {
+        let text = self.text(plant)?;
+        text.parse().map_err(|_not_a_number| PlantError::Malformed { plant, value: text.to_owned() })
+    }
+
+    /// A plant as a port.
+    pub(crate) fn port(&self, plant: Plant) -> Result<u16, PlantError> {
+        let text = self.text(plant)?;
+        text.parse().map_err(|_not_a_port| PlantError::Malformed { plant, value: text.to_owned() })
+    }
+
+    /// A plant as a pid.
+    pub(crate) fn pid(&self, plant: Plant) -> Result<Pid, PlantError> {
+        let text = self.text(plant)?;
+        let pid = text.parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw);
+        pid.ok_or_else(|| PlantError::Malformed { plant, value: text.to_owned() })
+    }
+
+    /// The directory that attempts may write to and clean again.
+    pub(crate) fn scratch(&self) -> &str {
+        self.text(Plant::Scratch).unwrap_or("/tmp")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = ALL.iter().map(|plant| plant.name()).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn an_unknown_plant_is_refused() {
+        let mut plants = Plants::default();
+        assert!(matches!(plants.add_json(r#"{"outside-fil": "x"}"#), Err(PlantError::Unknown(_))));
+        assert!(matches!(plants.add_json(r#"{"canary": 1}"#), Err(PlantError::NotAMap(_))));
+    }
+
+    #[test]
+    fn a_missing_or_malformed_plant_says_which() {
+        let mut plants = Plants::default();
+        assert_eq!(plants.pid(Plant::InitPid).unwrap_err().to_string(), "the plant init-pid was not given");
+        plants.add("init-pid", "-1").unwrap();
+        assert!(plants.pid(Plant::InitPid).unwrap_err().to_string().contains("malformed"));
+    }
+
+    #[test]
+    fn the_environment_gives_plants() {
+        let environment = [("COFFERDAM_PROBE_OUTSIDE_FILE".into(), "/x".into())];
+        assert_eq!(Plants::from_environment(&environment).text(Plant::OutsideFile).unwrap(), "/x");
+    }
+}
