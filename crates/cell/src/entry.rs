@@ -1,9 +1,16 @@
 //! Entering the cell: what every process goes through between the fork in pid 1 and its program.
 //!
 //! The first command and every `exec` take this one way, so none has more authority than another:
-//! 1. a session and terminal of its own; 2. limits; 3. the inner user namespace, in which it has power over
-//! nothing that the cell is made of; 4. the agent's ids, no groups, no capabilities, none to gain; 5. the
-//! working directory; 6. the system-call filter; 7. the program. Landlock it has from pid 1.
+//!
+//! 1. A session and terminal of its own.
+//! 2. Limits.
+//! 3. The inner user namespace, in which it has power over nothing that the cell is made of.
+//! 4. The agent's ids, no groups but those an ordinary owner can't give up, no capabilities, none to gain.
+//! 5. The working directory.
+//! 6. The system-call filter.
+//! 7. The program.
+//!
+//! Landlock and an empty session keyring it has from pid 1.
 
 use crate::wire::{EntryStage, Program};
 use cofferdam_policy::plan::{Entry, Identities, LimitedResource, ResourceLimit};
@@ -69,7 +76,12 @@ impl Ready {
             vec![CString::new(name).ok()?]
         } else {
             let join = |directory: &[u8]| CString::new([directory, b"/", &name].concat()).ok();
-            search.unwrap_or_default().split(|&b| b == b':').filter(|d| !d.is_empty()).map(join).collect::<Option<_>>()?
+            search
+                .unwrap_or_default()
+                .split(|&b| b == b':')
+                .filter(|d| !d.is_empty())
+                .map(join)
+                .collect::<Option<_>>()?
         };
         Some(Self {
             candidates,
@@ -156,7 +168,10 @@ fn credentials(identities: &Identities) -> Result<(), Errno> {
     }
     rustix::thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets { effective: none, permitted: none, inheritable: none },
+    )?;
     // Until its own program runs, this process is still ours: no other may look into it (ATTACKS 4, 9).
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     rustix::thread::set_no_new_privs(true)

@@ -1,8 +1,10 @@
 //! The guardian: outside the cell, it holds pid 1 by descriptor and ends it when the supervisor goes.
 //!
-//! It also keeps the cell's control groups. It answers nobody: its only inputs are the two ends it waits for.
+//! It also keeps the cell's control groups and starts mounters for pid 1. Its only inputs are the ends that it
+//! waits for and pid 1's requests; the agent reaches none of them.
 
-use cofferdam_policy::plan::ControlGroup;
+use crate::refresh::Mounter;
+use cofferdam_policy::plan::{ControlGroup, Plan};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -13,36 +15,80 @@ use std::path::PathBuf;
 /// What is guarded.
 #[derive(Debug)]
 pub(crate) struct Guarded {
+    pub(crate) plan: Plan,
     pub(crate) pid: Pid,
     pub(crate) pidfd: OwnedFd,
+    /// To pid 1; our end stays open for as long as we live, so that it can tell.
+    pub(crate) handover: OwnedFd,
     pub(crate) groups: Groups,
 }
 
 impl Guarded {
     /// Ends pid 1, and with it every process of the cell, and waits for it.
     pub(crate) fn kill(&self) {
-        // ESRCH: it was gone already.
-        let _gone = pidfd_send_signal(&self.pidfd, Signal::KILL).is_err();
-        let _reaped = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED).is_ok();
+        end(&self.pidfd);
         self.groups.remove();
     }
 }
 
+/// If somebody stopped the guardian, the supervisor's death wakes it; it then finds the lifeline ended, and kills.
+/// (A deadlier signal would leave the control groups behind.)
+pub(crate) fn wake_when_the_supervisor_dies() -> Result<(), Errno> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))
+}
+
+/// Kills a child of ours and waits for its end; one that is gone already is as good.
+pub(crate) fn end(pidfd: &OwnedFd) {
+    let _gone = pidfd_send_signal(pidfd, Signal::KILL).is_err();
+    let _reaped = is_over(pidfd).is_ok();
+}
+
+/// Waits for the end of a child of ours; its exit code, if it exited.
+pub(crate) fn is_over(pidfd: &OwnedFd) -> Result<Option<i32>, Errno> {
+    let ended = rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED))?;
+    Ok(ended.and_then(|status| status.exit_status()))
+}
+
 /// Waits for the end of the supervisor or of pid 1, whichever comes first; returns the launcher's exit code.
-pub(crate) fn guard(guarded: Guarded, lifeline: BorrowedFd<'_>) -> i32 {
-    loop {
-        let mut ends =
-            [PollFd::new(&guarded.pidfd, PollFlags::IN), PollFd::from_borrowed_fd(lifeline, PollFlags::IN)];
-        match poll(&mut ends, None) {
-            Ok(_) if ends.iter().any(|end| !end.revents().is_empty()) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => break,
-        }
-    }
+pub(crate) fn guard(guarded: &Guarded, lifeline: BorrowedFd<'_>) -> i32 {
+    let mut mounter = None;
+    while let Ok(true) = attend(guarded, lifeline, &mut mounter) {}
     guarded.kill();
+    if let Some(mounter) = mounter {
+        mounter.kill();
+    }
     0
 }
 
+/// One round; whether there is something left to guard.
+fn attend(guarded: &Guarded, lifeline: BorrowedFd<'_>, mounter: &mut Option<Mounter>) -> Result<bool, Errno> {
+    let mut inputs = vec![
+        PollFd::from_borrowed_fd(lifeline, PollFlags::IN),
+        PollFd::new(&guarded.pidfd, PollFlags::IN),
+        PollFd::new(&guarded.handover, PollFlags::IN),
+    ];
+    inputs.extend(mounter.as_ref().map(|mounter| PollFd::new(&mounter.pidfd, PollFlags::IN)));
+    match poll(&mut inputs, None) {
+        Err(Errno::INTR) => return Ok(true),
+        other => other?,
+    };
+    let ready: Vec<bool> = inputs.iter().map(|input| !input.revents().is_empty()).collect();
+    drop(inputs);
+    let is_ready = |number: usize| ready.get(number).copied().unwrap_or_default();
+    if is_ready(0) || is_ready(1) {
+        return Ok(false);
+    }
+    if is_ready(3)
+        && let Some(mounter) = mounter.take()
+    {
+        mounter.reap(guarded.handover.as_fd())?;
+    }
+    if is_ready(2) {
+        let started = Mounter::answer(&guarded.plan, guarded.handover.as_fd(), mounter.is_some())?;
+        *mounter = mounter.take().or(started);
+    }
+    Ok(true)
+}
 /// Control groups of one cell; removed when it ends.
 #[derive(Debug)]
 pub(crate) struct Groups {
@@ -75,11 +121,12 @@ impl Groups {
         self.paths.iter().try_for_each(|path| write(&path.join("cgroup.procs"), &pid))
     }
 
-    /// Removes the groups; a group whose last process is still on its way out is waited for, within bounds.
+    /// Removes the groups, inner ones first; a group whose last process is still on its way out is waited for,
+    /// within bounds.
     pub(crate) fn remove(&self) {
         const TRIES_MAX: u32 = 200;
         const PAUSE_MS: i64 = 5;
-        for path in &self.paths {
+        for path in self.paths.iter().rev() {
             for _ in 0..TRIES_MAX {
                 if rustix::fs::rmdir(path) != Err(Errno::BUSY) {
                     break;

@@ -1,13 +1,13 @@
 //! Ids: the maps of the cell's user namespaces, and those through which sources are shown.
 
-use crate::guardian::write;
+use crate::guardian::{end, write};
 use crate::launch::proc_path;
 use cofferdam_policy::plan::{IdExtent, IdView, Identities};
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Gid, Pid, Uid};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -45,6 +45,15 @@ fn lines(extents: &[IdExtent]) -> String {
         let _infallible = writeln!(text, "{} {} {}", extent.inside, extent.outside, extent.count);
         text
     })
+}
+
+/// From the host's root to the cell's: from here on the host knows this process by an id of the cell's range.
+///
+/// The kernel clears the parent-death signal with it.
+pub(crate) fn become_cell_root() -> Result<(), Errno> {
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }
 
 /// The user namespaces whose maps show the host's files inside, when the launcher is uid 0.
@@ -92,8 +101,7 @@ fn namespace_with(maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
         }
         Fork::Parent(pid, pidfd) => {
             let namespace = write_maps(pid, maps).and_then(|()| user_namespace_of(pid));
-            let _gone = pidfd_send_signal(&pidfd, Signal::KILL).is_err();
-            let _reaped = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).is_ok();
+            end(&pidfd);
             namespace
         }
     }

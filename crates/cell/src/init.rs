@@ -1,20 +1,22 @@
 //! Pid 1 of the cell: builds the view, then starts, signals and reaps processes on the supervisor's orders.
 //!
 //! It stands in the outer user namespace, so root in the inner one can neither trace nor write it. It ends when
-//! the supervisor's socket closes, and the kernel then ends every process of the cell. The relay and the
-//! resolver of the gateway will be children of it.
+//! the supervisor's or the guardian's socket closes, and the kernel then ends every process of the cell. It waits
+//! for nothing that the agent could hold up. The relay and the resolver of the gateway will be children of it.
 
 use crate::entry::{self, Gate, Ready, Streams};
+use crate::guardian::end;
 use crate::idmap;
 use crate::landlock;
 use crate::launch::{Inherited, during, take_over};
-use crate::refresh::Mounter;
+use crate::refresh::{Outcome, Places};
 use crate::view::View;
 use crate::wire::{
     self, EntryStage, Failure, LaunchAct, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize,
 };
 use cofferdam_policy::event::ExitStatus;
 use cofferdam_policy::plan::{LimitedResource, Plan};
+use cofferdam_syscall::confine::join_empty_keyring;
 use cofferdam_syscall::process::{
     Fork, Namespaces, clone_into_namespaces, exit_now, next_signal, signal_descriptor, unshare,
 };
@@ -22,6 +24,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, WaitStatus};
 use std::collections::HashMap;
 
@@ -38,52 +41,89 @@ pub(crate) fn run(plan: &Plan, inherited: &Inherited, handover: &OwnedFd) -> i32
 
 struct Init<'s> {
     control: BorrowedFd<'s>,
+    guardian: BorrowedFd<'s>,
     gate: Gate,
     children: OwnedFd,
-    mounter: Mounter,
+    places: Places,
     processes: HashMap<Pid, u32>,
+    /// Forked, and not yet through the gate.
+    entering: HashMap<Pid, Entering>,
+}
+
+/// A process between fork and exec. The agent may have stopped it there, so nobody waits for it.
+struct Entering {
+    process: u32,
+    last_words: OwnedFd,
+    /// The controlling side of its terminal, if it gets one.
+    controlling: Option<OwnedFd>,
 }
 
 impl<'s> Init<'s> {
-    fn start(plan: &Plan, control: BorrowedFd<'s>, handover: &OwnedFd) -> Result<Self, Failure> {
-        // The guardian's death is ours; the handover below fails if it died before this line.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-            .map_err(during(LaunchAct::Handover))?;
+    fn start(plan: &Plan, control: BorrowedFd<'s>, handover: &'s OwnedFd) -> Result<Self, Failure> {
+        let guardian = handover.as_fd();
+        die_with_the_guardian(guardian).map_err(during(LaunchAct::Handover))?;
         rustix::process::setsid().map_err(during(LaunchAct::Handover))?;
-        let trees = take_over(handover.as_fd()).map_err(during(LaunchAct::Handover))?;
+        let trees = take_over(guardian).map_err(during(LaunchAct::Handover))?;
         if plan.identities.privileged {
-            become_cell_root().map_err(during(LaunchAct::Identity))?;
+            idmap::become_cell_root().map_err(during(LaunchAct::Identity))?;
+            // The change of ids hid this process from itself; until the inner namespace is made there is nobody
+            // to hide from. It also took the signal that ends us with the guardian.
+            rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)
+                .and_then(|()| die_with_the_guardian(guardian))
+                .map_err(during(LaunchAct::Identity))?;
         }
+        leave_the_owners_keys().map_err(during(LaunchAct::Identity))?;
         rustix::process::umask(rustix::fs::Mode::empty());
         let mut view = View::build(plan, trees)?;
         let inner = inner_namespace(plan).map_err(during(LaunchAct::Identity))?;
-        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-            .map_err(during(LaunchAct::Identity))?;
-        let mounter = Mounter::start(plan, &mut view).map_err(during(LaunchAct::Identity))?;
+        let places = Places::of(&mut view).map_err(during(LaunchAct::Identity))?;
         drop(view);
-        rustix::thread::set_no_new_privs(true).map_err(during(LaunchAct::Identity))?;
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .and_then(|()| rustix::thread::set_no_new_privs(true))
+            .map_err(during(LaunchAct::Identity))?;
         landlock::confine(&plan.entry).map_err(during(LaunchAct::Landlock))?;
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let children = signal_descriptor(&[Signal::CHILD]).map_err(during(LaunchAct::Identity))?;
         wire::send(control, &Report::Ready, &[]).map_err(during(LaunchAct::Handover))?;
         let gate = Gate::new(&plan.identities, &plan.entry, inner);
-        Ok(Self { control, gate, children, mounter, processes: HashMap::new() })
+        let (processes, entering) = (HashMap::new(), HashMap::new());
+        Ok(Self { control, guardian, gate, children, places, processes, entering })
     }
 
     fn serve(&mut self) -> i32 {
         loop {
-            let mut inputs =
-                [PollFd::from_borrowed_fd(self.control, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
+            let ends = [self.control, self.guardian, self.children.as_fd()];
+            let entering = self.entering.values().map(|entering| entering.last_words.as_fd());
+            let mut inputs: Vec<PollFd<'_>> = ends
+                .into_iter()
+                .chain(entering)
+                .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN))
+                .collect();
             match poll(&mut inputs, None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return 1,
             }
-            let told = self.reap().and_then(|()| self.obey());
-            match told {
+            drop(inputs);
+            let done = self.settle().and_then(|()| self.reap()).and_then(|()| self.hear_the_guardian());
+            match done.and_then(|guarded| Ok(guarded && self.obey()?)) {
                 Ok(true) => {}
                 Ok(false) => return 0,
                 Err(_) => return 1,
             }
+        }
+    }
+
+    /// Tells the outcome of a refresh; `false` when the guardian is gone.
+    fn hear_the_guardian(&self) -> Result<bool, Errno> {
+        match wire::receive::<Outcome>(self.guardian, RecvFlags::DONTWAIT) {
+            Ok(Some((Outcome { failed }, _))) => {
+                let report =
+                    failed.map_or(Report::Refreshed, |(step, errno)| Report::NotRefreshed { step, errno });
+                wire::send(self.control, &report, &[]).map(|()| true)
+            }
+            Ok(None) => Ok(false),
+            Err(Errno::AGAIN) => Ok(true),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -102,12 +142,8 @@ impl<'s> Init<'s> {
     fn follow(&mut self, order: Order, descriptors: Vec<OwnedFd>) -> Result<(), Errno> {
         match order {
             Order::Spawn { process, terminal } => match self.spawn(process, terminal, descriptors) {
-                Ok(None) => wire::send(self.control, &Report::Spawned { process }, &[]),
-                Ok(Some(terminal)) => wire::send(self.control, &Report::Spawned { process }, &[terminal.as_fd()]),
-                Err((stage, errno)) => {
-                    let errno = errno.raw_os_error();
-                    wire::send(self.control, &Report::NotSpawned { process, stage, errno }, &[])
-                }
+                Ok(()) => Ok(()),
+                Err(failure) => self.not_spawned(process, failure),
             },
             Order::Signal { process, signal } => {
                 let named = self.processes.iter().find(|&(_, &number)| number == process);
@@ -120,31 +156,28 @@ impl<'s> Init<'s> {
             }
             Order::SignalAll { signal } => {
                 if let Some(signal) = Signal::from_named_raw(signal) {
-                    signal_every_process(signal, self.mounter.pid());
+                    // kill(-1): all but ourselves, at one moment, so that no fork slips through. ESRCH: nobody.
+                    let _nobody = rustix::process::kill_process_group(Pid::INIT, signal).is_err();
                 }
                 Ok(())
             }
-            Order::Refresh => match self.mounter.refresh() {
-                Ok(()) => wire::send(self.control, &Report::Refreshed, &[]),
-                Err((step, errno)) => {
-                    wire::send(self.control, &Report::NotRefreshed { step, errno: errno.raw_os_error() }, &[])
-                }
-            },
+            Order::Refresh => self.places.ask(self.guardian),
         }
     }
 
-    /// Starts a process; returns the controlling side of its terminal, if it got one.
+    /// Starts a process; whether it comes through the gate shows later.
     fn spawn(
         &mut self,
-        number: u32,
+        process: u32,
         terminal: Option<WindowSize>,
         descriptors: Vec<OwnedFd>,
-    ) -> Result<Option<OwnedFd>, (EntryStage, Errno)> {
+    ) -> Result<(), (EntryStage, Errno)> {
         let at = |stage: EntryStage| move |errno: Errno| (stage, errno);
         let mut descriptors = descriptors.into_iter();
         let sealed = descriptors.next().ok_or((EntryStage::Order, Errno::BADMSG))?;
         let text = wire::unsealed(&sealed, PROGRAM_BYTES_MAX).map_err(at(EntryStage::Order))?;
-        let program: Program = serde_json::from_slice(&text).map_err(|_| (EntryStage::Order, Errno::BADMSG))?;
+        let program: Program =
+            serde_json::from_slice(&text).ok().ok_or((EntryStage::Order, Errno::BADMSG))?;
         let ready = Ready::new(program).ok_or((EntryStage::Order, Errno::INVAL))?;
         let (streams, controlling) = match terminal {
             Some(size) => {
@@ -153,19 +186,47 @@ impl<'s> Init<'s> {
             }
             None => (Streams::Pipes(three(descriptors).ok_or((EntryStage::Order, Errno::BADMSG))?), None),
         };
-        let (reader, writer) =
-            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(at(EntryStage::Fork))?;
+        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+        let (last_words, writer) = pipe_with(flags).map_err(at(EntryStage::Fork))?;
         match clone_into_namespaces(Namespaces::NONE).map_err(at(EntryStage::Fork))? {
             Fork::Child => entry::enter(&self.gate, &ready, &streams, &writer),
             Fork::Parent(pid, _) => {
-                drop(writer);
-                if let Some(failure) = last_words(&reader) {
-                    return Err(failure);
-                }
-                self.processes.insert(pid, number);
-                Ok(controlling)
+                self.processes.insert(pid, process);
+                self.entering.insert(pid, Entering { process, last_words, controlling });
+                Ok(())
             }
         }
+    }
+
+    /// Reports those that came through the gate, and those that did not.
+    fn settle(&mut self) -> Result<(), Errno> {
+        let entering: Vec<Pid> = self.entering.keys().copied().collect();
+        entering.into_iter().try_for_each(|pid| self.settle_one(pid))
+    }
+
+    fn settle_one(&mut self, pid: Pid) -> Result<(), Errno> {
+        let Some(entering) = self.entering.remove(&pid) else { return Ok(()) };
+        let process = entering.process;
+        match last_words(&entering.last_words) {
+            Ok(None) => {
+                let terminal: Vec<BorrowedFd<'_>> = entering.controlling.iter().map(OwnedFd::as_fd).collect();
+                wire::send(self.control, &Report::Spawned { process }, &terminal)
+            }
+            Ok(Some(failure)) => {
+                self.processes.remove(&pid);
+                self.not_spawned(process, failure)
+            }
+            Err(Errno::AGAIN) => {
+                self.entering.insert(pid, entering);
+                Ok(())
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn not_spawned(&self, process: u32, (stage, errno): (EntryStage, Errno)) -> Result<(), Errno> {
+        let errno = errno.raw_os_error();
+        wire::send(self.control, &Report::NotSpawned { process, stage, errno }, &[])
     }
 
     /// A terminal of the cell's own, belonging to the agent.
@@ -176,20 +237,31 @@ impl<'s> Init<'s> {
         unlockpt(&controlling)?;
         let terminal = ioctl_tiocgptpeer(&controlling, flags)?;
         let identities = &self.gate.identities;
-        rustix::fs::fchown(&terminal, Some(Uid::from_raw(identities.uid)), Some(Gid::from_raw(identities.gid)))?;
-        let window = rustix::termios::Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::fs::fchown(
+            &terminal,
+            Some(Uid::from_raw(identities.uid)),
+            Some(Gid::from_raw(identities.gid)),
+        )?;
+        let window =
+            rustix::termios::Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
         rustix::termios::tcsetwinsize(&terminal, window)?;
         Ok((controlling, terminal))
     }
 
     /// Reaps every child and orphan that ended; reports those that the supervisor knows.
     fn reap(&mut self) -> Result<(), Errno> {
-        while next_signal(self.children.as_fd())?.is_some() {}
+        // One read empties it: the kernel keeps one such signal, however many are sent (by the agent too).
+        next_signal(self.children.as_fd())?;
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => {
+                    self.settle_one(pid)?;
                     if let Some(process) = self.processes.remove(&pid) {
-                        wire::send(self.control, &Report::Exited { process, status: exit_status(status) }, &[])?;
+                        wire::send(
+                            self.control,
+                            &Report::Exited { process, status: exit_status(status) },
+                            &[],
+                        )?;
                     }
                 }
                 Ok(None) | Err(Errno::CHILD) => return Ok(()),
@@ -199,13 +271,26 @@ impl<'s> Init<'s> {
     }
 }
 
-/// From the host's root to the cell's: from here on the host knows this process by an id of the cell's range.
-fn become_cell_root() -> Result<(), Errno> {
-    rustix::thread::set_thread_groups(&[])?;
-    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
-    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
-    // The change of ids hid this process from itself; until the inner namespace is made there is nobody to hide from.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)
+/// The guardian's death is ours, though it were killed and we were stopped. One that died before this line left
+/// its end of the socket closed.
+fn die_with_the_guardian(guardian: BorrowedFd<'_>) -> Result<(), Errno> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let mut end = [PollFd::from_borrowed_fd(guardian, PollFlags::empty())];
+    let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut end, Some(&now))? {
+        0 => Ok(()),
+        _ => Err(Errno::PIPE),
+    }
+}
+
+/// The owner's session keyring is no part of the authority; the filter keeps the agent from every call on keys,
+/// but file systems and `/proc/keys` look there too.
+fn leave_the_owners_keys() -> Result<(), Errno> {
+    match join_empty_keyring() {
+        // A kernel without keyrings has none to leave.
+        Ok(()) | Err(Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// The user namespace that the agent lives in, held by its descriptor alone.
@@ -213,12 +298,15 @@ fn become_cell_root() -> Result<(), Errno> {
 /// The limit on processes is set before it is made: the kernel then keeps it for the namespace as a whole
 /// (`UCOUNT_RLIMIT_NPROC`), beside the owner's other processes and not among them.
 fn inner_namespace(plan: &Plan) -> Result<OwnedFd, Errno> {
-    let (ready_reader, ready_writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     match clone_into_namespaces(Namespaces::NONE)? {
         Fork::Child => {
-            let processes = plan.entry.limits.iter().filter(|limit| limit.resource == LimitedResource::Processes);
-            let made = processes.map(entry::limit).collect::<Result<(), Errno>>().and_then(|()| unshare(Namespaces::USER));
-            let told = rustix::io::write(&ready_writer, &[u8::from(made.is_ok())]);
+            let mut processes =
+                plan.entry.limits.iter().filter(|limit| limit.resource == LimitedResource::Processes);
+            let limited = processes.try_for_each(entry::limit);
+            let made = limited.and_then(|()| unshare(Namespaces::USER));
+            let errno = made.err().map_or(0, Errno::raw_os_error);
+            let told = rustix::io::write(&writer, &errno.to_ne_bytes());
             // Waits to be killed: the parent opens the namespace meanwhile.
             while told.is_ok() {
                 let pause = rustix::fs::Timespec { tv_sec: 60, tv_nsec: 0 };
@@ -227,42 +315,33 @@ fn inner_namespace(plan: &Plan) -> Result<OwnedFd, Errno> {
             exit_now(1)
         }
         Fork::Parent(pid, pidfd) => {
-            let mut made = [0_u8];
-            let told = rustix::io::retry_on_intr(|| rustix::io::read(&ready_reader, &mut made));
-            let namespace = match (told, made) {
-                (Ok(1), [1]) => idmap::write_maps(pid, &idmap::inner(&plan.identities))
+            drop(writer);
+            let mut errno = [0_u8; 4];
+            let told = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut errno));
+            let namespace = match (told, i32::from_ne_bytes(errno)) {
+                (Ok(4), 0) => idmap::write_maps(pid, &idmap::inner(&plan.identities))
                     .and_then(|()| idmap::user_namespace_of(pid)),
-                (Ok(_), _) => Err(Errno::PERM),
+                (Ok(4), errno) => Err(Errno::from_raw_os_error(errno)),
+                (Ok(_), _) => Err(Errno::CHILD),
                 (Err(errno), _) => Err(errno),
             };
-            rustix::process::pidfd_send_signal(&pidfd, Signal::KILL)?;
-            rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+            end(&pidfd);
             namespace
         }
     }
 }
 
-/// What the entering process said before it ended; `None` when its program runs.
-fn last_words(reader: &OwnedFd) -> Option<(EntryStage, Errno)> {
+/// What the entering process said before it ended; `None` when its program runs, `EAGAIN` while neither is so.
+fn last_words(reader: &OwnedFd) -> Result<Option<(EntryStage, Errno)>, Errno> {
     let mut words = [0_u8; 5];
-    match rustix::io::retry_on_intr(|| rustix::io::read(reader, &mut words)) {
-        Ok(0) => None,
-        Ok(5) => {
+    match rustix::io::retry_on_intr(|| rustix::io::read(reader, &mut words))? {
+        0 => Ok(None),
+        5 => {
             let [stage, a, b, c, d] = words;
             let errno = Errno::from_raw_os_error(i32::from_ne_bytes([a, b, c, d]));
-            Some((EntryStage::from_byte(stage), errno))
+            Ok(Some((EntryStage::from_byte(stage), errno)))
         }
-        Ok(_) => Some((EntryStage::Exec, Errno::IO)),
-        Err(errno) => Some((EntryStage::Exec, errno)),
-    }
-}
-
-/// All but pid 1 and the mounter, which is ours.
-fn signal_every_process(signal: Signal, spared: Pid) {
-    let Ok(directory) = std::fs::read_dir("/proc") else { return };
-    let numbers = directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    for pid in numbers.filter_map(Pid::from_raw).filter(|&pid| pid != Pid::INIT && pid != spared) {
-        let _gone = rustix::process::kill_process(pid, signal).is_err();
+        _ => Ok(Some((EntryStage::Exec, Errno::IO))),
     }
 }
 

@@ -18,6 +18,4 @@ mod view;
 mod wire;
 
 pub use supervise::{Cell, CellError, CellReport, Streams};
-pub use wire::{
-    EntryStage, Failure, LaunchAct, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize,
-};
+pub use wire::{EntryStage, Failure, LaunchAct, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize};

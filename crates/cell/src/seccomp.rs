@@ -9,13 +9,15 @@ use cofferdam_policy::authority::Profile;
 use cofferdam_syscall::confine::Instruction;
 use std::collections::BTreeMap;
 
-/// A condition on the low word of one argument.
+/// A condition on one argument; all but the last on its low word, which is all that the kernel reads of an `int`.
 #[derive(Debug, Clone, Copy)]
 enum Check {
     /// Argument, mask, value: holds iff `argument & mask == value`.
     Is(u8, u32, u32),
     /// Argument, value: holds iff they differ.
     IsNot(u8, u32),
+    /// Argument: holds iff the whole of it is zero, a null pointer.
+    Null(u8),
 }
 
 /// Conditions that must all hold; without any it always does.
@@ -28,17 +30,23 @@ struct Rule {
     number: i64,
     /// Allowed iff one of these holds.
     alternatives: &'static [Alternative],
+    /// Else answered as if it had succeeded, iff one of these holds.
+    pretended: &'static [Alternative],
     /// Answered otherwise.
     errno: i32,
 }
 
 impl Rule {
     const fn when(number: i64, alternatives: &'static [Alternative], errno: i32) -> Self {
-        Self { number, alternatives, errno }
+        Self { number, alternatives, pretended: &[], errno }
     }
 
     const fn never(number: i64, errno: i32) -> Self {
-        Self { number, alternatives: &[], errno }
+        Self::when(number, &[], errno)
+    }
+
+    const fn or_pretended(self, pretended: &'static [Alternative]) -> Self {
+        Self { pretended, ..self }
     }
 }
 
@@ -49,7 +57,6 @@ const RETURN_ALLOW: u32 = 0x7FFF_0000;
 const RETURN_ERRNO: u32 = 0x0005_0000;
 const RETURN_KILL_PROCESS: u32 = 0x8000_0000;
 const ARCHITECTURE_X86_64: u32 = 0xC000_003E;
-const X32_BIT: u32 = 0x4000_0000;
 const OFFSET_NUMBER: u32 = 0;
 const OFFSET_ARCHITECTURE: u32 = 4;
 const OFFSET_ARGUMENTS: u32 = 16;
@@ -61,8 +68,8 @@ const RETURN: u16 = 0x06;
 
 /// The filter for processes of a cell with these profiles.
 ///
-/// Foreign architectures (32-bit calls) kill the process, x32 numbers do not exist, and anything unnamed gets
-/// `EPERM`. See seccomp(2).
+/// Foreign architectures (32-bit calls) kill the process; x32 numbers, and those that are newer than this table, do
+/// not exist, so that a C library takes its older way; anything else that is unnamed gets `EPERM`. See seccomp(2).
 #[must_use]
 pub(crate) fn filter(profiles: &[Profile]) -> Vec<Instruction> {
     let mut program = vec![
@@ -70,14 +77,15 @@ pub(crate) fn filter(profiles: &[Profile]) -> Vec<Instruction> {
         jump(JUMP_EQUAL, ARCHITECTURE_X86_64, 1, 0),
         statement(RETURN, RETURN_KILL_PROCESS),
         statement(LOAD, OFFSET_NUMBER),
-        jump(JUMP_AT_LEAST, X32_BIT, 0, 1),
+        jump(JUMP_AT_LEAST, table::FIRST_UNKNOWN, 0, 1),
         statement(RETURN, RETURN_ERRNO | libc::ENOSYS.unsigned_abs()),
     ];
     let rules = rules(profiles);
     for rule in rules.values().filter(|rule| !is_always(rule)) {
         conditional(rule, &mut program);
     }
-    let allowed: Vec<u32> = rules.iter().filter(|(_, rule)| is_always(rule)).map(|(&number, _)| number).collect();
+    let allowed: Vec<u32> =
+        rules.iter().filter(|(_, rule)| is_always(rule)).map(|(&number, _)| number).collect();
     for (first, last) in runs(&allowed) {
         // first <= number <= last, in three instructions.
         program.push(jump(JUMP_AT_LEAST, first, 0, 2));
@@ -116,17 +124,22 @@ fn is_always(rule: &Rule) -> bool {
 fn conditional(rule: &Rule, program: &mut Vec<Instruction>) {
     let mut body = Vec::new();
     for alternative in rule.alternatives {
-        body.extend(alternative_code(alternative.0));
+        body.extend(alternative_code(alternative.0, RETURN_ALLOW));
+    }
+    for alternative in rule.pretended {
+        body.extend(alternative_code(alternative.0, RETURN_ERRNO));
     }
     body.push(statement(RETURN, RETURN_ERRNO | rule.errno.unsigned_abs()));
-    let length = u8::try_from(body.len()).unwrap_or(u8::MAX);
-    program.push(jump(JUMP_EQUAL, u32::try_from(rule.number).unwrap_or(u32::MAX), 0, length));
-    program.append(&mut body);
+    // A rule too long to be jumped over is left out, and its call refused like any that is unnamed.
+    if let (Ok(length), Ok(number)) = (u8::try_from(body.len()), u32::try_from(rule.number)) {
+        program.push(jump(JUMP_EQUAL, number, 0, length));
+        program.append(&mut body);
+    }
 }
 
-/// Returns "allow" if all checks hold, else falls through to what follows.
-fn alternative_code(checks: &[Check]) -> Vec<Instruction> {
-    let mut code: Vec<Instruction> = vec![statement(RETURN, RETURN_ALLOW)];
+/// Returns `verdict` if all checks hold, else falls through to what follows.
+fn alternative_code(checks: &[Check], verdict: u32) -> Vec<Instruction> {
+    let mut code: Vec<Instruction> = vec![statement(RETURN, verdict)];
     for check in checks.iter().rev() {
         let past = u8::try_from(code.len()).unwrap_or(u8::MAX);
         let mut block = match *check {
@@ -138,6 +151,12 @@ fn alternative_code(checks: &[Check]) -> Vec<Instruction> {
             Check::IsNot(argument, value) => {
                 vec![statement(LOAD, low_word(argument)), jump(JUMP_EQUAL, value, past, 0)]
             }
+            Check::Null(argument) => vec![
+                statement(LOAD, low_word(argument)),
+                jump(JUMP_EQUAL, 0, 0, past.saturating_add(2)),
+                statement(LOAD, low_word(argument) + 4),
+                jump(JUMP_EQUAL, 0, 0, past),
+            ],
         };
         block.append(&mut code);
         code = block;

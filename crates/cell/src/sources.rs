@@ -29,7 +29,8 @@ pub(crate) fn open(number: usize, source: &Source, maps: Option<&SourceMaps>) ->
             return Err(Failure::SourceMoved { source: number });
         }
     }
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     let tree = open_tree(&place, "", flags).map_err(|errno| cannot(number, errno))?;
     if let Some(namespace) = maps.and_then(|maps| maps.of(source.ids)) {
         map_ids(tree.as_fd(), namespace).map_err(|errno| cannot(number, errno))?;

@@ -59,14 +59,17 @@ impl Cell {
     /// [`CellError`]; nothing is left running then.
     pub fn start(plan: &Plan, arguments: &[&str]) -> Result<Self, CellError> {
         let text = plan.print().map_err(CellError::Plan)?;
-        let sealed = wire::sealed("cofferdam-plan", text.as_bytes()).map_err(while_trying("seal the plan"))?;
-        let (control, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .map_err(while_trying("make the control socket"))?;
+        let sealed =
+            wire::sealed("cofferdam-plan", text.as_bytes()).map_err(while_trying("seal the plan"))?;
+        let (control, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(while_trying("make the control socket"))?;
         let (lifeline_end, lifeline) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(while_trying("make the lifeline"))?;
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(while_trying("open /dev/null"))?;
-        let strings = |list: &[&str]| list.iter().filter_map(|text| CString::new(*text).ok()).collect::<Vec<_>>();
+        let strings =
+            |list: &[&str]| list.iter().filter_map(|text| CString::new(*text).ok()).collect::<Vec<_>>();
         let guardian = spawn(
             c"/proc/self/exe",
             &ExecStrings::new(strings(arguments)),
@@ -87,12 +90,7 @@ impl Cell {
     ///
     /// # Errors
     /// [`CellError`] if the order can't be sent; whether it succeeded comes as a report.
-    pub fn spawn(
-        &self,
-        process: u32,
-        program: &Program,
-        streams: Streams<'_>,
-    ) -> Result<(), CellError> {
+    pub fn spawn(&self, process: u32, program: &Program, streams: Streams<'_>) -> Result<(), CellError> {
         let text = serde_json::to_vec(program).unwrap_or_default();
         if text.is_empty() || text.len() > PROGRAM_BYTES_MAX {
             return Err(CellError::ProgramTooLong);

@@ -12,11 +12,12 @@ use cofferdam_policy::plan::{Identities, Layer, Plan, SourceId, Step, Through};
 use cofferdam_syscall::mount::{MountAttributes, set_attributes};
 use cofferdam_syscall::process::{Namespaces, unshare};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount,
+    unmount,
 };
 use std::path::{Component, Path};
 
@@ -37,12 +38,8 @@ pub(crate) struct View<'p> {
     pub(crate) stage_namespace: Option<OwnedFd>,
 }
 
-/// The layers of one overlay.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Overlay<'p> {
-    pub(crate) lower: &'p [SourceId],
-    pub(crate) upper: Option<Layer>,
-}
+/// Where the view is built, as seen on the stage.
+pub(crate) const STAGED_VIEW: &str = "/root";
 
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 /// Where the stage is attached before it becomes the root: any of these, being directories of every host.
@@ -59,6 +56,8 @@ impl<'p> View<'p> {
         for (number, step) in plan.steps.iter().enumerate() {
             let failed = |errno: Errno| Failure::Step { step: number, errno: errno.raw_os_error() };
             if let Step::Stage { bytes_max } = step {
+                let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+                mount_change("/", private).map_err(failed)?;
                 view.open_sources()?;
                 view.leave_the_host(*bytes_max).map_err(failed)?;
             } else {
@@ -71,9 +70,6 @@ impl<'p> View<'p> {
     /// The ids were dealt with by the guardian where it had the privilege; here the mounts of this namespace,
     /// which no longer propagate anything, are opened with the owner's own rights.
     fn open_sources(&mut self) -> Result<(), Failure> {
-        let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
-        mount_change("/", private)
-            .map_err(|errno| Failure::Step { step: 0, errno: errno.raw_os_error() })?;
         if self.trees.is_empty() {
             for (number, source) in self.plan.sources.iter().enumerate() {
                 self.trees.push(sources::open(number, source, None)?);
@@ -83,7 +79,8 @@ impl<'p> View<'p> {
     }
 
     fn leave_the_host(&mut self, bytes_max: u64) -> Result<(), Errno> {
-        self.proc = Some(new_mount("proc", &[("hidepid", "invisible")], &[], MountAttrFlags::MOUNT_ATTR_NOEXEC)?);
+        self.proc =
+            Some(new_mount("proc", &[("hidepid", "invisible")], &[], MountAttrFlags::MOUNT_ATTR_NOEXEC)?);
         let stage = tmpfs(STAGE_BYTES, "256", 0o755, None)?;
         let place = STAGE_PLACES.iter().find(|place| Path::new(place).is_dir()).ok_or(Errno::NOENT)?;
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
@@ -120,8 +117,12 @@ impl<'p> View<'p> {
                 rustix::fs::symlinkat(to.as_str(), &parent, name)
             }
             Step::Overlay { target, lower, upper } => {
-                let mount = self.overlay(&Overlay { lower, upper: *upper })?;
-                self.attach(&mount, target)
+                lower
+                    .iter()
+                    .copied()
+                    .chain(upper.map(|layer| layer.source))
+                    .try_for_each(|source| self.stage(source))?;
+                self.attach(&mount_overlay(lower, *upper)?, target)
             }
             Step::Bind { source, target, through } => self.bind(*source, target, *through),
             Step::Proc { target } => {
@@ -129,7 +130,12 @@ impl<'p> View<'p> {
                 self.attach(&mount, target)
             }
             Step::Devpts { target } => {
-                let mount = new_mount("devpts", &[("mode", "0600"), ("ptmxmode", "0666")], &["newinstance"], MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
+                let mount = new_mount(
+                    "devpts",
+                    &[("mode", "0600"), ("ptmxmode", "0666")],
+                    &["newinstance"],
+                    MountAttrFlags::MOUNT_ATTR_NOEXEC,
+                )?;
                 self.attach(&mount, target)
             }
             Step::Mqueue { target } => {
@@ -144,44 +150,23 @@ impl<'p> View<'p> {
         }
     }
 
-    /// The overlay as a detached mount. Its sources are attached to the stage, where no agent ever is.
-    pub(crate) fn overlay(&mut self, overlay: &Overlay<'_>) -> Result<OwnedFd, Errno> {
-        let mut layers = Vec::new();
-        for &source in overlay.lower {
-            layers.push(self.staged(source)?);
-        }
-        if layers.len() == 1 && overlay.upper.is_none() {
-            // Without an upper layer the kernel wants two lower ones.
-            layers.insert(0, "/empty".into());
-        }
-        let lower = layers.join(":");
-        let Some(layer) = overlay.upper else {
-            return new_mount("overlay", &[("lowerdir", &lower)], &["userxattr"], MountAttrFlags::MOUNT_ATTR_RDONLY);
-        };
-        let own = self.staged(layer.source)?;
-        let options =
-            [("lowerdir", lower), ("upperdir", format!("{own}/upper")), ("workdir", format!("{own}/work"))];
-        let options: Vec<(&str, &str)> = options.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        // `volatile`: an unmount would otherwise sync the whole disk; the review syncs what it stages.
-        new_mount("overlay", &options, &["userxattr", "volatile"], MountAttrFlags::empty())
-    }
-
-    /// The path on the stage at which a source is attached.
-    fn staged(&mut self, source: SourceId) -> Result<String, Errno> {
-        let path = format!("/src/{source}");
+    /// Attaches a source to the stage, where no agent ever is; a layer of an overlay is named by a path there.
+    fn stage(&mut self, source: SourceId) -> Result<(), Errno> {
         let tree = self.trees.get(source).ok_or(Errno::BADF)?;
         let attached = self.attached.get_mut(source).ok_or(Errno::BADF)?;
         if !*attached {
+            let path = staged_path(source);
             rustix::fs::mkdir(&path, DIRECTORY_MODE)?;
             move_mount(tree, "", rustix::fs::CWD, &path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
             *attached = true;
         }
-        Ok(path)
+        Ok(())
     }
 
     fn bind(&mut self, source: SourceId, target: &AbsPath, through: Through) -> Result<(), Errno> {
         let directory = self.plan.sources.get(source).ok_or(Errno::BADF)?.directory;
         let tree = self.trees.get(source).ok_or(Errno::BADF)?;
+        leads_nowhere_else(tree, directory, through)?;
         let safe = MountAttributes::NO_SETUID;
         set_attributes(
             tree.as_fd(),
@@ -195,8 +180,11 @@ impl<'p> View<'p> {
             self.directory(target, 0o755, true)?;
             OFlags::DIRECTORY
         } else {
-            self.file(target, 0o666, b"")?;
-            OFlags::empty()
+            match self.file(target, 0o666, b"") {
+                // In a resumed home the last run's is there still; a link would not be opened below.
+                Ok(()) | Err(Errno::EXIST) => OFlags::empty(),
+                Err(errno) => return Err(errno),
+            }
         };
         let place = self.place(target, kind)?;
         attach_at(tree.as_fd(), place.as_fd())
@@ -205,11 +193,12 @@ impl<'p> View<'p> {
     fn enter(&mut self) -> Result<(), Errno> {
         let root = self.root.take().ok_or(Errno::INVAL)?;
         let path = Path::new("proc/self/ns/mnt");
-        let open_namespace = || rustix::fs::openat(&root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let open_namespace =
+            || rustix::fs::openat(&root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         self.stage_namespace = Some(open_namespace()?);
         unshare(Namespaces::MOUNT)?;
         // The copy has copies of all mounts: enter its own root by path.
-        rustix::process::chdir("/root")?;
+        rustix::process::chdir(STAGED_VIEW)?;
         rustix::process::pivot_root(".", ".")?;
         unmount(".", UnmountFlags::DETACH)?;
         rustix::process::chdir("/")
@@ -217,7 +206,8 @@ impl<'p> View<'p> {
 
     fn directory(&self, target: &AbsPath, mode: u32, owned: bool) -> Result<(), Errno> {
         let (parent, name) = self.parent_of(target)?;
-        make_directory(parent.as_fd(), Path::new(name), owned.then_some(&self.plan.identities), mode)
+        let owner = if owned { Some(&self.plan.identities) } else { self.owner_of_new(parent.as_fd())? };
+        make_directory(parent.as_fd(), Path::new(name), owner, mode)
     }
 
     fn file(&self, target: &AbsPath, mode: u32, content: &[u8]) -> Result<(), Errno> {
@@ -274,12 +264,55 @@ pub(crate) fn attach_at(mount: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<
     move_mount(mount, "", place, "", flags)
 }
 
-/// Opens a path without following any link and without leaving `root`.
+/// Where a source lies on the stage.
+pub(crate) fn staged_path(source: SourceId) -> String {
+    format!("/src/{source}")
+}
+
+/// An overlay of staged sources as a detached mount.
+///
+/// What the host's module parameters would change is said outright: no renames by redirection, no copying of
+/// metadata alone, no index (it would bind the session's layer to one lower inode for ever), plain inode numbers.
+pub(crate) fn mount_overlay(lower: &[SourceId], upper: Option<Layer>) -> Result<OwnedFd, Errno> {
+    let mut layers: Vec<String> = lower.iter().copied().map(staged_path).collect();
+    let attributes = match upper {
+        Some(_) => MountAttrFlags::empty(),
+        None => MountAttrFlags::MOUNT_ATTR_RDONLY,
+    };
+    if layers.len() == 1 && upper.is_none() {
+        // Without an upper layer the kernel wants two lower ones.
+        layers.insert(0, "/empty".into());
+    }
+    let lower = layers.join(":");
+    let mut options = vec![("lowerdir", lower.as_str())];
+    options.extend([("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off")]);
+    let Some(layer) = upper else {
+        return new_mount("overlay", &options, &["userxattr"], attributes);
+    };
+    let own = staged_path(layer.source);
+    let (upper, work) = (format!("{own}/upper"), format!("{own}/work"));
+    options.extend([("upperdir", upper.as_str()), ("workdir", work.as_str())]);
+    // `volatile`: an unmount would otherwise sync the whole disk; the review syncs what it stages.
+    new_mount("overlay", &options, &["userxattr", "volatile"], attributes)
+}
+
+/// A socket or FIFO that is bound as it is would still lead to the host (ATTACKS 3, 5).
+fn leads_nowhere_else(tree: &OwnedFd, directory: bool, through: Through) -> Result<(), Errno> {
+    let found = FileType::from_raw_mode(rustix::fs::fstat(tree)?.st_mode);
+    let wanted = match (directory, through) {
+        (true, _) => FileType::Directory,
+        (false, Through::Reading | Through::Writing) => FileType::RegularFile,
+        (false, Through::Device) => FileType::CharacterDevice,
+    };
+    if found == wanted { Ok(()) } else { Err(Errno::OPNOTSUPP) }
+}
+
+/// Opens a path without following any link, the last part included, and without leaving `root`.
 pub(crate) fn open_beneath(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<OwnedFd, Errno> {
     rustix::fs::openat2(
         root,
         path,
-        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC | kind,
+        OFlags::PATH | OFlags::CLOEXEC | kind,
         Mode::empty(),
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )
@@ -295,7 +328,9 @@ fn make_directory(
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(()),
         // On a read-only mount the directory is there already, or it can't be.
-        Err(Errno::ROFS) => return rustix::fs::accessat(parent, name, rustix::fs::Access::EXISTS, AtFlags::empty()),
+        Err(Errno::ROFS) => {
+            return rustix::fs::accessat(parent, name, rustix::fs::Access::EXISTS, AtFlags::empty());
+        }
         Err(errno) => return Err(errno),
     }
     if let Some(identities) = owner {

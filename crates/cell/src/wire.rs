@@ -6,8 +6,8 @@ use cofferdam_policy::event::ExitStatus;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -215,7 +215,7 @@ pub(crate) fn send<M: Serialize>(
     message: &M,
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
-    let text = serde_json::to_vec(message).map_err(|_| Errno::INVAL)?;
+    let text = serde_json::to_vec(message).ok().ok_or(Errno::INVAL)?;
     if text.len() > MESSAGE_BYTES_MAX || descriptors.len() > DESCRIPTORS_MAX {
         return Err(Errno::MSGSIZE);
     }
@@ -234,17 +234,15 @@ pub(crate) fn send<M: Serialize>(
 pub(crate) type Received<M> = Option<(M, Vec<OwnedFd>)>;
 
 /// Receives one message; waits unless `flags` say otherwise.
-pub(crate) fn receive<M: DeserializeOwned>(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Received<M>, Errno> {
+pub(crate) fn receive<M: DeserializeOwned>(
+    socket: BorrowedFd<'_>,
+    flags: RecvFlags,
+) -> Result<Received<M>, Errno> {
     let mut text = vec![0_u8; MESSAGE_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(
-            socket,
-            &mut [IoSliceMut::new(&mut text)],
-            &mut ancillary,
-            flags | RecvFlags::CMSG_CLOEXEC,
-        )
+        recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut ancillary, flags | RecvFlags::CMSG_CLOEXEC)
     });
     let received = match received {
         Err(Errno::CONNRESET) => return Ok(None),
@@ -263,7 +261,7 @@ pub(crate) fn receive<M: DeserializeOwned>(socket: BorrowedFd<'_>, flags: RecvFl
         return Err(Errno::MSGSIZE);
     }
     let body = text.get(..received.bytes).ok_or(Errno::MSGSIZE)?;
-    let message = serde_json::from_slice(body).map_err(|_| Errno::BADMSG)?;
+    let message = serde_json::from_slice(body).ok().ok_or(Errno::BADMSG)?;
     Ok(Some((message, descriptors)))
 }
 
@@ -290,7 +288,7 @@ pub(crate) fn unsealed(file: &OwnedFd, bytes_max: usize) -> Result<Vec<u8>, Errn
     if !rustix::fs::fcntl_get_seals(file)?.contains(wanted) {
         return Err(Errno::PERM);
     }
-    let size = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(|_| Errno::FBIG)?;
+    let size = usize::try_from(rustix::fs::fstat(file)?.st_size).ok().ok_or(Errno::FBIG)?;
     if size > bytes_max {
         return Err(Errno::FBIG);
     }

@@ -85,7 +85,7 @@ pub enum Purpose {
     System,
 }
 
-/// A directory beside the workspaces.
+/// A directory, or a single file, beside the workspaces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mount {
@@ -95,6 +95,8 @@ pub struct Mount {
     pub target: AbsPath,
     /// What may be done with it.
     pub access: Access,
+    /// Whether it is one regular file, and not a directory; then it is read-only.
+    pub file: bool,
     /// Why it is there.
     pub purpose: Purpose,
 }
@@ -170,8 +172,12 @@ pub struct Authority {
     pub home_files: Vec<HomeFile>,
     /// Its environment, beyond the few variables that every cell has.
     pub environment: BTreeMap<String, EnvValue>,
+    /// Directories that come before the system's own in `PATH`.
+    pub path: Vec<AbsPath>,
     /// Names hidden in workspaces and mounts, as patterns beside the default ones.
     pub masks: Vec<String>,
+    /// Paths on the host that are hidden wherever they would show.
+    pub denied: Vec<AbsPath>,
     /// What it may use up.
     pub limits: Limits,
     /// Widenings of the system-call filter.

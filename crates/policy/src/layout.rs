@@ -120,6 +120,21 @@ struct Draft {
     writable: Vec<AbsPath>,
 }
 
+/// One workspace or mount on its way into the plan.
+struct Shown<'a> {
+    target: &'a AbsPath,
+    source: &'a AbsPath,
+    access: Access,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Overlay,
+    Copy,
+    File,
+}
+
 fn path(text: &str) -> Result<AbsPath, PathError> {
     AbsPath::new(text)
 }
@@ -209,28 +224,47 @@ impl Draft {
 
     /// Workspaces and mounts, outer ones before those that lie in them.
     fn mounts(&mut self, authority: &Authority, host: &Host) -> Result<(), LayoutError> {
-        let workspaces = authority.workspaces.iter().map(|w| (&w.path, &w.path, Access::Cow, w.view));
-        let mounts = authority.mounts.iter().map(|m| (&m.target, &m.source, m.access, View::Overlay));
-        let mut all: Vec<_> = workspaces.chain(mounts).collect();
-        all.sort_by(|a, b| a.0.cmp(b.0));
-        for (target, source, access, view) in all {
+        let workspaces = authority.workspaces.iter().map(|w| Shown {
+            target: &w.path,
+            source: &w.path,
+            access: Access::Cow,
+            kind: match w.view {
+                View::Overlay => Kind::Overlay,
+                View::Copy => Kind::Copy,
+            },
+        });
+        let mounts = authority.mounts.iter().map(|m| Shown {
+            target: &m.target,
+            source: &m.source,
+            access: m.access,
+            kind: if m.file { Kind::File } else { Kind::Overlay },
+        });
+        let mut all: Vec<Shown<'_>> = workspaces.chain(mounts).collect();
+        all.sort_by(|a, b| a.target.cmp(b.target));
+        for shown in all {
+            let target = shown.target;
             let place = host.places.get(target).ok_or_else(|| LayoutError::Unknown(target.clone()))?;
-            match view {
-                View::Overlay => self.overlay(target, source, access, place),
-                View::Copy => {
+            match shown.kind {
+                Kind::Overlay => self.overlay(&shown, place),
+                Kind::File => {
+                    let source = self.source(shown.source, IdView::Owner, false, Some(place.inode));
+                    self.steps.push(Step::Bind { source, target: target.clone(), through: Through::Reading });
+                }
+                Kind::Copy => {
                     let copy = place.copy.as_ref().ok_or_else(|| LayoutError::Unknown(target.clone()))?;
                     let source = self.source(copy, IdView::Plain, true, None);
                     self.steps.push(Step::Bind { source, target: target.clone(), through: Through::Writing });
                 }
             }
-            if access == Access::Cow {
+            if shown.access == Access::Cow && shown.kind != Kind::File {
                 self.write_to(target);
             }
         }
         Ok(())
     }
 
-    fn overlay(&mut self, target: &AbsPath, source: &AbsPath, access: Access, place: &Place) {
+    fn overlay(&mut self, shown: &Shown<'_>, place: &Place) {
+        let Shown { target, source, access, .. } = *shown;
         let mut lower = Vec::new();
         if let Some(veil) = &place.veil {
             lower.push(self.source(veil, IdView::Plain, true, None));

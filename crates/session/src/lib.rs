@@ -1,2 +1,31 @@
 //! The stories: start, watch, stop, resume, discard; the supervisor.
+//!
+//! The only crate in which cell, workspace and ledger meet. It never prints: it returns values and errors.
 #![forbid(unsafe_code)]
+
+mod cgroup;
+pub mod changes;
+pub mod connect;
+pub mod context;
+mod control;
+pub mod error;
+pub mod exit;
+pub mod explain;
+mod failure;
+mod home;
+pub mod init;
+pub mod machine;
+pub mod policies;
+mod prepare;
+mod program;
+mod record;
+pub mod request;
+pub mod resolve;
+pub mod sessions;
+pub mod start;
+pub mod state;
+pub mod supervise;
+mod system;
+pub mod terminal;
+pub mod trust;
+mod veiling;

@@ -1,4 +1,4 @@
-//! Confining the calling process for good: seccomp filters and Landlock rules.
+//! Confining the calling process for good: seccomp filters, Landlock rules and a session keyring of its own.
 
 use crate::process::{check, last_errno};
 use rustix::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
@@ -24,7 +24,7 @@ pub struct Instruction {
 /// # Errors
 /// The kernel's: `EINVAL` for a program that it can't verify, `EACCES` without `no_new_privs`.
 pub fn install_filter(program: &[Instruction]) -> Result<(), Errno> {
-    let length = u16::try_from(program.len()).map_err(|_| Errno::TOOBIG)?;
+    let length = u16::try_from(program.len()).ok().ok_or(Errno::TOOBIG)?;
     let description = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut().cast() };
     // SAFETY: `Instruction` has the layout of `sock_filter`; the program outlives the call, which copies it and
     // does not write through the pointer.
@@ -44,11 +44,10 @@ pub type LandlockRights = u64;
 pub fn landlock_version() -> Result<u32, Errno> {
     const VERSION_FLAG: u32 = 1;
     // SAFETY: with the version flag the kernel wants a null attribute of size zero and only returns a number.
-    let result = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, VERSION_FLAG)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, VERSION_FLAG) };
     check(result)?;
-    u32::try_from(result).map_err(|_| Errno::INVAL)
+    u32::try_from(result).ok().ok_or(Errno::INVAL)
 }
 
 #[repr(C)]
@@ -70,11 +69,10 @@ pub fn landlock_ruleset(version: u32, handled: LandlockRights, scoped: u64) -> R
         _ => size_of::<RulesetAttribute>(),
     };
     // SAFETY: the attribute lives across the call and is at least `size` bytes long.
-    let result = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::from_ref(&attribute), size, 0_u32)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::from_ref(&attribute), size, 0_u32) };
     check(result)?;
-    let descriptor = i32::try_from(result).map_err(|_| Errno::INVAL)?;
+    let descriptor = i32::try_from(result).ok().ok_or(Errno::INVAL)?;
     // SAFETY: the kernel returned a new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
@@ -89,7 +87,11 @@ struct PathRule {
 ///
 /// # Errors
 /// The kernel's: `EINVAL` for rights that the ruleset does not handle or that make no sense on a file.
-pub fn landlock_allow(ruleset: BorrowedFd<'_>, path: BorrowedFd<'_>, rights: LandlockRights) -> Result<(), Errno> {
+pub fn landlock_allow(
+    ruleset: BorrowedFd<'_>,
+    path: BorrowedFd<'_>,
+    rights: LandlockRights,
+) -> Result<(), Errno> {
     const PATH_BENEATH: u32 = 1;
     let rule = PathRule { allowed_access: rights, parent: path.as_raw_fd() };
     // SAFETY: the rule has the kernel's packed layout and lives across the call; both descriptors are borrowed.
@@ -113,4 +115,17 @@ pub fn landlock_confine(ruleset: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: a borrowed descriptor and a plain number.
     let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
     if result == -1 { Err(last_errno()) } else { Ok(()) }
+}
+
+/// Leaves the inherited session keyring for a new, empty one without a name (`keyctl(2)`,
+/// `KEYCTL_JOIN_SESSION_KEYRING`).
+///
+/// # Errors
+/// The kernel's: `ENOSYS` where it has no keyrings, `EDQUOT` past the user's number of keys.
+pub fn join_empty_keyring() -> Result<(), Errno> {
+    const JOIN_SESSION_KEYRING: libc::c_long = 1;
+    // SAFETY: a null name asks for an anonymous keyring; no memory of ours is read or written.
+    let result =
+        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, ptr::null::<libc::c_char>()) };
+    check(result)
 }

@@ -39,7 +39,7 @@ pub fn set_attributes(tree: BorrowedFd<'_>, set: MountAttributes) -> Result<(), 
 /// The kernel's: `EINVAL` where the file system can't, `EPERM` without `CAP_SYS_ADMIN` over it.
 pub fn map_ids(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
     const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
-    let userns = u64::try_from(namespace.as_raw_fd()).map_err(|_| Errno::BADF)?;
+    let userns = u64::try_from(namespace.as_raw_fd()).ok().ok_or(Errno::BADF)?;
     set_attribute_block(
         tree,
         libc::mount_attr { attr_set: MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd: userns },

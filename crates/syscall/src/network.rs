@@ -16,7 +16,8 @@ pub fn loopback_up() -> Result<(), Errno> {
     for (place, byte) in request.ifr_name.iter_mut().zip(*b"lo") {
         *place = byte as libc::c_char;
     }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    request.ifr_ifru.ifru_flags =
+        libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).ok().ok_or(Errno::INVAL)?;
     // SAFETY: the socket is open; the request is initialised, NUL-terminated by its zeroes, and only read.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     check(result.into())

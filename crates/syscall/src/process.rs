@@ -17,24 +17,24 @@ pub enum Fork {
 
 /// Namespaces for [`clone_into_namespaces`] and [`unshare`], as `CLONE_NEW*` bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Namespaces(u64);
+pub struct Namespaces(libc::c_int);
 
 impl Namespaces {
     /// No new namespace.
     pub const NONE: Self = Self(0);
     /// A user namespace.
-    pub const USER: Self = Self(libc::CLONE_NEWUSER as u64);
+    pub const USER: Self = Self(libc::CLONE_NEWUSER);
     /// A mount namespace.
-    pub const MOUNT: Self = Self(libc::CLONE_NEWNS as u64);
+    pub const MOUNT: Self = Self(libc::CLONE_NEWNS);
     /// User, mount, pid, network, ipc, uts and cgroup namespaces: all that a cell has of its own.
     pub const CELL: Self = Self(
-        (libc::CLONE_NEWUSER
+        libc::CLONE_NEWUSER
             | libc::CLONE_NEWNS
             | libc::CLONE_NEWPID
             | libc::CLONE_NEWNET
             | libc::CLONE_NEWIPC
             | libc::CLONE_NEWUTS
-            | libc::CLONE_NEWCGROUP) as u64,
+            | libc::CLONE_NEWCGROUP,
     );
 }
 
@@ -49,9 +49,9 @@ pub fn clone_into_namespaces(namespaces: Namespaces) -> Result<Fork, Errno> {
     let mut pidfd: libc::c_int = -1;
     // SAFETY: `clone_args` is a plain C structure of integers, for which all-zero bytes are a valid value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = namespaces.0 | libc::CLONE_PIDFD as u64;
+    args.flags = (namespaces.0 | libc::CLONE_PIDFD).unsigned_abs().into();
     args.pidfd = ptr::from_mut(&mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    args.exit_signal = libc::SIGCHLD.unsigned_abs().into();
     // SAFETY: `args` lives across the call and its size is passed; `pidfd` is a valid place for the descriptor;
     // no stack is given and CLONE_VM is not set, so the child runs on its own copy of this stack, as after fork.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(&args), size_of::<libc::clone_args>()) };
@@ -59,14 +59,14 @@ pub fn clone_into_namespaces(namespaces: Namespaces) -> Result<Fork, Errno> {
 }
 
 fn fork_result(pid: libc::c_long, pidfd: libc::c_int) -> Result<Fork, Errno> {
-    match i32::try_from(pid).ok().map(Pid::from_raw) {
-        Some(None) => Ok(Fork::Child),
-        Some(Some(pid)) if pid.as_raw_nonzero().get() > 0 => {
+    check(pid)?;
+    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        None => Ok(Fork::Child),
+        Some(pid) => {
             // SAFETY: clone3 with CLONE_PIDFD stored a new descriptor here, which nothing else owns.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
             Ok(Fork::Parent(pid, pidfd))
         }
-        Some(Some(_)) | None => Err(last_errno()),
     }
 }
 
@@ -76,7 +76,7 @@ fn fork_result(pid: libc::c_long, pidfd: libc::c_int) -> Result<Fork, Errno> {
 /// The kernel's.
 pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
     // SAFETY: no pointers; the flags are CLONE_NEW* alone, so no descriptor table or memory becomes unshared.
-    let result = unsafe { libc::unshare(namespaces.0 as libc::c_int) };
+    let result = unsafe { libc::unshare(namespaces.0) };
     check(result.into())
 }
 
@@ -126,8 +126,8 @@ pub fn exec(program: &CStr, arguments: &ExecStrings, environment: &ExecStrings) 
     last_errno()
 }
 
-/// `posix_spawn(3)` of `program` with exactly these descriptors: entry *n* of `descriptors` becomes descriptor *n*.
-/// All others of ours carry close-on-exec. Signals are reset in the child.
+/// `posix_spawn(3)` of `program` with exactly these descriptors: entry *n* of `descriptors` becomes descriptor *n*,
+/// and all others are closed, those too that whoever started us forgot to mark. Signals are reset in the child.
 ///
 /// # Errors
 /// The kernel's, from the child's exec too.
@@ -139,9 +139,12 @@ pub fn spawn(
 ) -> Result<Pid, Errno> {
     let above = lift(descriptors)?;
     let mut actions = FileActions::new()?;
-    for (target, descriptor) in above.iter().enumerate() {
-        actions.duplicate(descriptor.as_raw_fd(), i32::try_from(target).map_err(|_| Errno::MFILE)?)?;
+    let mut target = 0;
+    for descriptor in &above {
+        actions.duplicate(descriptor.as_raw_fd(), target)?;
+        target += 1;
     }
+    actions.close_from(target)?;
     let attributes = SpawnAttributes::with_default_signals()?;
     let mut pid: libc::pid_t = 0;
     // SAFETY: `pid`, the actions and the attributes are initialised and outlive the call; strings as in `exec`,
@@ -165,7 +168,7 @@ pub fn spawn(
 
 /// Copies of the descriptors above all targets, so that placing one never overwrites another.
 fn lift(descriptors: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, Errno> {
-    let floor = i32::try_from(descriptors.len()).map_err(|_| Errno::MFILE)?.max(16);
+    let floor = i32::try_from(descriptors.len()).ok().ok_or(Errno::MFILE)?.max(16);
     descriptors.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, floor)).collect()
 }
 
@@ -183,6 +186,12 @@ impl FileActions {
     fn duplicate(&mut self, from: i32, to: i32) -> Result<(), Errno> {
         // SAFETY: the structure was initialised in `new`; the numbers are only recorded here.
         let result = unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, from, to) };
+        if result == 0 { Ok(()) } else { Err(Errno::from_raw_os_error(result)) }
+    }
+
+    fn close_from(&mut self, first: i32) -> Result<(), Errno> {
+        // SAFETY: the structure was initialised in `new`; the number is only recorded here.
+        let result = unsafe { libc::posix_spawn_file_actions_addclosefrom_np(&raw mut self.0, first) };
         if result == 0 { Ok(()) } else { Err(Errno::from_raw_os_error(result)) }
     }
 }
@@ -213,7 +222,8 @@ impl SpawnAttributes {
             result = unsafe { libc::posix_spawnattr_setsigmask(&raw mut attributes.0, &raw const none) };
         }
         if result == 0 {
-            let flags = (libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK) as libc::c_short;
+            let flags = libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
+            let flags = libc::c_short::try_from(flags).ok().ok_or(Errno::INVAL)?;
             // SAFETY: initialised above; the flags are a plain number.
             result = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, flags) };
         }

@@ -1,2 +1,17 @@
 //! The owner's directories as a session sees them: masks, git places, changes.
+//!
+//! Everything here works beneath directories that are already open and never follows a symbolic link below them.
+//! It mounts nothing, starts no process (git least of all), and prints nothing.
 #![forbid(unsafe_code)]
+
+mod attributes;
+mod beneath;
+pub mod census;
+pub mod changes;
+pub mod copy;
+pub mod discard;
+pub mod git;
+pub mod ground;
+pub mod ownership;
+pub mod path;
+pub mod veil;

@@ -4,13 +4,23 @@
 //! are answered with `ENOSYS`, so that they take their other way. Nothing here weakens by kernel version.
 
 use super::{Alternative, Check, Rule};
-use Check::{Is, IsNot};
+use Check::{Is, IsNot, Null};
 
 const CLONE_NEW_ANY: u32 = 0x7E02_0000;
 const CLONE_NEW_BUT_USER_PID_NET: u32 = 0x0E02_0000;
+const UNSHARE_NEW_BUT_USER_PID_NET: u32 = 0x0E02_0080;
 const FILE_TYPE: u32 = 0o170_000;
 const SOCKET_TYPE: u32 = 0xF;
 const ALL: u32 = u32::MAX;
+const STREAM: u32 = 1;
+const DATAGRAM: u32 = 2;
+const TCP: u32 = 6;
+const UDP: u32 = 17;
+const CORE: u32 = 4;
+const PID_1: u32 = 1;
+
+/// Numbers from here on came with kernels newer than this table (Linux 6.18).
+pub(super) const FIRST_UNKNOWN: u32 = 470;
 
 /// Reading, writing and naming files; the mounts, Landlock and ids decide which.
 const FILES: &[i64] = &[
@@ -70,8 +80,7 @@ const PROCESSES: &[i64] = &[
     libc::SYS_sched_setparam, libc::SYS_sched_getscheduler, libc::SYS_sched_setscheduler,
     libc::SYS_sched_getattr, libc::SYS_sched_setattr, libc::SYS_sched_get_priority_max,
     libc::SYS_sched_get_priority_min, libc::SYS_sched_rr_get_interval, libc::SYS_getpriority,
-    libc::SYS_setpriority, libc::SYS_ioprio_get, libc::SYS_ioprio_set, libc::SYS_getrlimit,
-    libc::SYS_setrlimit, libc::SYS_prlimit64, libc::SYS_getrusage, libc::SYS_times, libc::SYS_getcpu,
+    libc::SYS_setpriority, libc::SYS_ioprio_get, libc::SYS_ioprio_set, libc::SYS_getrlimit, libc::SYS_getrusage, libc::SYS_times, libc::SYS_getcpu,
     libc::SYS_prctl, libc::SYS_arch_prctl, libc::SYS_restart_syscall, libc::SYS_set_thread_area,
     libc::SYS_get_thread_area, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getrandom,
 ];
@@ -128,15 +137,20 @@ pub(super) const RULED: &[Rule] = &[
     Rule::when(libc::SYS_clone, &[Alternative(&[Is(0, CLONE_NEW_ANY, 0)])], libc::EPERM),
     // A structure in memory can't be judged here; C libraries fall back to `clone`.
     Rule::never(libc::SYS_clone3, libc::ENOSYS),
-    // Unix, IPv4, IPv6 in streams and datagrams; of netlink only the interface list.
+    // Unix; TCP and UDP over IPv4 and IPv6, and no other protocol, whose module the kernel would load; of netlink
+    // only the interface list.
     Rule::when(
         libc::SYS_socket,
         &[
             Alternative(&[Is(0, ALL, 1)]),
-            Alternative(&[Is(0, ALL, 2), Is(1, SOCKET_TYPE, 1)]),
-            Alternative(&[Is(0, ALL, 2), Is(1, SOCKET_TYPE, 2)]),
-            Alternative(&[Is(0, ALL, 10), Is(1, SOCKET_TYPE, 1)]),
-            Alternative(&[Is(0, ALL, 10), Is(1, SOCKET_TYPE, 2)]),
+            Alternative(&[Is(0, ALL, 2), Is(1, SOCKET_TYPE, STREAM), Is(2, ALL, 0)]),
+            Alternative(&[Is(0, ALL, 2), Is(1, SOCKET_TYPE, STREAM), Is(2, ALL, TCP)]),
+            Alternative(&[Is(0, ALL, 2), Is(1, SOCKET_TYPE, DATAGRAM), Is(2, ALL, 0)]),
+            Alternative(&[Is(0, ALL, 2), Is(1, SOCKET_TYPE, DATAGRAM), Is(2, ALL, UDP)]),
+            Alternative(&[Is(0, ALL, 10), Is(1, SOCKET_TYPE, STREAM), Is(2, ALL, 0)]),
+            Alternative(&[Is(0, ALL, 10), Is(1, SOCKET_TYPE, STREAM), Is(2, ALL, TCP)]),
+            Alternative(&[Is(0, ALL, 10), Is(1, SOCKET_TYPE, DATAGRAM), Is(2, ALL, 0)]),
+            Alternative(&[Is(0, ALL, 10), Is(1, SOCKET_TYPE, DATAGRAM), Is(2, ALL, UDP)]),
             Alternative(&[Is(0, ALL, 16), Is(2, ALL, 0)]),
         ],
         libc::EAFNOSUPPORT,
@@ -154,6 +168,20 @@ pub(super) const RULED: &[Rule] = &[
         &[Alternative(&[Is(0, ALL, 0)]), Alternative(&[Is(0, ALL, ALL)]), Alternative(&[Is(0, ALL, 0x4_0000)])],
         libc::EPERM,
     ),
+    // The limit on core dumps is one byte, at which the kernel starts no dump program on the host; at zero it would.
+    // Programs that set it are told that they did: they want no dumps, and there are none.
+    Rule::when(libc::SYS_setrlimit, &[Alternative(&[IsNot(0, CORE)])], libc::EPERM)
+        .or_pretended(&[Alternative(&[])]),
+    // Likewise; and the limits of pid 1, which an ordinary owner's agent shares its user id with, are not its own.
+    Rule::when(
+        libc::SYS_prlimit64,
+        &[
+            Alternative(&[IsNot(0, PID_1), IsNot(1, CORE)]),
+            Alternative(&[IsNot(0, PID_1), Null(2)]),
+        ],
+        libc::EPERM,
+    )
+    .or_pretended(&[Alternative(&[IsNot(0, PID_1)])]),
     // Regular files, FIFOs and sockets, never devices (nor the overlay's whiteouts).
     Rule::when(libc::SYS_mknod, &node_kinds(1), libc::EPERM),
     Rule::when(libc::SYS_mknodat, &node_kinds(2), libc::EPERM),
@@ -165,6 +193,8 @@ pub(super) const RULED: &[Rule] = &[
     Rule::never(libc::SYS_add_key, libc::ENOSYS),
     Rule::never(libc::SYS_request_key, libc::ENOSYS),
     Rule::never(libc::SYS_userfaultfd, libc::ENOSYS),
+    Rule::never(FILE_GETATTR, libc::ENOSYS),
+    Rule::never(FILE_SETATTR, libc::ENOSYS),
     Rule::never(STATMOUNT, libc::ENOSYS),
     Rule::never(LISTMOUNT, libc::ENOSYS),
 ];
@@ -172,7 +202,7 @@ pub(super) const RULED: &[Rule] = &[
 /// What the `chromium` profile puts in place of rules of the same calls.
 pub(super) const CHROMIUM: &[Rule] = &[
     Rule::when(libc::SYS_clone, &[Alternative(&[Is(0, CLONE_NEW_BUT_USER_PID_NET, 0)])], libc::EPERM),
-    Rule::when(libc::SYS_unshare, &[Alternative(&[Is(0, CLONE_NEW_BUT_USER_PID_NET, 0)])], libc::EPERM),
+    Rule::when(libc::SYS_unshare, &[Alternative(&[Is(0, UNSHARE_NEW_BUT_USER_PID_NET, 0)])], libc::EPERM),
     Rule::when(libc::SYS_chroot, &[Alternative(&[])], libc::EPERM),
 ];
 
@@ -206,3 +236,5 @@ const SETXATTRAT: i64 = 463;
 const GETXATTRAT: i64 = 464;
 const LISTXATTRAT: i64 = 465;
 const REMOVEXATTRAT: i64 = 466;
+const FILE_GETATTR: i64 = 468;
+const FILE_SETATTR: i64 = 469;

@@ -3,11 +3,12 @@
 use super::*;
 
 /// Runs the program as the kernel would: the return value for one call.
-fn verdict(program: &[Instruction], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
-    let mut words = vec![number, architecture, 0, 0];
+fn verdict(program: &[Instruction], architecture: u32, number: i64, arguments: [u64; 6]) -> u32 {
+    let low = |word: u64| u32::try_from(word & 0xFFFF_FFFF).unwrap();
+    let mut words = vec![u32::try_from(number).unwrap(), architecture, 0, 0];
     for argument in arguments {
-        words.push(argument as u32);
-        words.push((argument >> 32) as u32);
+        words.push(low(argument));
+        words.push(low(argument >> 32));
     }
     let (mut accumulator, mut at) = (0_u32, 0_usize);
     loop {
@@ -26,16 +27,18 @@ fn verdict(program: &[Instruction], architecture: u32, number: u32, arguments: [
 }
 
 fn call(number: i64, arguments: [u64; 6]) -> u32 {
-    verdict(&filter(&[]), ARCHITECTURE_X86_64, number as u32, arguments)
+    verdict(&filter(&[]), ARCHITECTURE_X86_64, number, arguments)
 }
 
 fn errno(errno: i32) -> u32 {
-    RETURN_ERRNO | errno as u32
+    RETURN_ERRNO | errno.unsigned_abs()
 }
 
 #[test]
 fn a_call_that_is_not_named_is_refused() {
-    for number in [libc::SYS_mount, libc::SYS_bpf, libc::SYS_kexec_load, libc::SYS_setns, libc::SYS_unshare, 999] {
+    for number in
+        [libc::SYS_mount, libc::SYS_bpf, libc::SYS_kexec_load, libc::SYS_setns, libc::SYS_unshare, 336]
+    {
         assert_eq!(call(number, [0; 6]), errno(libc::EPERM), "{number}");
     }
     assert_eq!(call(libc::SYS_read, [0; 6]), RETURN_ALLOW);
@@ -44,7 +47,8 @@ fn a_call_that_is_not_named_is_refused() {
 
 #[test]
 fn no_new_namespace_by_any_flag_of_clone() {
-    for bit in [0x0002_0000_u64, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+    for bit in [0x0002_0000_u64, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000]
+    {
         assert_eq!(call(libc::SYS_clone, [bit | 17, 0, 0, 0, 0, 0]), errno(libc::EPERM), "{bit:#x}");
     }
     let thread = 0x003D_0F00;
@@ -56,9 +60,25 @@ fn no_new_namespace_by_any_flag_of_clone() {
 fn only_common_sockets_can_be_made() {
     let allowed = [(1, 5, 0), (2, 1, 0), (2, 2, 17), (10, 0x80801, 6), (16, 0x80003, 0)];
     for (family, kind, protocol) in allowed {
-        assert_eq!(call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0]), RETURN_ALLOW, "{family} {kind}");
+        assert_eq!(
+            call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0]),
+            RETURN_ALLOW,
+            "{family} {kind}"
+        );
     }
-    let refused = [(2, 3, 1), (10, 3, 58), (16, 3, 9), (17, 3, 0), (38, 5, 0), (40, 1, 0), (0, 0, 0)];
+    let refused = [
+        (2, 3, 1),
+        (2, 2, 1),
+        (2, 1, 132),
+        (2, 1, 262),
+        (10, 1, 17),
+        (10, 3, 58),
+        (16, 3, 9),
+        (17, 3, 0),
+        (38, 5, 0),
+        (40, 1, 0),
+        (0, 0, 0),
+    ];
     for (family, kind, protocol) in refused {
         let verdict = call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0]);
         assert_eq!(verdict, errno(libc::EAFNOSUPPORT), "{family} {kind}");
@@ -85,14 +105,14 @@ fn no_device_node_and_no_whiteout_can_be_made() {
 #[test]
 fn calls_of_other_architectures_end_the_process() {
     let program = filter(&[]);
-    assert_eq!(verdict(&program, 0x4000_0003, libc::SYS_read as u32, [0; 6]), RETURN_KILL_PROCESS);
-    assert_eq!(verdict(&program, ARCHITECTURE_X86_64, X32_BIT, [0; 6]), errno(libc::ENOSYS));
+    assert_eq!(verdict(&program, 0x4000_0003, libc::SYS_read, [0; 6]), RETURN_KILL_PROCESS);
+    assert_eq!(verdict(&program, ARCHITECTURE_X86_64, 0x4000_0000, [0; 6]), errno(libc::ENOSYS));
 }
 
 #[test]
 fn the_chromium_profile_widens_exactly_three_calls() {
     let program = filter(&[Profile::Chromium]);
-    let of = |number: i64, flags: u64| verdict(&program, ARCHITECTURE_X86_64, number as u32, [flags, 0, 0, 0, 0, 0]);
+    let of = |number: i64, flags: u64| verdict(&program, ARCHITECTURE_X86_64, number, [flags, 0, 0, 0, 0, 0]);
     let user_pid_net = 0x7000_0000;
     assert_eq!(of(libc::SYS_clone, user_pid_net), RETURN_ALLOW);
     assert_eq!(of(libc::SYS_unshare, 0x1000_0000), RETURN_ALLOW);
@@ -101,9 +121,50 @@ fn the_chromium_profile_widens_exactly_three_calls() {
     assert_eq!(of(libc::SYS_mount, 0), errno(libc::EPERM));
     let before = filter(&[]);
     let differing = (0..512).filter(|&n| {
-        (verdict(&before, ARCHITECTURE_X86_64, n, [user_pid_net; 6])) != verdict(&program, ARCHITECTURE_X86_64, n, [user_pid_net; 6])
+        (verdict(&before, ARCHITECTURE_X86_64, n, [user_pid_net; 6]))
+            != verdict(&program, ARCHITECTURE_X86_64, n, [user_pid_net; 6])
     });
     assert_eq!(differing.count(), 3);
+}
+
+#[test]
+fn a_call_newer_than_the_table_does_not_exist() {
+    for number in [470, 999, 0x3FFF_FFFF, 0xFFFF_FFFF] {
+        assert_eq!(call(number, [0; 6]), errno(libc::ENOSYS), "{number}");
+    }
+}
+
+#[test]
+fn the_limit_on_core_dumps_stays_where_no_dump_program_is_started() {
+    let pretended = RETURN_ERRNO;
+    assert_eq!(call(libc::SYS_setrlimit, [4, 0x1000, 0, 0, 0, 0]), pretended);
+    assert_eq!(call(libc::SYS_prlimit64, [0, 4, 0x1000, 0, 0, 0]), pretended);
+    assert_eq!(call(libc::SYS_prlimit64, [77, 4, 0x1000, 0, 0, 0]), pretended);
+    assert_eq!(call(libc::SYS_prlimit64, [0, 4, 0x1_0000_0000, 0, 0, 0]), pretended, "low word of a pointer");
+    assert_eq!(call(libc::SYS_prlimit64, [0, 0xFFFF_FFFF_0000_0004, 1, 0, 0, 0]), pretended);
+    assert_eq!(call(libc::SYS_prlimit64, [0, 4, 0, 0x1000, 0, 0]), RETURN_ALLOW, "reading it");
+    assert_eq!(call(libc::SYS_prlimit64, [0, 7, 0x1000, 0, 0, 0]), RETURN_ALLOW);
+    assert_eq!(call(libc::SYS_setrlimit, [7, 0x1000, 0, 0, 0, 0]), RETURN_ALLOW);
+}
+
+#[test]
+fn nobody_sets_the_limits_of_pid_1() {
+    for resource in [0, 4, 6, 7] {
+        assert_eq!(
+            call(libc::SYS_prlimit64, [1, resource, 0x1000, 0, 0, 0]),
+            errno(libc::EPERM),
+            "{resource}"
+        );
+    }
+}
+
+#[test]
+fn every_rule_is_short_enough_to_be_jumped_over() {
+    for rule in table::RULED.iter().chain(table::CHROMIUM).filter(|rule| !is_always(rule)) {
+        let mut program = Vec::new();
+        conditional(rule, &mut program);
+        assert!(!program.is_empty(), "{}", rule.number);
+    }
 }
 
 #[test]

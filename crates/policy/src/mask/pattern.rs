@@ -231,7 +231,9 @@ impl Segment {
                 (Some(_) | None, _) => {}
             }
             // Back to the last star, which takes up to the next byte that what follows it can begin with.
-            let Some((after_star, taken)) = retry.filter(|(_, taken)| *taken < name.len()) else { return false };
+            let Some((after_star, taken)) = retry.filter(|(_, taken)| *taken < name.len()) else {
+                return false;
+            };
             let Some(found) = next_start(tokens.get(after_star), name, taken + 1) else { return false };
             retry = Some((after_star, found));
             t = after_star;

@@ -1,0 +1,227 @@
+//! The grammar of the command line, with its help and examples.
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Let an AI agent loose inside a watertight wall, and decide afterwards what comes out.
+#[derive(Debug, Parser)]
+#[command(name = "cofferdam", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "Examples:
+  cofferdam run -- make test                  try it on a copy-on-write view of this repository
+  cofferdam run --tools node -- bash          a shell in it, with your node
+  cofferdam explain                           what a session here could touch, to the last item
+  cofferdam show                              what the latest session of this directory changed
+  cofferdam doctor                            what this machine can enforce
+
+Exit codes of our own are 200 to 219; every other is the command's. See docs/exit-codes.md.")]
+pub(crate) struct Arguments {
+    /// Report as JSON on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command in a new session
+    #[command(after_help = "Examples:
+  cofferdam run -- npm test
+  cofferdam run --agent-home claude --tools node -- claude
+  cofferdam run -w . -w ../library --instructions ../library -- bash
+  cofferdam run --mount ~/datasets:/data:ro --limit memory=4G --limit time=30m -- python train.py
+  cofferdam run -d --name nightly -- ./long-job")]
+    Run(RunArguments),
+    /// List sessions
+    #[command(visible_alias = "ps")]
+    Ls,
+    /// Show a session: its state, its authority, what it changed
+    Show(OneSession),
+    /// Run a further command in a running session, with the same authority
+    #[command(after_help = "Example:\n  cofferdam exec -s nightly -- ps aux")]
+    Exec(ExecArguments),
+    /// Connect the terminal to a running session (Ctrl-^ d detaches)
+    Attach(OneSession),
+    /// Print what a session's program printed
+    Logs(OneSession),
+    /// Print what happened to a session
+    Events(OneSession),
+    /// End a running session and all its processes; its changes stay
+    Stop(StopArguments),
+    /// Start a stopped session again, on the same changes and home
+    #[command(after_help = "Examples:\n  cofferdam resume\n  cofferdam resume -s nightly -- claude --continue")]
+    Resume(ResumeArguments),
+    /// Show a running session what you changed meanwhile in its directories
+    Refresh(OneSession),
+    /// Remove a session and all that it changed
+    Discard(DiscardArguments),
+    /// Print all that a session may touch, and what enforces it here
+    #[command(after_help = "Examples:\n  cofferdam explain --tools node\n  cofferdam explain --session nightly")]
+    Explain(ExplainArguments),
+    /// Try what this machine can enforce; find leftovers
+    Doctor(DoctorArguments),
+    /// Accept what this repository's cofferdam.toml asks for
+    Trust(TrustArguments),
+    /// Withdraw that acceptance
+    Untrust(DirectoryArguments),
+    /// Write a commented policy for this directory, on your side
+    Init(InitArguments),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What a session may touch.
+#[derive(Debug, Args, Default)]
+pub(crate) struct AuthorityArguments {
+    /// A directory to work on, copy-on-write, at its own path [default: the git top level, or this directory]
+    #[arg(short, long = "workspace", value_name = "DIR")]
+    pub(crate) workspaces: Vec<PathBuf>,
+    /// A further directory or file: read-only, or copy-on-write with `:cow`
+    #[arg(long = "mount", value_name = "SRC[:DST][:ro|:cow]")]
+    pub(crate) mounts: Vec<String>,
+    /// A variable: your value, or this one; refused if it looks like a secret
+    #[arg(short = 'e', long = "env", value_name = "K[=V]")]
+    pub(crate) environment: Vec<String>,
+    /// Pass a variable on although it looks like a secret
+    #[arg(long, value_name = "K")]
+    pub(crate) dangerous_env: Vec<String>,
+    /// Hide files of this name or path, beside the default ones (as in .gitignore)
+    #[arg(long = "mask", value_name = "PATTERN")]
+    pub(crate) masks: Vec<String>,
+    /// Show the agent instructions (CLAUDE.md, AGENTS.md, …) of a second workspace
+    #[arg(long, value_name = "DIR")]
+    pub(crate) instructions: Vec<String>,
+    /// Bring your settings, instructions and skills of this agent, without logins and histories
+    #[arg(long = "agent-home", value_name = "AGENT")]
+    pub(crate) agent_homes: Vec<String>,
+    /// Bring this set of tools from your home, read-only, and its download caches
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tools: Vec<String>,
+    /// Widen the system-call filter by this profile
+    #[arg(long = "profile", value_name = "NAME")]
+    pub(crate) profiles: Vec<String>,
+    /// Limit memory, processes, cpu, files, disk, tmp or time
+    #[arg(long = "limit", value_name = "K=V")]
+    pub(crate) limits: Vec<String>,
+    /// Work on a copy instead of an overlay
+    #[arg(long)]
+    pub(crate) copy: bool,
+    /// Use this policy file in place of the directory's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// What the session is called [default: after the directory]
+    #[arg(long)]
+    pub(crate) name: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) authority: AuthorityArguments,
+    /// Go on in the background
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Remove the session at its end, if it changed nothing
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneSession {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    pub(crate) session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StopArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    pub(crate) session: Option<String>,
+    /// How long processes have between being asked and being ended, in seconds
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub(crate) grace: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// Go on in the background
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Another command than before
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiscardArguments {
+    /// Name, id or its beginning
+    pub(crate) session: String,
+    /// Don't ask, also when there are unapplied changes
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityArguments,
+    /// Explain this session instead of one that would be started
+    #[arg(value_name = "S", conflicts_with_all = ["workspaces", "mounts", "environment", "tools", "copy", "policy"])]
+    pub(crate) session: Option<String>,
+    /// Print the steps by which the cell is built, too
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Clear what is left over
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DirectoryArguments {
+    /// The repository [default: this one]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArguments {
+    /// The repository [default: this one]
+    pub(crate) directory: Option<PathBuf>,
+    /// Accept exactly the bytes with this digest, without being asked
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) digest: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The directory [default: this one]
+    pub(crate) directory: Option<PathBuf>,
+    /// Replace a policy that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Only print it
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}

@@ -1,0 +1,63 @@
+//! The commands, one file each.
+
+mod attach;
+mod discard;
+mod doctor;
+mod events;
+mod exec;
+mod explain;
+mod init;
+mod logs;
+mod ls;
+mod refresh;
+mod resume;
+mod run;
+mod show;
+mod stop;
+mod summary;
+mod table;
+mod trust;
+
+use crate::arguments::{Arguments, Command};
+use crate::output::Output;
+use clap::CommandFactory as _;
+use cofferdam_session::context::Context;
+use cofferdam_session::error::Error;
+use cofferdam_session::sessions;
+use cofferdam_session::state::State;
+use cofferdam_session::sessions::SessionRecord;
+
+/// Runs a command; returns its exit code.
+pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Result<u8, Error> {
+    match command {
+        Command::Run(arguments) => run::run(context, output, arguments),
+        Command::Ls => ls::ls(context, output),
+        Command::Show(asked) => show::show(context, output, asked.session.as_deref()),
+        Command::Exec(arguments) => exec::exec(context, output, &arguments),
+        Command::Attach(asked) => attach::attach(context, output, asked.session.as_deref()),
+        Command::Logs(asked) => logs::logs(context, output, asked.session.as_deref()),
+        Command::Events(asked) => events::events(context, output, asked.session.as_deref()),
+        Command::Stop(arguments) => stop::stop(context, output, &arguments),
+        Command::Resume(arguments) => resume::resume(context, output, &arguments),
+        Command::Refresh(asked) => refresh::refresh(context, output, asked.session.as_deref()),
+        Command::Discard(arguments) => discard::discard(context, output, &arguments),
+        Command::Explain(arguments) => explain::explain(context, output, arguments),
+        Command::Doctor(arguments) => doctor::doctor(context, output, &arguments),
+        Command::Trust(arguments) => trust::trust(context, output, &arguments),
+        Command::Untrust(arguments) => trust::untrust(context, output, &arguments),
+        Command::Init(arguments) => init::init(context, output, &arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "cofferdam", &mut std::io::stdout());
+            Ok(0)
+        }
+    }
+}
+
+/// The session that is meant; when it was not named, says which it is.
+fn find(context: &Context, state: &State, output: &Output, asked: Option<&str>) -> Result<SessionRecord, Error> {
+    let record = sessions::find(context, state, asked)?;
+    if asked.is_none() {
+        output.aside(&crate::output::toned(crate::output::Tone::Dim, &format!("session {}", record.name.as_str())));
+    }
+    Ok(record)
+}

@@ -1,0 +1,33 @@
+//! `cofferdam discard`: removes a session with all that it changed.
+
+use super::summary::counts;
+use crate::arguments::DiscardArguments;
+use crate::output::Output;
+use cofferdam_session::connect;
+use cofferdam_session::context::Context;
+use cofferdam_session::error::{Error, ErrorKind};
+use cofferdam_session::sessions;
+use cofferdam_session::state::State;
+
+pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArguments) -> Result<u8, Error> {
+    let state = State::open(context)?;
+    let record = sessions::find(context, &state, Some(&arguments.session))?;
+    let name = record.name.as_str().to_owned();
+    if !arguments.force {
+        let changes = sessions::show(context, &state, Some(record.id.as_str()))?.changes;
+        let asked = format!("discard session {name} with its changes ({})?", counts(&changes));
+        if !changes.is_empty() && !output.confirm(&asked) {
+            return Err(Error::new(ErrorKind::Declined, format!("cannot discard session {name}"))
+                .since(format!("it has unapplied changes ({}), and nobody said yes", counts(&changes)))
+                .hint(format!("look at them: cofferdam show {name}; or don't ask: cofferdam discard {name} -f")));
+        }
+    }
+    if sessions::is_running(&record) {
+        connect::stop(&state, &record, None)?;
+    }
+    let record = sessions::find(context, &state, Some(record.id.as_str()))?;
+    sessions::remove(context, &state, &record.id)?;
+    output.object(&serde_json::json!({ "session": name, "discarded": true }))?;
+    output.line(&format!("session {name} is gone"));
+    Ok(0)
+}

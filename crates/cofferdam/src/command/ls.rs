@@ -1,0 +1,81 @@
+//! `cofferdam ls`: all sessions, latest first.
+
+use super::table::aligned;
+use crate::output::{Output, Tone, toned};
+use cofferdam_session::context::Context;
+use cofferdam_session::error::Error;
+use cofferdam_session::sessions::{self, SessionRecord};
+use cofferdam_session::state::State;
+use cofferdam_session::terminal::visible_within;
+use serde::Serialize;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// One session, for programs.
+#[derive(Serialize)]
+pub(super) struct Row<'a> {
+    id: &'a str,
+    name: &'a str,
+    state: &'static str,
+    directory: String,
+    command: &'a [String],
+    created_at: i64,
+    started_at: Option<i64>,
+    ended_at: Option<i64>,
+    exit_status: Option<cofferdam_policy::event::ExitStatus>,
+    supervisor_pid: Option<u32>,
+    authority_digest: &'a str,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn of(record: &'a SessionRecord) -> Self {
+        Self {
+            id: record.id.as_str(),
+            name: record.name.as_str(),
+            state: record.state.name(),
+            directory: record.directory.to_string_lossy().into_owned(),
+            command: &record.command,
+            created_at: record.created_at.0,
+            started_at: record.started_at.map(|at| at.0),
+            ended_at: record.ended_at.map(|at| at.0),
+            exit_status: record.exit_status,
+            supervisor_pid: record.supervisor.as_ref().filter(|_| sessions::is_running(record)).map(|s| s.pid),
+            authority_digest: &record.authority_digest,
+        }
+    }
+}
+
+pub(super) fn ls(context: &Context, output: &Output) -> Result<u8, Error> {
+    let state = State::open(context)?;
+    let found = sessions::list(context, &state)?;
+    output.object(&found.iter().map(Row::of).collect::<Vec<_>>())?;
+    if found.is_empty() {
+        output.line("no sessions; start one: cofferdam run -- COMMAND");
+        return Ok(0);
+    }
+    let mut rows = vec![["NAME", "STATE", "AGE", "COMMAND", "DIRECTORY"].map(String::from).to_vec()];
+    let now = (context.now)().0;
+    rows.extend(found.iter().map(|record| {
+        vec![
+            visible_within(record.name.as_str().as_bytes(), 20),
+            record.state.name().to_owned(),
+            age(now - record.created_at.0),
+            visible_within(record.command.join(" ").as_bytes(), 20),
+            visible_within(record.directory.as_os_str().as_bytes(), 60),
+        ]
+    }));
+    for (number, line) in aligned(&rows).iter().enumerate() {
+        output.line(&if number == 0 { toned(Tone::Dim, line) } else { line.clone() });
+    }
+    Ok(0)
+}
+
+/// `5s`, `3m`, `2h`, `4d`
+pub(super) fn age(nanos: i64) -> String {
+    let seconds = nanos.max(0) / 1_000_000_000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}

@@ -1,0 +1,59 @@
+//! `cofferdam run`: a new session, from its start to the summary of what it changed.
+
+use super::summary;
+use crate::arguments::{AuthorityArguments, RunArguments};
+use crate::output::{Output, Tone, toned};
+use cofferdam_policy::presets::limits::Limit;
+use cofferdam_policy::wish::Wish;
+use cofferdam_session::context::Context;
+use cofferdam_session::error::{Error, ErrorKind};
+use cofferdam_session::request::RunRequest;
+use cofferdam_session::start::{self, StartOptions};
+use cofferdam_session::supervise::Streams;
+
+pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
+    let streams = Streams::look();
+    let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams };
+    let request = RunRequest {
+        name: arguments.name,
+        command: arguments.command,
+        ..request(arguments.authority)?
+    };
+    let mut progress = summary::Progress::new(output);
+    let told = |notes: &[String]| {
+        for note in notes {
+            output.aside(&toned(Tone::Dim, &format!("note: {note}")));
+        }
+    };
+    let started = start::run(context, &request, options, &told, &mut |files, bytes| progress.show(files, bytes))?;
+    summary::started(output, started)
+}
+
+/// The flags as a request.
+pub(super) fn request(arguments: AuthorityArguments) -> Result<RunRequest, Error> {
+    let limits: Result<Vec<Limit>, _> = arguments.limits.iter().map(|text| text.parse()).collect();
+    let limits = limits.map_err(|error| {
+        Error::new(ErrorKind::Usage, "cannot set the limit")
+            .because(error)
+            .hint("write --limit memory=4G, processes=500, cpu=1.5, files=1024, tmp=1G or time=30m")
+    })?;
+    let wish = Wish {
+        mounts: arguments.mounts,
+        environment: arguments.environment,
+        masks: arguments.masks,
+        instructions: arguments.instructions,
+        agent_homes: arguments.agent_homes,
+        tools: arguments.tools,
+        profiles: arguments.profiles,
+        limits,
+        ..Wish::default()
+    };
+    Ok(RunRequest {
+        workspaces: arguments.workspaces,
+        wish,
+        dangerous_environment: arguments.dangerous_env,
+        copy: arguments.copy,
+        policy: arguments.policy,
+        ..RunRequest::default()
+    })
+}

@@ -1,0 +1,160 @@
+//! What is said at the end of a session: at most six lines, or one object.
+
+use crate::output::{Output, Tone, toned};
+use cofferdam_policy::event::ExitStatus;
+use cofferdam_session::changes::Changes;
+use cofferdam_session::error::Error;
+use cofferdam_session::exit;
+use cofferdam_session::start::{Ended, Started, shell_status};
+use cofferdam_session::supervise::Ending;
+use cofferdam_session::terminal::visible_within;
+use serde::Serialize;
+use std::io::IsTerminal as _;
+
+/// How many changed paths the summary names.
+const NAMED_MAX: usize = 2;
+const NAME_COLUMNS_MAX: usize = 60;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    session: Session<'a>,
+    exit_status: Option<ExitStatus>,
+    ending: &'static str,
+    changes: &'a Changes,
+    /// Filled by the gateway; the kernel's own refusals are not recorded.
+    refusals: [&'a str; 0],
+    removed: bool,
+}
+
+#[derive(Serialize)]
+struct Session<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+/// Says what became of a start; returns the exit code.
+pub(super) fn started(output: &Output, started: Started) -> Result<u8, Error> {
+    match started {
+        Started::Unattended => Ok(0),
+        Started::Detached { name, id } => {
+            output.object(&serde_json::json!({
+                "session": { "id": id.as_str(), "name": name.as_str() }, "detached": true
+            }))?;
+            let name = name.as_str();
+            output.line(&format!("session {} goes on in the background", toned(Tone::Strong, name)));
+            output.line(&format!("  come back:  cofferdam attach {name}"));
+            output.line(&format!("  end it:     cofferdam stop {name}"));
+            Ok(0)
+        }
+        Started::Ended(ended) => {
+            say(output, &ended)?;
+            Ok(code(ended.ending))
+        }
+    }
+}
+
+fn code(ending: Ending) -> u8 {
+    match ending {
+        Ending::Exited(status) => shell_status(status),
+        Ending::Stopped => shell_status(ExitStatus::Signal(15)),
+        Ending::TimeLimit => exit::TIME_LIMIT,
+        Ending::Vanished => exit::CELL,
+    }
+}
+
+fn say(output: &Output, ended: &Ended) -> Result<(), Error> {
+    let (exit_status, ending) = match ended.ending {
+        Ending::Exited(status) => (Some(status), "exited"),
+        Ending::Stopped => (None, "stopped"),
+        Ending::TimeLimit => (None, "time-limit"),
+        Ending::Vanished => (None, "vanished"),
+    };
+    output.object(&Report {
+        session: Session { id: ended.id.as_str(), name: ended.name.as_str() },
+        exit_status,
+        ending,
+        changes: &ended.changes,
+        refusals: [],
+        removed: ended.removed,
+    })?;
+    if output.json || (ended.removed && ended.ending == Ending::Exited(ExitStatus::Code(0))) {
+        return Ok(());
+    }
+    let name = ended.name.as_str();
+    match ended.ending {
+        Ending::Exited(_) => {}
+        Ending::Stopped => output.aside("the session was stopped"),
+        Ending::TimeLimit => output.aside("the session came to its time limit"),
+        Ending::Vanished => output.aside("the cell ended before its program did"),
+    }
+    for line in lines(&ended.changes) {
+        output.aside(&line);
+    }
+    if ended.removed {
+        return Ok(());
+    }
+    let next = if ended.changes.is_empty() {
+        format!("cofferdam resume -s {name}  ·  cofferdam discard {name}")
+    } else {
+        format!("cofferdam show {name}  ·  cofferdam resume -s {name}  ·  cofferdam discard {name}")
+    };
+    output.aside(&toned(Tone::Dim, &next));
+    Ok(())
+}
+
+/// What changed, in at most four lines.
+fn lines(changes: &Changes) -> Vec<String> {
+    if changes.is_empty() {
+        return vec![toned(Tone::Dim, "nothing changed")];
+    }
+    let mut lines = vec![format!("{} {}", toned(Tone::Strong, "changed:"), counts(changes))];
+    let all = changes.total_listed();
+    for entry in changes.entries().take(NAMED_MAX) {
+        lines.push(format!("  {} {}", entry.sign(), visible_within(entry.path(), NAME_COLUMNS_MAX)));
+    }
+    if all > NAMED_MAX {
+        lines.push(toned(Tone::Dim, &format!("  … and {} more", all - NAMED_MAX)));
+    }
+    lines
+}
+
+/// `3 added, 1 modified, 1 deleted`
+pub(super) fn counts(changes: &Changes) -> String {
+    let parts: Vec<String> = changes
+        .counts()
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if parts.is_empty() { "nothing outside git's own files".into() } else { parts.join(", ") }
+}
+
+/// A line that says how far a copy is, on a terminal.
+pub(super) struct Progress {
+    shown: bool,
+    quiet: bool,
+}
+
+impl Progress {
+    pub(super) fn new(output: &Output) -> Self {
+        Self { shown: false, quiet: output.json || !std::io::stderr().is_terminal() }
+    }
+
+    pub(super) fn show(&mut self, files: u64, bytes: u64) {
+        use std::io::Write as _;
+        if !self.quiet {
+            self.shown = true;
+            let mut stderr = std::io::stderr().lock();
+            let _closed = write!(stderr, "\r\u{1b}[Kcopying: {files} files, {} MiB", bytes >> 20).is_err();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        use std::io::Write as _;
+        if self.shown {
+            let _closed = write!(std::io::stderr().lock(), "\r\u{1b}[K").is_err();
+        }
+    }
+}

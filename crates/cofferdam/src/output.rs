@@ -1,0 +1,142 @@
+//! Printing: text for people, one JSON object for programs, three lines for failures.
+//!
+//! Colour only on a terminal and never with `NO_COLOR`; everything untrusted is made visible before it comes here.
+
+use clap::error::ErrorKind as ClapKind;
+use cofferdam_session::error::{Error, ErrorKind};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// Where and how things are printed.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+}
+
+/// Restrained colours: a heading, good, bad, and what matters less.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tone {
+    Strong,
+    Good,
+    Bad,
+    Dim,
+}
+
+/// `text` in a tone; `anstream` takes it away where it does not belong.
+pub(crate) fn toned(tone: Tone, text: &str) -> String {
+    let code = match tone {
+        Tone::Strong => "1",
+        Tone::Good => "32",
+        Tone::Bad => "31",
+        Tone::Dim => "2",
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A line on standard output; with `--json`, nothing.
+    pub(crate) fn line(&self, text: &str) {
+        if !self.json {
+            emit(&mut anstream::stdout(), text);
+        }
+    }
+
+    /// A line beside the result, on standard error.
+    pub(crate) fn aside(&self, text: &str) {
+        emit(&mut anstream::stderr(), text);
+    }
+
+    /// The one object of `--json`; without it, nothing.
+    pub(crate) fn object(&self, value: &impl Serialize) -> Result<(), Error> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(value).map_err(|error| {
+            Error::new(ErrorKind::Internal, "cannot print the report").because(error).hint("please report this")
+        })?;
+        emit(&mut std::io::stdout().lock(), &text);
+        Ok(())
+    }
+
+    /// Three lines: what, why, what to do.
+    pub(crate) fn failure(&self, error: &Error) -> ExitCode {
+        if self.json {
+            let value = serde_json::json!({ "error": {
+                "kind": error.kind.name(), "what": error.to_string(), "why": error.why(),
+                "what_to_do": error.what_to_do(),
+            }});
+            emit(&mut std::io::stdout().lock(), &value.to_string());
+        }
+        three_lines(&error.to_string(), &error.why(), error.what_to_do().unwrap_or("cofferdam --help"));
+        ExitCode::from(error.kind.exit_code())
+    }
+
+    /// Asks a question that must be answered with yes; off a terminal the answer is no.
+    pub(crate) fn confirm(&self, question: &str) -> bool {
+        if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return false;
+        }
+        let mut stderr = anstream::stderr();
+        let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+        let mut answer = String::new();
+        asked.is_ok()
+            && std::io::stdin().read_line(&mut answer).is_ok()
+            && matches!(answer.trim(), "y" | "Y" | "yes")
+    }
+}
+
+/// A write that nobody reads any more is no failure of ours.
+fn emit(to: &mut impl std::io::Write, text: &str) {
+    let _closed = writeln!(to, "{text}").is_err();
+}
+
+fn three_lines(what: &str, why: &str, what_to_do: &str) {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = String::new();
+    let _infallible = write!(
+        text,
+        "{} {}\n  {} {}\n  {} {}",
+        toned(Tone::Bad, "error:"),
+        one_line(what),
+        toned(Tone::Dim, "why:"),
+        one_line(if why.is_empty() { what } else { why }),
+        toned(Tone::Dim, "try:"),
+        one_line(what_to_do)
+    );
+    emit(&mut anstream::stderr(), &text);
+}
+
+/// Help and versions go out as they are; everything else is a usage error in three lines.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ClapKind::DisplayHelp | ClapKind::DisplayVersion => {
+            let _closed = error.print().is_err();
+            ExitCode::SUCCESS
+        }
+        ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _closed = error.print().is_err();
+            ExitCode::from(cofferdam_session::exit::USAGE)
+        }
+        _ => {
+            let rendered = error.render().to_string();
+            let mut paragraphs = rendered.split("\n\n");
+            let first = paragraphs.next().unwrap_or_default();
+            let why = first.strip_prefix("error: ").unwrap_or(first);
+            let tip = paragraphs.find_map(|text| text.trim().strip_prefix("tip: ").map(str::to_owned));
+            let try_this = tip.unwrap_or_else(|| "cofferdam --help, or cofferdam COMMAND --help".into());
+            three_lines("cannot understand the command line", why, &try_this);
+            ExitCode::from(cofferdam_session::exit::USAGE)
+        }
+    }
+}
+
+/// The current directory is gone or can't be entered.
+pub(crate) fn no_directory(error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Workspace, "cannot find the current directory").since(error.to_string()).hint("cd to another")
+}

@@ -1,0 +1,445 @@
+//! Commands that talk to a running session: exec, attach, stop, refresh.
+//!
+//! The command's own process stays outside: it holds the controlling side of a terminal, or pumps between the
+//! owner's streams and pipes. Nothing of the owner's is handed into the cell.
+
+use crate::context::Context;
+use crate::control::{self, Answer, Ask, Line, Packet, Size, broken};
+use crate::error::{Error, ErrorKind};
+use crate::failure;
+use crate::program;
+use crate::sessions;
+use crate::state::State;
+use crate::supervise::{GRACE, PipeFilters, RawTerminal, Streams, filtered, window, write_some};
+use crate::terminal::{Departure, Size as ScreenSize, Stroke, Terminal, reset};
+use cofferdam_ledger::SessionRecord;
+use cofferdam_policy::event::ExitStatus;
+use cofferdam_syscall::process::{next_signal, signal_descriptor};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Signal;
+use std::ffi::OsString;
+use std::time::Duration;
+
+const QUEUE_BYTES_MAX: usize = 64 << 10;
+const PORTION_BYTES: usize = 16 << 10;
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// The program ended; without a status, the whole session did.
+    Ended(Option<ExitStatus>),
+    /// The owner detached, and it goes on.
+    Detached,
+}
+
+/// Starts a further program in a running session and stays with it.
+///
+/// # Errors
+/// [`ErrorKind::WrongState`] if the session does not run, [`ErrorKind::Command`] if the program can't be started.
+pub fn exec(
+    context: &Context,
+    state: &State,
+    record: &SessionRecord,
+    command: &[OsString],
+    streams: Streams,
+) -> Result<Parting, Error> {
+    let authority = sessions::authority(record)?;
+    let program = program::program(context, &authority, &record.name, command)?;
+    let line = line(state, record)?;
+    if streams.interactive() {
+        let size = window();
+        let terminal = Some(Size { rows: size.rows(), columns: size.columns() });
+        let (answer, beside) = line.ask(&Ask::Exec { program, terminal }, &[])?;
+        started(answer)?;
+        let controlling = beside.into_iter().next().ok_or_else(|| broken(Errno::BADMSG))?;
+        return through_terminal(&line, Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) });
+    }
+    let pipes = Pipes::make().map_err(broken)?;
+    let theirs: Vec<BorrowedFd<'_>> = pipes.theirs.iter().map(OwnedFd::as_fd).collect();
+    let (answer, _) = line.ask(&Ask::Exec { program, terminal: None }, &theirs)?;
+    started(answer)?;
+    through_pipes(&line, pipes.ours, streams)
+}
+
+/// Connects the owner's terminal to the session's program.
+///
+/// # Errors
+/// [`ErrorKind::WrongState`] if it does not run or has no terminal, [`ErrorKind::Usage`] without a terminal here.
+pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result<Parting, Error> {
+    if !streams.interactive() {
+        return Err(Error::new(ErrorKind::Usage, "cannot attach")
+            .since("input and output are not a terminal")
+            .hint("see what it printed: cofferdam logs"));
+    }
+    let line = line(state, record)?;
+    let size = window();
+    let (answer, _) = line.ask(&Ask::Attach { size: Size { rows: size.rows(), columns: size.columns() } }, &[])?;
+    match answer {
+        Answer::NoTerminal => Err(Error::new(ErrorKind::WrongState, "cannot attach to this session")
+            .since("its program was started with pipes, and has no terminal")
+            .hint("see what it printed: cofferdam logs")),
+        Answer::Ended { status } => Ok(Parting::Ended(status)),
+        Answer::Done | Answer::NotStarted { .. } | Answer::NotRefreshed { .. } => {
+            through_terminal(&line, Screened::Relayed)
+        }
+    }
+}
+
+/// Ends a running session; returns when nothing of it runs any more.
+///
+/// # Errors
+/// [`ErrorKind::WrongState`] if it does not run.
+pub fn stop(state: &State, record: &SessionRecord, grace: Option<Duration>) -> Result<(), Error> {
+    let line = line(state, record)?;
+    let grace_ms = u64::try_from(grace.unwrap_or(GRACE).as_millis()).unwrap_or(u64::MAX);
+    line.ask(&Ask::Stop { grace_ms }, &[]).map(|_| ())
+}
+
+/// Mounts the workspaces of a running session anew, so that the owner's later changes show.
+///
+/// # Errors
+/// [`ErrorKind::WrongState`] if it does not run, or a process holds a workspace.
+pub fn refresh(state: &State, record: &SessionRecord) -> Result<(), Error> {
+    let line = line(state, record)?;
+    match line.ask(&Ask::Refresh, &[])?.0 {
+        Answer::NotRefreshed { target, errno } => {
+            let errno = Errno::from_raw_os_error(errno);
+            let why = if errno == Errno::BUSY { "a process of the session is in it".into() } else { errno.to_string() };
+            Err(Error::new(ErrorKind::WrongState, format!("cannot {target} anew"))
+                .since(why)
+                .hint("leave the directory in the session, or: cofferdam stop, then cofferdam resume"))
+        }
+        Answer::Done | Answer::NoTerminal | Answer::NotStarted { .. } | Answer::Ended { .. } => Ok(()),
+    }
+}
+
+fn line(state: &State, record: &SessionRecord) -> Result<Line, Error> {
+    Line::open(&state.session(&record.id).socket(), record.name.as_str())
+}
+
+fn started(answer: Answer) -> Result<(), Error> {
+    match answer {
+        Answer::Done => Ok(()),
+        Answer::NotStarted { stage, errno } => Err(failure::of_entry(stage, errno)),
+        Answer::NoTerminal | Answer::NotRefreshed { .. } | Answer::Ended { .. } => {
+            Err(Error::new(ErrorKind::WrongState, "cannot start the command")
+                .since("the session ended")
+                .hint("start it again: cofferdam resume"))
+        }
+    }
+}
+
+/// Where a terminal's bytes come from.
+enum Screened {
+    /// The controlling side is ours: what it says is filtered here.
+    Direct { controlling: OwnedFd, screen: Box<Terminal> },
+    /// The supervisor relays, filtered.
+    Relayed,
+}
+
+fn through_terminal(line: &Line, mut screened: Screened) -> Result<Parting, Error> {
+    let signals = signal_descriptor(&[Signal::WINCH, Signal::HUP, Signal::TERM]).map_err(broken)?;
+    let mut raw = RawTerminal::enter().map_err(broken)?;
+    let (mut to_program, mut to_owner) = (Vec::new(), Vec::new());
+    let mut ended: Option<Option<ExitStatus>> = None;
+    let parting = loop {
+        if let (Some(status), true) = (ended, to_owner.is_empty()) {
+            break Parting::Ended(status);
+        }
+        let woken = wait_terminal(line, &screened, &signals, &to_program, &to_owner).map_err(broken)?;
+        if woken.signal {
+            while let Some(number) = next_signal(signals.as_fd()).map_err(broken)? {
+                if number == Signal::WINCH.as_raw() {
+                    resized(line, &mut screened).map_err(broken)?;
+                } else {
+                    return leave(line, &screened, raw, Parting::Detached);
+                }
+            }
+        }
+        if woken.typed && type_on(&mut raw, &mut to_program) == Typed::Leave {
+            break Parting::Detached;
+        }
+        if woken.program_takes {
+            feed(line, &screened, &mut to_program);
+        }
+        if woken.program_says {
+            listen(&mut screened, &mut to_program, &mut to_owner);
+        }
+        if woken.line {
+            match control::hear::<Answer>(line.socket.as_fd()).map_err(broken)? {
+                Packet::Data(mut bytes) => to_owner.append(&mut bytes),
+                Packet::Word(Answer::Ended { status }, _) => {
+                    drain(&mut screened, &mut to_program, &mut to_owner);
+                    ended = Some(status);
+                }
+                Packet::Gone => ended = Some(None),
+                Packet::Word(..) | Packet::Silent => {}
+            }
+        }
+        if woken.owner_takes && !write_some(rustix::stdio::stdout(), &mut to_owner) {
+            break Parting::Detached;
+        }
+    };
+    leave(line, &screened, raw, parting)
+}
+
+/// What there is to do.
+#[derive(Default)]
+struct Woken {
+    signal: bool,
+    typed: bool,
+    program_takes: bool,
+    program_says: bool,
+    line: bool,
+    owner_takes: bool,
+}
+
+fn wait_terminal(
+    line: &Line,
+    screened: &Screened,
+    signals: &OwnedFd,
+    to_program: &[u8],
+    to_owner: &[u8],
+) -> Result<Woken, Errno> {
+    let stdin = rustix::stdio::stdin();
+    let stdout = rustix::stdio::stdout();
+    let typing = if to_program.len() < QUEUE_BYTES_MAX { PollFlags::IN } else { PollFlags::empty() };
+    let showing = if to_owner.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+    let hearing = if to_owner.len() < QUEUE_BYTES_MAX { PollFlags::IN } else { PollFlags::empty() };
+    let feeding = if to_program.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+    let (program, line_flags) = match screened {
+        Screened::Direct { controlling, .. } => (controlling.as_fd(), hearing),
+        Screened::Relayed => (line.socket.as_fd(), hearing | feeding),
+    };
+    let mut polled = [
+        PollFd::new(signals, PollFlags::IN),
+        PollFd::from_borrowed_fd(stdin, typing),
+        PollFd::from_borrowed_fd(stdout, showing),
+        PollFd::new(&line.socket, line_flags),
+        PollFd::from_borrowed_fd(program, hearing | feeding),
+    ];
+    match poll(&mut polled, None) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(errno) => return Err(errno),
+    }
+    let [signal, typed, shown, line_events, program_events] = polled.map(|fd| fd.revents());
+    let says = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
+    let direct = matches!(screened, Screened::Direct { .. });
+    Ok(Woken {
+        signal: signal.intersects(PollFlags::IN),
+        typed: typed.intersects(says),
+        owner_takes: shown.intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP) && !to_owner.is_empty(),
+        line: line_events.intersects(says),
+        program_takes: program_events.contains(PollFlags::OUT) && !to_program.is_empty(),
+        program_says: direct && program_events.intersects(PollFlags::IN),
+    })
+}
+
+#[derive(PartialEq, Eq)]
+enum Typed {
+    On,
+    Leave,
+}
+
+fn type_on(raw: &mut RawTerminal, to_program: &mut Vec<u8>) -> Typed {
+    let mut bytes = [0_u8; PORTION_BYTES];
+    match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
+        Ok(0) => Typed::Leave,
+        Ok(read) => match raw.key.feed(bytes.get(..read).unwrap_or_default(), to_program) {
+            Stroke::Passed => Typed::On,
+            Stroke::Detach => Typed::Leave,
+        },
+        Err(Errno::AGAIN | Errno::INTR) => Typed::On,
+        Err(_) => Typed::Leave,
+    }
+}
+
+fn feed(line: &Line, screened: &Screened, to_program: &mut Vec<u8>) {
+    match screened {
+        Screened::Direct { controlling, .. } => {
+            write_some(controlling.as_fd(), to_program);
+        }
+        Screened::Relayed => {
+            let portion = to_program.get(..to_program.len().min(PORTION_BYTES)).unwrap_or_default();
+            // A supervisor that is gone is noticed when it is heard.
+            let _gone = control::pass(line.socket.as_fd(), portion).is_err();
+            let sent = portion.len();
+            to_program.drain(..sent);
+        }
+    }
+}
+
+fn listen(screened: &mut Screened, to_program: &mut Vec<u8>, to_owner: &mut Vec<u8>) -> bool {
+    let Screened::Direct { controlling, screen } = screened else { return false };
+    let mut bytes = [0_u8; PORTION_BYTES];
+    match rustix::io::read(&*controlling, &mut bytes) {
+        Ok(read) if read > 0 => {
+            screen.feed(bytes.get(..read).unwrap_or_default(), to_owner, to_program);
+            true
+        }
+        Ok(_) | Err(_) => false,
+    }
+}
+
+/// What the program had printed before it ended.
+fn drain(screened: &mut Screened, to_program: &mut Vec<u8>, to_owner: &mut Vec<u8>) {
+    const DRAINED_BYTES_MAX: usize = 4 << 20;
+    if let Screened::Direct { controlling, .. } = &screened {
+        if rustix::io::ioctl_fionbio(controlling, true).is_err() {
+            return;
+        }
+    }
+    while to_owner.len() < DRAINED_BYTES_MAX && listen(screened, to_program, to_owner) {}
+}
+
+fn resized(line: &Line, screened: &mut Screened) -> Result<(), Errno> {
+    let size: ScreenSize = window();
+    match screened {
+        Screened::Direct { controlling, screen } => {
+            screen.resize(size);
+            let size = rustix::termios::Winsize {
+                ws_row: size.rows(),
+                ws_col: size.columns(),
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            };
+            rustix::termios::tcsetwinsize(&*controlling, size)
+        }
+        Screened::Relayed => {
+            let size = Size { rows: size.rows(), columns: size.columns() };
+            control::say(line.socket.as_fd(), &Ask::Resize { size }, &[])
+        }
+    }
+}
+
+/// The terminal is put back, and says no more.
+fn leave(line: &Line, screened: &Screened, raw: RawTerminal, parting: Parting) -> Result<Parting, Error> {
+    let departure = match parting {
+        Parting::Detached => Departure::Detach,
+        Parting::Ended(_) => Departure::End,
+    };
+    let mut last = Vec::new();
+    match screened {
+        Screened::Direct { screen, .. } => screen.leave(departure, &mut last),
+        Screened::Relayed => reset(true, departure, &mut last),
+    }
+    while !last.is_empty() && write_some(rustix::stdio::stdout(), &mut last) {}
+    drop(raw);
+    // A program that was started from here ends with its terminal: the supervisor hangs up on it.
+    let _open = line.socket.as_fd();
+    Ok(parting)
+}
+
+/// Pipes for a program that gets no terminal.
+struct Pipes {
+    ours: [Option<OwnedFd>; 3],
+    theirs: [OwnedFd; 3],
+}
+
+impl Pipes {
+    fn make() -> Result<Self, Errno> {
+        let (their_input, input) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (output, their_output) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (error, their_error) = pipe_with(PipeFlags::CLOEXEC)?;
+        Ok(Self {
+            ours: [Some(input), Some(output), Some(error)],
+            theirs: [their_input, their_output, their_error],
+        })
+    }
+}
+
+fn through_pipes(line: &Line, mut ours: [Option<OwnedFd>; 3], streams: Streams) -> Result<Parting, Error> {
+    let signals = signal_descriptor(&[Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT]).map_err(broken)?;
+    let mut filters = PipeFilters::of(streams);
+    let mut ended: Option<Option<ExitStatus>> = None;
+    let mut typed_out = false;
+    loop {
+        let [input, output, error] = &mut ours;
+        if let (Some(status), None, None) = (ended, output.as_ref(), error.as_ref()) {
+            return Ok(Parting::Ended(status));
+        }
+        let none = PollFlags::empty();
+        let on = |fd: &Option<OwnedFd>| if fd.is_some() { PollFlags::IN } else { none };
+        let stdin_flags = if input.is_some() && !typed_out { PollFlags::IN } else { none };
+        let idle = line.socket.as_fd();
+        let mut polled = [
+            PollFd::new(&signals, PollFlags::IN),
+            PollFd::from_borrowed_fd(rustix::stdio::stdin(), stdin_flags),
+            PollFd::from_borrowed_fd(idle, if ended.is_none() { PollFlags::IN } else { none }),
+            PollFd::from_borrowed_fd(output.as_ref().map_or(idle, OwnedFd::as_fd), on(output)),
+            PollFd::from_borrowed_fd(error.as_ref().map_or(idle, OwnedFd::as_fd), on(error)),
+        ];
+        match poll(&mut polled, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(broken(errno)),
+        }
+        let [signal, typed, said, out, err] = polled.map(|fd| fd.revents());
+        if signal.intersects(PollFlags::IN) {
+            while let Some(signal) = next_signal(signals.as_fd()).map_err(broken)? {
+                control::say(line.socket.as_fd(), &Ask::Signal { signal }, &[]).map_err(broken)?;
+            }
+        }
+        if stdin_flags != none && !typed.is_empty() {
+            typed_out = !pump(rustix::stdio::stdin(), input.as_ref().map(OwnedFd::as_fd), None).map_err(broken)?;
+            if typed_out {
+                *input = None;
+            }
+        }
+        if !on(output).is_empty() && !out.is_empty() {
+            pump_out(output, rustix::stdio::stdout(), filters.output.as_mut()).map_err(broken)?;
+        }
+        if !on(error).is_empty() && !err.is_empty() {
+            pump_out(error, rustix::stdio::stderr(), filters.error.as_mut()).map_err(broken)?;
+        }
+        if ended.is_none() && !said.is_empty() {
+            match control::hear::<Answer>(line.socket.as_fd()).map_err(broken)? {
+                Packet::Word(Answer::Ended { status }, _) => ended = Some(status),
+                Packet::Gone => ended = Some(None),
+                Packet::Word(..) | Packet::Data(_) | Packet::Silent => {}
+            }
+        }
+    }
+}
+
+fn pump_out(
+    from: &mut Option<OwnedFd>,
+    to: BorrowedFd<'_>,
+    filter: Option<&mut crate::terminal::Filter>,
+) -> Result<(), Errno> {
+    let more = match from.as_ref() {
+        Some(fd) => pump(fd.as_fd(), Some(to), filter)?,
+        None => false,
+    };
+    if !more {
+        *from = None;
+    }
+    Ok(())
+}
+
+/// Passes one portion on; `false` at the end, or when nobody takes it.
+fn pump(
+    from: BorrowedFd<'_>,
+    to: Option<BorrowedFd<'_>>,
+    filter: Option<&mut crate::terminal::Filter>,
+) -> Result<bool, Errno> {
+    let mut bytes = [0_u8; PORTION_BYTES];
+    let read = match rustix::io::read(from, &mut bytes) {
+        Ok(0) => return Ok(false),
+        Ok(read) => read,
+        Err(Errno::INTR | Errno::AGAIN) => return Ok(true),
+        Err(Errno::IO | Errno::BADF) => return Ok(false),
+        Err(errno) => return Err(errno),
+    };
+    let Some(to) = to else { return Ok(false) };
+    let mut queue = Vec::new();
+    filtered(filter, bytes.get(..read).unwrap_or_default(), &mut queue);
+    while !queue.is_empty() {
+        if !write_some(to, &mut queue) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

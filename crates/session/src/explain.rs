@@ -1,0 +1,201 @@
+//! `explain`: all that a session may touch, along the five radii, with what enforces each on this machine.
+//!
+//! Computed from the same values that build the cell, before it is built; nothing is started.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::resolve::Resolved;
+use crate::start::permit;
+use crate::state::{self, State};
+use crate::veiling;
+use cofferdam_policy::admission::Permit;
+use cofferdam_policy::authority::{Authority, EnvValue, Purpose, View};
+use cofferdam_policy::presets::limits::Origin;
+use cofferdam_workspace::path::WorkspacePath;
+use rustix::fd::AsFd as _;
+use serde::Serialize;
+
+/// Everything, in the order in which it is shown.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The kind of cell.
+    pub cell: &'static str,
+    /// Who the agent is inside.
+    pub identity: String,
+    /// The authority's digest, as the ledger records it.
+    pub authority_digest: String,
+    /// The five radii.
+    pub radii: Vec<Radius>,
+    /// What the session may use up.
+    pub limits: Vec<Limit>,
+    /// What is hidden in workspaces and mounts.
+    pub masked: Vec<String>,
+    /// What looks like a secret, and is shown.
+    pub resembling: Vec<String>,
+    /// What the owner should know.
+    pub notes: Vec<String>,
+    /// The policy file, if there is one.
+    pub policy: Option<String>,
+}
+
+/// One radius: the question, what is within it, and what holds it.
+#[derive(Debug, Serialize)]
+pub struct Radius {
+    /// Its name.
+    pub name: &'static str,
+    /// What it asks.
+    pub question: &'static str,
+    /// Every single thing within it.
+    pub reach: Vec<String>,
+    /// What enforces it here.
+    pub held_by: Vec<String>,
+}
+
+/// One limit.
+#[derive(Debug, Serialize)]
+pub struct Limit {
+    /// What is limited.
+    pub name: String,
+    /// To how much.
+    pub most: String,
+    /// By what; `None` if nothing here can keep it.
+    pub mechanism: Option<&'static str>,
+    /// Whether the owner asked for it.
+    pub asked: bool,
+}
+
+/// Explains what `resolved` amounts to.
+///
+/// # Errors
+/// As a start would refuse it.
+pub fn explain(
+    context: &Context,
+    state: &State,
+    machine: &Machine,
+    resolved: &Resolved,
+) -> Result<Explanation, Error> {
+    let permit = permit(resolved.authority.clone(), machine)?;
+    let authority = permit.authority();
+    let cache = state::open_directory(&state.census())?;
+    let veilings = veiling::all(resolved, cache.as_fd(), (context.now)().0 / 1_000_000_000)?;
+    let list = |of: fn(&veiling::Veiling) -> &Vec<WorkspacePath>| -> Vec<String> {
+        let paths = veilings.iter().flat_map(|(target, veiling)| of(veiling).iter().map(move |path| (target, path)));
+        paths.map(|(target, path)| format!("{target}/{}", crate::terminal::visible(path.as_bytes()))).collect()
+    };
+    let landlock = machine.support.landlock.unwrap_or_default();
+    Ok(Explanation {
+        cell: "namespaces",
+        identity: format!(
+            "{} (uid {}, gid {}), home {}",
+            authority.identity.name, authority.identity.uid, authority.identity.gid, authority.identity.home
+        ),
+        authority_digest: authority.digest().to_string(),
+        radii: vec![
+            destruction(authority),
+            collateral(authority, landlock),
+            review(),
+            credential(authority),
+            exfiltration(),
+        ],
+        limits: limits(&permit),
+        masked: list(|veiling| &veiling.masked),
+        resembling: list(|veiling| &veiling.resembling),
+        notes: resolved.notes.clone(),
+        policy: resolved.policy.as_ref().map(|path| path.display().to_string()),
+    })
+}
+
+fn destruction(authority: &Authority) -> Radius {
+    let reach = authority.workspaces.iter().map(|workspace| match workspace.view {
+        View::Overlay => format!("{}: changed in a layer of the session's own", workspace.path),
+        View::Copy => format!("{}: changed in a copy of the session's own", workspace.path),
+    });
+    Radius {
+        name: "destruction",
+        question: "what inside the work directory can be lost?",
+        reach: reach.collect(),
+        held_by: vec!["the real directories are never written: overlays, and copies where asked for".into()],
+    }
+}
+
+fn collateral(authority: &Authority, landlock: u32) -> Radius {
+    let mut reach: Vec<String> = vec!["the system's programs and libraries: read-only".into()];
+    for mount in &authority.mounts {
+        let why = match &mount.purpose {
+            Purpose::Chosen => "named by you".to_owned(),
+            Purpose::Git(workspace) => format!("git directory of {workspace}"),
+            Purpose::Tool(name) => format!("tools: {name}"),
+            Purpose::Cache(name) => format!("download cache: {name}"),
+            Purpose::AgentHome(name) => format!("settings of {name}"),
+            Purpose::System => "the system's".to_owned(),
+        };
+        let place = if mount.source == mount.target { String::new() } else { format!(" at {}", mount.target) };
+        reach.push(format!("{}{place}: {} ({why})", mount.source, mount.access.phrase()));
+    }
+    for file in &authority.home_files {
+        let how = if file.filtered { "copied, without secrets" } else { "copied" };
+        reach.push(format!("{}: {how} ({})", file.source, file.of));
+    }
+    let mut held_by = vec![
+        "two nested user namespaces; mount, pid, network, ipc, uts and cgroup namespaces".to_owned(),
+        "a root of its own; every directory of the host through an overlay".to_owned(),
+        "no capabilities, none to gain (no_new_privs)".to_owned(),
+        format!("Landlock version {landlock}; a system-call allow-list"),
+        "a guardian that ends every process when the session ends".to_owned(),
+    ];
+    held_by.extend(
+        authority.profiles.iter().map(|profile| format!("weaker by profile {}: {}", profile.name(), profile.permits())),
+    );
+    Radius { name: "collateral", question: "what outside it can be touched?", reach, held_by }
+}
+
+fn review() -> Radius {
+    Radius {
+        name: "review",
+        question: "what comes back without a person having seen it?",
+        reach: vec!["nothing: changes stay in the session".into()],
+        held_by: vec!["this version brings nothing back by itself; cofferdam show lists what changed".into()],
+    }
+}
+
+fn credential(authority: &Authority) -> Radius {
+    let reach: Vec<String> = authority
+        .environment
+        .iter()
+        .map(|(key, value)| match value {
+            EnvValue::Inherited => format!("variable {key}: your value"),
+            EnvValue::Literal(text) => format!("variable {key}={}", crate::terminal::visible(text.as_bytes())),
+        })
+        .collect();
+    Radius {
+        name: "credential",
+        question: "which secrets can it see, and use for what?",
+        reach: if reach.is_empty() { vec!["none of yours; see what looks like a secret below".into()] } else { reach },
+        held_by: vec![
+            "an environment from nothing; a home of its own; none of your sockets and agents".into(),
+            "secrets lying in workspaces are hidden by name; .git/config is shown without credentials".into(),
+        ],
+    }
+}
+
+fn exfiltration() -> Radius {
+    Radius {
+        name: "exfiltration",
+        question: "where can data leave to?",
+        reach: vec!["nowhere: the cell has no network".into()],
+        held_by: vec!["a network namespace with nothing but lo".into()],
+    }
+}
+
+fn limits(permit: &Permit) -> Vec<Limit> {
+    let bounds = permit.authority().limits.iter();
+    bounds
+        .map(|bound| Limit {
+            name: bound.limit.name().to_string(),
+            most: bound.limit.printed_value(),
+            mechanism: permit.mechanism(bound.limit.name()).map(|mechanism| mechanism.phrase()),
+            asked: bound.origin == Origin::Asked,
+        })
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! From a kernel's answer inside the launcher to three lines for the owner: what failed, why, what to do.
+
+use crate::error::{Error, ErrorKind};
+use cofferdam_cell::{EntryStage, Failure, LaunchAct};
+use cofferdam_policy::plan::{Plan, Step};
+use rustix::io::Errno;
+
+/// The cell could not be made.
+pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
+    let cell = |what: String, errno: i32| Error::new(ErrorKind::Cell, what).because(Errno::from_raw_os_error(errno));
+    match failure {
+        Failure::Launch { act, errno } => {
+            cell(format!("cannot build the cell: {}", phrase(act)), errno).hint(remedy(act, errno))
+        }
+        Failure::Step { step, errno } => match plan.steps.get(step) {
+            Some(step) => cell(format!("cannot {}", step.phrase()), errno).hint(step_remedy(step, errno)),
+            None => cell(format!("cannot apply step {step} of the plan"), errno).hint("cofferdam doctor"),
+        },
+        Failure::SourceMoved { source } => {
+            let path = plan.sources.get(source).map(|source| source.path.to_string()).unwrap_or_default();
+            Error::new(ErrorKind::Workspace, format!("cannot mount {path}"))
+                .since("it is not the directory any more that it was a moment ago")
+                .hint("start again; if it happens again, see who moves it")
+        }
+        Failure::Source { source, errno } => {
+            let path = plan.sources.get(source).map(|source| source.path.to_string()).unwrap_or_default();
+            cell(format!("cannot open {path} for the cell"), errno).hint(match Errno::from_raw_os_error(errno) {
+                Errno::INVAL => "another file system is mounted inside it: use --copy, or the directory below it",
+                Errno::LOOP => "a link stands in its path: name the real directory",
+                _ => "check that you can read it",
+            })
+        }
+    }
+}
+
+fn phrase(act: LaunchAct) -> &'static str {
+    match act {
+        LaunchAct::Plan => "read the plan",
+        LaunchAct::ControlGroup => "make its control group",
+        LaunchAct::Namespaces => "make its namespaces",
+        LaunchAct::IdMaps => "write its id maps",
+        LaunchAct::Idmap => "show your files under its ids",
+        LaunchAct::Identity => "become its root",
+        LaunchAct::Landlock => "prepare Landlock",
+        LaunchAct::Handover => "hand over to its first process",
+    }
+}
+
+fn remedy(act: LaunchAct, errno: i32) -> &'static str {
+    match (act, Errno::from_raw_os_error(errno)) {
+        (LaunchAct::Namespaces, Errno::NOSPC | Errno::USERS) => {
+            "raise the number of user namespaces: sysctl user.max_user_namespaces=10000"
+        }
+        (LaunchAct::Namespaces | LaunchAct::IdMaps, _) => {
+            "user namespaces are forbidden here; cofferdam doctor names the setting that permits them"
+        }
+        (LaunchAct::Idmap, _) => "put the workspace on a file system that can map ids (ext4, xfs, btrfs, tmpfs)",
+        (LaunchAct::ControlGroup, _) => "leave the limit away that needs it: cofferdam explain",
+        (LaunchAct::Plan | LaunchAct::Identity | LaunchAct::Landlock | LaunchAct::Handover, _) => "cofferdam doctor",
+    }
+}
+
+fn step_remedy(step: &Step, errno: i32) -> &'static str {
+    match (step, Errno::from_raw_os_error(errno)) {
+        (Step::Overlay { .. }, Errno::NODEV) => "this kernel has no overlay file system: modprobe overlay",
+        (Step::Overlay { upper: Some(_), .. }, _) => "use --copy, which needs no overlay there",
+        (Step::Overlay { .. } | Step::Stage { .. } | Step::Proc { .. }, Errno::PERM) => {
+            "inside another container this is often forbidden: run on the host, or permit it there (doctor)"
+        }
+        (_, Errno::LOOP | Errno::NOTDIR) => {
+            "a link or file of the session's home stands where a directory must be mounted: discard the session"
+        }
+        (_, Errno::NOSPC) => "the disk or the memory is full",
+        (_, _) => "cofferdam doctor",
+    }
+}
+
+/// The command could not be started in the cell.
+pub(crate) fn of_entry(stage: EntryStage, errno: i32) -> Error {
+    let errno = Errno::from_raw_os_error(errno);
+    let (kind, what, hint) = match (stage, errno) {
+        (EntryStage::Exec, Errno::NOENT) => (
+            ErrorKind::Command,
+            "cannot find the command in the cell",
+            "only the system's programs are there; give it its tools with --tools, or a path with --mount",
+        ),
+        (EntryStage::Exec, _) => (ErrorKind::Command, "cannot execute the command", "is it a program for this machine?"),
+        (EntryStage::Directory, _) => {
+            (ErrorKind::Workspace, "cannot enter the working directory in the cell", "start from within a workspace")
+        }
+        (EntryStage::Order, _) => (ErrorKind::Command, "cannot take the command", "is it empty, or does it hold a NUL?"),
+        (EntryStage::Fork, _) => (ErrorKind::Cell, "cannot start another process in the cell", "see its limit: processes"),
+        (
+            EntryStage::Terminal
+            | EntryStage::Limits
+            | EntryStage::UserNamespace
+            | EntryStage::Credentials
+            | EntryStage::Filter,
+            _,
+        ) => (ErrorKind::Cell, "cannot confine the command", "cofferdam doctor"),
+    };
+    Error::new(kind, what).because(errno).hint(hint)
+}

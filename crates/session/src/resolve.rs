@@ -1,0 +1,214 @@
+//! From wishes to an authority: every name looked up, every path opened, every denial applied.
+//!
+//! The policy of the directory (or the one named by `--policy`), the accepted request of the repository, and the
+//! flags are joined; any deny wins. What comes out is complete: nothing is decided later.
+
+mod directories;
+mod environment;
+mod homes;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::machine::Machine;
+use crate::policies::Policies;
+use crate::request::RunRequest;
+use crate::state::State;
+use crate::trust;
+use cofferdam_policy::authority::{AUTHORITY_VERSION, Authority, CellKind, Identity, Profile, View, Workspace};
+use cofferdam_policy::label::Label;
+use cofferdam_policy::layout::Inode;
+use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::presets::limits::Limits;
+use cofferdam_policy::wish::Wish;
+use rustix::fd::OwnedFd;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Who the agent is when the owner is uid 0: an ordinary user of its own.
+pub(crate) const AGENT_ID: u32 = 1000;
+const AGENT_NAME: &str = "owner";
+
+/// A directory of the host's, open for reading.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where it is.
+    pub path: AbsPath,
+    /// The directory.
+    pub fd: OwnedFd,
+}
+
+/// An authority, and what was looked at on the way to it.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The authority.
+    pub authority: Authority,
+    /// The directory that the session belongs to: its first workspace.
+    pub directory: PathBuf,
+    /// By target: the inode that was looked at.
+    pub inodes: BTreeMap<AbsPath, Inode>,
+    /// By target: directories, open.
+    pub opened: BTreeMap<AbsPath, Opened>,
+    /// What the owner should know: requests that were not accepted, denials that struck something out.
+    pub notes: Vec<String>,
+    /// The policy file that was used, if there was one.
+    pub policy: Option<PathBuf>,
+}
+
+/// Resolves a request.
+///
+/// # Errors
+/// Of every kind that says what can't be used and why; nothing has been changed then.
+pub fn resolve(
+    context: &Context,
+    state: &State,
+    machine: &Machine,
+    request: &RunRequest,
+) -> Result<Resolved, Error> {
+    let mut notes = Vec::new();
+    let first = directories::first(context, request)?;
+    let (wish, policy) = wishes(context, state, &first, request, &mut notes)?;
+    let stricken = wish.clone().without_denied_names();
+    note_stricken(&wish, &stricken, &mut notes);
+    let wish = stricken;
+    let identity = identity(context);
+    let denied = directories::denied(context, &wish, &first)?;
+    let mut found = directories::Found::new(context, request.copy, denied);
+    found.workspaces(&first, request, &wish)?;
+    found.git(&mut notes)?;
+    found.mounts(&wish, &first, &mut notes)?;
+    let homes = homes::Homes::look(context, &wish, &mut found, &mut notes)?;
+    let environment =
+        environment::resolve(context, &wish, &request.dangerous_environment, homes.environment)?;
+    let mut limits = Limits::defaults(cofferdam_policy::presets::limits::Machine { memory_bytes: machine.memory_bytes });
+    wish.limits.iter().for_each(|limit| limits.ask(*limit));
+    let authority = Authority {
+        version: AUTHORITY_VERSION,
+        cell: CellKind::Namespaces,
+        identity,
+        workspaces: found.workspaces,
+        mounts: found.mounts,
+        home_files: homes.files,
+        environment,
+        path: homes.path,
+        masks: wish.masks.clone(),
+        denied: found.denied,
+        limits,
+        profiles: wish.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?,
+        label: Label::initial(),
+    };
+    Ok(Resolved {
+        authority,
+        directory: first,
+        inodes: found.inodes,
+        opened: found.opened,
+        notes,
+        policy,
+    })
+}
+
+/// The directory that a request is about: its first workspace.
+///
+/// # Errors
+/// [`ErrorKind::Workspace`] if it does not exist.
+pub fn first_workspace(context: &Context, request: &RunRequest) -> Result<PathBuf, Error> {
+    directories::first(context, request)
+}
+
+/// Opens again what an authority names, for a session that is resumed.
+///
+/// # Errors
+/// [`ErrorKind::Workspace`] if something is gone or can't be used any more.
+pub fn reopen(context: &Context, authority: Authority, directory: PathBuf) -> Result<Resolved, Error> {
+    let mut found = directories::Found::new(context, false, authority.denied.clone());
+    for known in &authority.workspaces {
+        found.reopen(&known.path, &known.path, false, true)?;
+    }
+    for known in &authority.mounts {
+        found.reopen(&known.source, &known.target, known.file, false)?;
+    }
+    let (inodes, opened) = (found.inodes, found.opened);
+    Ok(Resolved { authority, directory, inodes, opened, notes: Vec::new(), policy: None })
+}
+
+/// Policy, accepted request and flags, joined.
+fn wishes(
+    context: &Context,
+    state: &State,
+    first: &std::path::Path,
+    request: &RunRequest,
+    notes: &mut Vec<String>,
+) -> Result<(Wish, Option<PathBuf>), Error> {
+    let policies = Policies::of(context);
+    let policy = match &request.policy {
+        Some(path) => {
+            let mut workspaces = vec![first.to_owned()];
+            workspaces.extend(request.workspaces.iter().filter_map(|path| std::fs::canonicalize(path).ok()));
+            let workspaces: Vec<AbsPath> = workspaces.iter().filter_map(|path| AbsPath::new(path).ok()).collect();
+            Some(policies.read(&context.current.join(path), &workspaces)?)
+        }
+        None => policies.find(first)?,
+    };
+    let path = policy.as_ref().map(|policy| policy.path.clone());
+    let mut wish = policy.map(|policy| policy.wish).unwrap_or_default();
+    if let Some(asked) = trust::read_request(first)? {
+        match trust::standing(&state.ledger()?, first, Some(&asked))? {
+            trust::Standing::Accepted => wish = wish.and(asked.wish),
+            trust::Standing::Changed { .. } => notes.push(
+                "the repository's cofferdam.toml changed since you accepted it, and counts for nothing: cofferdam trust"
+                    .into(),
+            ),
+            trust::Standing::NotAccepted => {
+                notes.push("the repository's cofferdam.toml asks for more, and counts for nothing: cofferdam trust".into());
+            }
+            trust::Standing::NoRequest => {}
+        }
+    }
+    Ok((wish.and(request.wish.clone()), path))
+}
+
+fn note_stricken(before: &Wish, after: &Wish, notes: &mut Vec<String>) {
+    let lists = [
+        ("environment", &before.environment, &after.environment),
+        ("agent-homes", &before.agent_homes, &after.agent_homes),
+        ("tools", &before.tools, &after.tools),
+        ("profiles", &before.profiles, &after.profiles),
+    ];
+    for (list, before, after) in lists {
+        let gone = before.iter().filter(|entry| !after.contains(entry));
+        notes.extend(gone.map(|entry| {
+            let name = entry.split('=').next().unwrap_or(entry);
+            format!("denied by policy: {list} {name}")
+        }));
+    }
+}
+
+/// The owner's own ids and name; for uid 0 an ordinary user's, with the owner's home path.
+fn identity(context: &Context) -> Identity {
+    if context.uid == 0 {
+        return Identity { uid: AGENT_ID, gid: AGENT_ID, name: AGENT_NAME.into(), home: context.home.clone() };
+    }
+    let plain = |name: &&str| {
+        !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let name = context.variable("USER").or_else(|| context.variable("LOGNAME")).filter(plain);
+    Identity {
+        uid: context.uid,
+        gid: context.gid,
+        name: name.filter(|name| *name != "root").unwrap_or(AGENT_NAME).into(),
+        home: context.home.clone(),
+    }
+}
+
+fn profile(name: &str) -> Result<Profile, Error> {
+    Profile::ALL.into_iter().find(|profile| profile.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
+        Error::new(ErrorKind::Policy, format!("cannot use the profile {name:?}"))
+            .since("there is no such profile")
+            .hint(format!("choose from: {}", known.join(", ")))
+    })
+}
+
+/// Builds the value of a workspace.
+pub(crate) fn workspace(path: AbsPath, copy: bool, instructions: bool) -> Workspace {
+    Workspace { path, view: if copy { View::Copy } else { View::Overlay }, instructions }
+}

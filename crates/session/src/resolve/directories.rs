@@ -1,0 +1,376 @@
+//! Workspaces, mounts and git directories: opened, judged, and put into the authority.
+
+use super::{Opened, workspace};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::request::RunRequest;
+use cofferdam_policy::authority::{Access, Mount, Purpose, Workspace};
+use cofferdam_policy::layout::Inode;
+use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::wish::Wish;
+use cofferdam_workspace::git::places;
+use cofferdam_workspace::ground::{Ground, GroundError, Surroundings, inspect};
+use rustix::fs::{Mode, OFlags};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The most mounts of one session.
+const MOUNTS_MAX: usize = 256;
+
+/// Where mounts may not be put: the cell's own directories.
+const OWN_TARGETS: [&str; 12] =
+    ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/proc", "/dev", "/sys", "/run"];
+
+/// What has been found so far.
+pub(super) struct Found<'c> {
+    context: &'c Context,
+    copy: bool,
+    pub(super) denied: Vec<AbsPath>,
+    pub(super) workspaces: Vec<Workspace>,
+    pub(super) mounts: Vec<Mount>,
+    pub(super) inodes: BTreeMap<AbsPath, Inode>,
+    pub(super) opened: BTreeMap<AbsPath, Opened>,
+}
+
+/// The first workspace: the first `-w`, else the git top level of the current directory, else that directory.
+pub(super) fn first(context: &Context, request: &RunRequest) -> Result<PathBuf, Error> {
+    let wanted = match request.workspaces.first() {
+        Some(path) => context.current.join(path),
+        None => top_level(&context.current),
+    };
+    match std::fs::canonicalize(&wanted) {
+        Ok(real) => Ok(real),
+        Err(_) => Err(unusable(&wanted, GroundError::Missing { path: wanted.clone() })),
+    }
+}
+
+/// The nearest directory above that holds a `.git`, else `start` itself.
+fn top_level(start: &Path) -> PathBuf {
+    let holds_git = |directory: &&Path| std::fs::symlink_metadata(directory.join(".git")).is_ok();
+    start.ancestors().find(holds_git).unwrap_or(start).to_owned()
+}
+
+/// The directories that no wish can show.
+pub(super) fn denied(context: &Context, wish: &Wish, first: &Path) -> Result<Vec<AbsPath>, Error> {
+    let resolve = |text: &String| {
+        let path = context.expand(text, first);
+        let real = std::fs::canonicalize(&path).unwrap_or(path);
+        AbsPath::new(real).map_err(|error| {
+            Error::new(ErrorKind::Policy, format!("cannot deny {text:?}"))
+                .because(error)
+                .hint("write an absolute path, or one that begins with ~/")
+        })
+    };
+    wish.deny.paths.iter().map(resolve).collect()
+}
+
+impl<'c> Found<'c> {
+    pub(super) fn new(context: &'c Context, copy: bool, denied: Vec<AbsPath>) -> Self {
+        Self {
+            context,
+            copy,
+            denied,
+            workspaces: Vec::new(),
+            mounts: Vec::new(),
+            inodes: BTreeMap::new(),
+            opened: BTreeMap::new(),
+        }
+    }
+
+    /// The first workspace and the others, of the flags and of the policy.
+    pub(super) fn workspaces(&mut self, first: &Path, request: &RunRequest, wish: &Wish) -> Result<(), Error> {
+        let shown: Vec<PathBuf> = wish
+            .instructions
+            .iter()
+            .filter_map(|text| std::fs::canonicalize(self.context.expand(text, first)).ok())
+            .collect();
+        let flagged = request.workspaces.iter().skip(1).map(|path| self.context.current.join(path));
+        let wished = wish.workspaces.iter().map(|text| self.context.expand(text, first));
+        let others: Vec<PathBuf> = flagged.chain(wished).collect();
+        self.workspace(first, true)?;
+        for path in others {
+            let real = std::fs::canonicalize(&path)
+                .map_err(|_missing| unusable(&path, GroundError::Missing { path: path.clone() }))?;
+            if self.workspaces.iter().any(|known| known.path.as_path() == real) {
+                continue;
+            }
+            self.workspace(&real, shown.contains(&real))?;
+        }
+        Ok(())
+    }
+
+    fn workspace(&mut self, path: &Path, instructions: bool) -> Result<(), Error> {
+        let others: Vec<AbsPath> = self.workspaces.iter().map(|known| known.path.clone()).collect();
+        let surroundings = Surroundings {
+            home: &self.context.home,
+            state: &self.context.state,
+            others: &others,
+            copied: self.copy,
+        };
+        let ground = inspect(path, &surroundings).map_err(|error| unusable(path, error))?;
+        self.check_denied(&ground.path)?;
+        if let (false, Some(mount)) = (self.copy, ground.mounts_below.first()) {
+            return Err(Error::new(ErrorKind::Workspace, format!("cannot use {} as a workspace", ground.path))
+                .since(format!("another file system is mounted inside it, at {}", mount.point.display()))
+                .hint("use --copy, or name the directory that you need as the workspace"));
+        }
+        self.workspaces.push(workspace(ground.path.clone(), self.copy, instructions));
+        self.note(ground.path.clone(), ground);
+        Ok(())
+    }
+
+    fn note(&mut self, target: AbsPath, ground: Ground) {
+        let inode = Inode { device: ground.dev, number: ground.ino };
+        self.keep(target, inode, Opened { path: ground.path, fd: ground.fd });
+    }
+
+    fn keep(&mut self, target: AbsPath, inode: Inode, opened: Opened) {
+        self.inodes.insert(target.clone(), inode);
+        self.opened.insert(target, opened);
+    }
+
+    /// The git directories that workspaces point to, each at its own path.
+    pub(super) fn git(&mut self, notes: &mut Vec<String>) -> Result<(), Error> {
+        let workspaces: Vec<AbsPath> = self.workspaces.iter().map(|known| known.path.clone()).collect();
+        for path in workspaces {
+            let found = places::find(&path, &path).map_err(|error| {
+                Error::new(ErrorKind::Workspace, format!("cannot use {path} as a workspace"))
+                    .because(error)
+                    .hint("mend the repository; git itself shows more: git status")
+            })?;
+            let Some(found) = found else { continue };
+            for refused in &found.refused {
+                notes.push(format!("{}: a git pointer that is not followed ({})", refused.path.display(), refused.reason));
+            }
+            for place in found.outside {
+                let target = place.path;
+                if self.is_shown(&target) {
+                    continue;
+                }
+                let access = match place.access {
+                    places::Access::CopyOnWrite => Access::Cow,
+                    places::Access::ReadOnly => Access::Ro,
+                };
+                self.directory(&target, &target, access, Purpose::Git(path.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `SRC[:DST][:ro|:cow]`, each.
+    pub(super) fn mounts(&mut self, wish: &Wish, first: &Path, notes: &mut Vec<String>) -> Result<(), Error> {
+        for text in &wish.mounts {
+            let (source, target, access) = self.parse_mount(text, first)?;
+            let source = std::fs::canonicalize(&source).map_err(|error| {
+                Error::new(ErrorKind::Workspace, format!("cannot mount {}", source.display()))
+                    .because(error)
+                    .hint("name a directory or file that exists")
+            })?;
+            let real = absolute(&source)?;
+            if self.denied.iter().any(|denied| real.is_within(denied)) {
+                notes.push(format!("denied by policy: mount {real}"));
+                continue;
+            }
+            let target = target.unwrap_or_else(|| real.clone());
+            self.check_source(&real)?;
+            self.check_target(&target)?;
+            if source.is_dir() {
+                self.directory(&real, &target, access, Purpose::Chosen)?;
+            } else {
+                self.file(&real, &target, Purpose::Chosen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_mount(&self, text: &str, first: &Path) -> Result<(PathBuf, Option<AbsPath>, Access), Error> {
+        let (rest, access) = match text.rsplit_once(':') {
+            Some((rest, "ro")) => (rest, Access::Ro),
+            Some((rest, "cow")) => (rest, Access::Cow),
+            Some(_) | None => (text, Access::Ro),
+        };
+        // A name may hold a colon: the whole is tried first.
+        let whole = self.context.expand(rest, first);
+        if whole.exists() {
+            return Ok((whole, None, access));
+        }
+        match rest.split_once(':') {
+            Some((source, target)) if target.starts_with('/') || target.starts_with("~/") => {
+                let target = self.context.expand(target, first);
+                Ok((self.context.expand(source, first), Some(absolute(&target)?), access))
+            }
+            Some((_, mode)) => Err(Error::new(ErrorKind::Usage, format!("cannot mount {text:?}"))
+                .since(format!("{mode:?} is neither an absolute target nor one of ro, cow"))
+                .hint("write --mount SRC[:DST][:ro|:cow]")),
+            None => Ok((whole, None, access)),
+        }
+    }
+
+    /// Adds a directory of the host's.
+    pub(super) fn directory(
+        &mut self,
+        source: &AbsPath,
+        target: &AbsPath,
+        access: Access,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        self.check_denied(source)?;
+        let (inode, opened) = open_directory(source)?;
+        self.push(Mount { source: source.clone(), target: target.clone(), access, file: false, purpose })?;
+        self.keep(target.clone(), inode, opened);
+        Ok(())
+    }
+
+    /// Adds a regular file of the host's, read-only.
+    pub(super) fn file(&mut self, source: &AbsPath, target: &AbsPath, purpose: Purpose) -> Result<(), Error> {
+        self.check_denied(source)?;
+        let inode = look_at_file(source)?;
+        let (source, target) = (source.clone(), target.clone());
+        self.push(Mount { source, target: target.clone(), access: Access::Ro, file: true, purpose })?;
+        self.inodes.insert(target, inode);
+        Ok(())
+    }
+
+    /// Looks again at something that an authority names.
+    pub(super) fn reopen(
+        &mut self,
+        source: &AbsPath,
+        target: &AbsPath,
+        file: bool,
+        workspace: bool,
+    ) -> Result<(), Error> {
+        if file {
+            let inode = look_at_file(source)?;
+            self.inodes.insert(target.clone(), inode);
+            return Ok(());
+        }
+        if workspace {
+            let (home, state) = (&self.context.home, &self.context.state);
+            // What it lies on was judged at the first start; a copy stays one.
+            let surroundings = Surroundings { home, state, others: &[], copied: true };
+            let ground =
+                inspect(source.as_path(), &surroundings).map_err(|error| unusable(source.as_path(), error))?;
+            self.note(target.clone(), ground);
+        } else {
+            let (inode, opened) = open_directory(source)?;
+            self.keep(target.clone(), inode, opened);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, mount: Mount) -> Result<(), Error> {
+        let taken = self.mounts.iter().any(|known| known.target == mount.target)
+            || self.workspaces.iter().any(|known| known.path == mount.target);
+        if taken {
+            return Err(Error::new(ErrorKind::Usage, format!("cannot mount {} at {}", mount.source, mount.target))
+                .since("something else is mounted there")
+                .hint("name each target once"));
+        }
+        if self.mounts.len() >= MOUNTS_MAX {
+            return Err(Error::new(ErrorKind::Usage, format!("cannot mount {}", mount.source))
+                .since(format!("a session has at most {MOUNTS_MAX} mounts"))
+                .hint("mount a directory above them instead"));
+        }
+        self.mounts.push(mount);
+        Ok(())
+    }
+
+    pub(super) fn is_shown(&self, path: &AbsPath) -> bool {
+        self.workspaces.iter().any(|known| path.is_within(&known.path))
+            || self.mounts.iter().any(|known| path.is_within(&known.source) && known.source == known.target)
+    }
+
+    fn check_denied(&self, path: &AbsPath) -> Result<(), Error> {
+        match self.denied.iter().find(|denied| path.is_within(denied)) {
+            Some(denied) => Err(Error::new(ErrorKind::Policy, format!("cannot show {path}"))
+                .since(format!("the policy denies {denied}"))
+                .hint("take it from `deny.paths` of the policy first")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whole homes and our own state are never shown.
+    fn check_source(&self, source: &AbsPath) -> Result<(), Error> {
+        let refuse = |why: String| {
+            Err(Error::new(ErrorKind::Workspace, format!("cannot mount {source}"))
+                .since(why)
+                .hint("name the directory inside it that is needed"))
+        };
+        if self.context.home.is_within(source) {
+            return refuse("your home directory lies in it, with all that is in there".into());
+        }
+        for ours in [&self.context.state, &self.context.config] {
+            if source.is_within(ours) || ours.is_within(source) {
+                return refuse(format!("Cofferdam keeps its own files in {ours}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_target(&self, target: &AbsPath) -> Result<(), Error> {
+        let own = OWN_TARGETS.iter().find(|own| target.as_path().starts_with(own));
+        let root = target.as_str() == "/" || *target == self.context.home;
+        let hides = self.workspaces.iter().find(|known| known.path.is_within(target));
+        let why = match (own, root, hides) {
+            (Some(own), _, _) => format!("{own} is the cell's own"),
+            (None, true, _) => "it would hide the cell's own directory".into(),
+            (None, false, Some(workspace)) => format!("it would hide the workspace {}", workspace.path),
+            (None, false, None) => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::Usage, format!("cannot mount anything at {target}"))
+            .since(why)
+            .hint("choose another target: --mount SRC:DST"))
+    }
+}
+
+fn open_directory(source: &AbsPath) -> Result<(Inode, Opened), Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let cannot = |errno| {
+        Error::new(ErrorKind::Workspace, format!("cannot mount {source}"))
+            .because(errno)
+            .hint("check that it is a directory that you can read")
+    };
+    let fd = rustix::fs::open(source.as_path(), flags, Mode::empty()).map_err(cannot)?;
+    let found = rustix::fs::fstat(&fd).map_err(cannot)?;
+    Ok((Inode { device: found.st_dev, number: found.st_ino }, Opened { path: source.clone(), fd }))
+}
+
+fn look_at_file(source: &AbsPath) -> Result<Inode, Error> {
+    let cannot = |why: &str| {
+        Error::new(ErrorKind::Workspace, format!("cannot mount {source}"))
+            .since(why)
+            .hint("name a directory or a regular file")
+    };
+    let found = rustix::fs::lstat(source.as_path()).map_err(|errno| cannot(&errno.to_string()))?;
+    // A socket or FIFO leads out of the cell, whatever the mount says (ATTACKS 3).
+    if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
+        return Err(cannot("it is neither a directory nor a regular file"));
+    }
+    Ok(Inode { device: found.st_dev, number: found.st_ino })
+}
+
+fn absolute(path: &Path) -> Result<AbsPath, Error> {
+    AbsPath::new(path).map_err(|error| {
+        Error::new(ErrorKind::Workspace, "cannot use a path").because(error).hint("rename it, or mount it elsewhere")
+    })
+}
+
+/// A directory that can't be a workspace, with what to do instead.
+fn unusable(path: &Path, error: GroundError) -> Error {
+    let hint = match &error {
+        GroundError::Missing { .. } => "make it first, or check the path",
+        GroundError::NotDirectory { .. } => "name the directory that the file lies in",
+        GroundError::Root | GroundError::Home { .. } | GroundError::AboveHome { .. } => {
+            "name the project's own directory: cofferdam run -w DIR -- COMMAND"
+        }
+        GroundError::NotOverlayable { .. } => "use --copy: the session then works on a copy",
+        GroundError::Nested { .. } => "name only the outer one of the two",
+        GroundError::State { .. } => "choose a directory outside Cofferdam's own state",
+        GroundError::System { .. } => "copy it to a directory of your own first",
+        GroundError::Path(_) => "rename the directory",
+        GroundError::Open { .. } | GroundError::Moved { .. } | GroundError::Mounts(_) => {
+            "check that you can read it, and try again"
+        }
+    };
+    Error::new(ErrorKind::Workspace, format!("cannot use {path:?} as a workspace")).because(error).hint(hint)
+}

@@ -1,0 +1,319 @@
+//! Starting and resuming a session: from a request to the end of its program.
+//!
+//! In this order, so that a failure leaves nothing half done: resolve, admit, record, prepare, build, supervise,
+//! record the end, look what changed. The ledger knows of a session before anything is made for it.
+
+use crate::changes::{self, Changes};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::machine::{self, Machine};
+use crate::prepare::{self, Progress};
+use crate::program;
+use crate::record;
+use crate::request::RunRequest;
+use crate::resolve::{self, Resolved};
+use crate::sessions;
+use crate::state::State;
+use crate::supervise::{Connection, Ending, Outcome, Streams, Supervised, supervise};
+use cofferdam_cell::Cell;
+use cofferdam_ledger::{EndState, Ending as Recorded, NameWish, NewSession, Resumption, SessionRecord, UidRanges};
+use cofferdam_policy::admission::{Permit, Verdict, admit};
+use cofferdam_policy::authority::{Authority, CellKind};
+use cofferdam_policy::event::{Event, ExitStatus, StoppedBy};
+use cofferdam_policy::label::Label;
+use cofferdam_policy::layout::ID_RANGE;
+use cofferdam_policy::presets::limits::LimitName;
+use cofferdam_policy::session_id::{SessionId, SessionName};
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+/// The host ids that cells of uid 0 are given: above all that distributions and containers hand out.
+pub(crate) const UID_RANGES: UidRanges = UidRanges { start: 0x7000_0000, size: ID_RANGE, ranges: 4096 };
+
+/// The words by which the binary knows that it is to be the launcher; see `cofferdam`'s `main`.
+pub const LAUNCHER_ARGUMENTS: [&str; 2] = ["cofferdam", "cell-launch"];
+
+/// How a session is to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct StartOptions {
+    /// Go on in the background.
+    pub detach: bool,
+    /// Remove the session at its end, if nothing is unapplied.
+    pub remove: bool,
+    /// The owner's streams.
+    pub streams: Streams,
+}
+
+/// What became of a session that was started.
+#[derive(Debug)]
+pub enum Started {
+    /// It goes on in the background.
+    Detached {
+        /// Its name.
+        name: SessionName,
+        /// Its id.
+        id: SessionId,
+    },
+    /// It went on in the background of a process that has nobody to tell; that process ends quietly.
+    Unattended,
+    /// It ended.
+    Ended(Box<Ended>),
+}
+
+/// A session that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its name.
+    pub name: SessionName,
+    /// Its id.
+    pub id: SessionId,
+    /// How.
+    pub ending: Ending,
+    /// What it changed.
+    pub changes: Changes,
+    /// Whether it was removed.
+    pub removed: bool,
+}
+
+/// Resolves and starts a session.
+///
+/// # Errors
+/// Of every kind; what was made for a session that could not start is removed again.
+pub fn run(
+    context: &Context,
+    request: &RunRequest,
+    options: StartOptions,
+    told: &dyn Fn(&[String]),
+    progress: Progress<'_>,
+) -> Result<Started, Error> {
+    let state = State::open(context)?;
+    let machine = Machine::look();
+    let resolved = resolve::resolve(context, &state, &machine, request)?;
+    told(&resolved.notes);
+    let permit = permit(resolved.authority.clone(), &machine)?;
+    let name = match &request.name {
+        Some(name) => NameWish::Exactly(SessionName::from_os(name).map_err(|error| {
+            Error::new(ErrorKind::Usage, "cannot name the session so")
+                .because(error)
+                .hint("use letters, digits, `.`, `_` and `-`")
+        })?),
+        None => NameWish::Like(SessionName::derived_from(
+            resolved.directory.file_name().unwrap_or(resolved.directory.as_os_str()),
+        )),
+    };
+    // A name is found before anything is made, and a command is checked before a name is taken.
+    let authority = &resolved.authority;
+    if request.command.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "cannot start a session without a command")
+            .since("nothing follows `--`")
+            .hint("cofferdam run -- COMMAND [ARGUMENTS]"));
+    }
+    let session = state.ledger()?.begin_session(&NewSession {
+        id: new_id()?,
+        name,
+        directory: resolved.directory.clone(),
+        cell: CellKind::Namespaces,
+        parent: None,
+        uids: if context.uid == 0 { Some(free_ranges()?) } else { None },
+        supervisor: Some(record::this_process()?),
+        label: Label::initial(),
+        command: printable(&request.command),
+        authority_digest: authority.digest().to_string(),
+        authority: authority.canonical(),
+        at: (context.now)(),
+    })?;
+    let begun = Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved };
+    begun.go(&permit, &request.command, options, progress, true)
+}
+
+/// Starts a stopped session again, on the same layers and home.
+///
+/// # Errors
+/// Of every kind; the session is as it was then.
+pub fn resume(
+    context: &Context,
+    former: &SessionRecord,
+    command: &[OsString],
+    options: StartOptions,
+    told: &dyn Fn(&[String]),
+    progress: Progress<'_>,
+) -> Result<Started, Error> {
+    let state = State::open(context)?;
+    let machine = Machine::look();
+    if let Some(lost) = record::lost_with_power(former) {
+        told(&[lost]);
+    }
+    let authority = sessions::authority(former)?;
+    let resolved = resolve::reopen(context, authority, former.directory.clone())?;
+    let permit = permit(resolved.authority.clone(), &machine)?;
+    let command: Vec<OsString> =
+        if command.is_empty() { former.command.iter().map(OsString::from).collect() } else { command.to_vec() };
+    let session = state.ledger()?.resume(
+        &former.id,
+        &Resumption {
+            supervisor: Some(record::this_process()?),
+            command: printable(&command),
+            authority_digest: resolved.authority.digest().to_string(),
+            authority: resolved.authority.canonical(),
+            at: (context.now)(),
+        },
+    )?;
+    let begun = Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved };
+    begun.go(&permit, &command, options, progress, false)
+}
+
+/// The verdict, as a permit or an error.
+pub(crate) fn permit(authority: Authority, machine: &Machine) -> Result<Permit, Error> {
+    match admit(authority, &machine.support) {
+        Verdict::Permit(permit) => Ok(*permit),
+        Verdict::Refuse(reasons) => Err(machine::refusal(&reasons)),
+    }
+}
+
+/// A session that the ledger knows of.
+struct Begun<'a> {
+    context: &'a Context,
+    state: &'a State,
+    machine: &'a Machine,
+    session: &'a SessionRecord,
+    resolved: &'a Resolved,
+}
+
+impl Begun<'_> {
+    fn go(
+        &self,
+        permit: &Permit,
+        command: &[OsString],
+        options: StartOptions,
+        progress: Progress<'_>,
+        fresh: bool,
+    ) -> Result<Started, Error> {
+        match self.attempt(permit, command, options, progress) {
+            Ok(Outcome::Detached) => {
+                Ok(Started::Detached { name: self.session.name.clone(), id: self.session.id.clone() })
+            }
+            Ok(Outcome::Ended { ending, attended }) => {
+                self.record_end(ending)?;
+                let ended = self.look_back(ending, options.remove)?;
+                Ok(if attended { Started::Ended(Box::new(ended)) } else { Started::Unattended })
+            }
+            Err(error) => Err(self.give_up(error, fresh)),
+        }
+    }
+
+    fn attempt(
+        &self,
+        permit: &Permit,
+        command: &[OsString],
+        options: StartOptions,
+        progress: Progress<'_>,
+    ) -> Result<Outcome, Error> {
+        let authority = permit.authority();
+        let program = program::program(self.context, authority, &self.session.name, command)?;
+        let plan = prepare::prepare(
+            self.context,
+            self.state,
+            self.machine,
+            self.session,
+            self.resolved,
+            permit,
+            progress,
+        )?;
+        let cell = Cell::start(&plan, &LAUNCHER_ARGUMENTS).map_err(|error| {
+            Error::new(ErrorKind::Cell, "cannot start the cell").because(error).hint("cofferdam doctor")
+        })?;
+        let session = Supervised {
+            context: self.context,
+            state: self.state,
+            id: self.session.id.clone(),
+            name: self.session.name.clone(),
+            place: self.state.session(&self.session.id),
+            plan: &plan,
+            time_max: authority.limits.get(LimitName::Time).map(|bound| Duration::from_secs(bound.limit.value())),
+        };
+        let connection =
+            if options.detach { Connection::Background } else { Connection::Foreground(options.streams) };
+        supervise(session, cell, &program, connection)
+    }
+
+    fn record_end(&self, ending: Ending) -> Result<(), Error> {
+        let (exit_status, event) = match ending {
+            Ending::Exited(status) => (Some(status), Event::Exited { status }),
+            Ending::Stopped | Ending::TimeLimit => (None, Event::Stopped { by: StoppedBy::Owner }),
+            Ending::Vanished => (None, Event::Stopped { by: StoppedBy::Guardian }),
+        };
+        let at = (self.context.now)();
+        let recorded = Recorded { state: EndState::Stopped, exit_status, event, at };
+        self.state.ledger()?.set_ended(&self.session.id, &recorded)?;
+        Ok(())
+    }
+
+    fn look_back(&self, ending: Ending, remove: bool) -> Result<Ended, Error> {
+        let changes = changes::of(self.state, self.session, &self.resolved.authority)?;
+        let removed = remove && changes.is_empty();
+        if removed {
+            sessions::remove(self.context, self.state, &self.session.id)?;
+        }
+        let (name, id) = (self.session.name.clone(), self.session.id.clone());
+        Ok(Ended { name, id, ending, changes, removed })
+    }
+
+    /// The session could not start: a new one leaves nothing behind, an old one keeps its layers.
+    fn give_up(&self, error: Error, fresh: bool) -> Error {
+        let event = Event::Failed { step: error.to_string(), cause: error.why() };
+        let at = (self.context.now)();
+        let recorded = Recorded { state: EndState::Failed, exit_status: None, event, at };
+        let cleared = self
+            .state
+            .ledger()
+            .and_then(|ledger| Ok(ledger.set_ended(&self.session.id, &recorded)?))
+            .and_then(|()| if fresh { sessions::remove(self.context, self.state, &self.session.id) } else { Ok(()) });
+        match cleared {
+            Ok(()) => error,
+            // The first failure is the one to mend; the second is found by `doctor`.
+            Err(_) => error,
+        }
+    }
+}
+
+/// The exit status that a shell would show.
+#[must_use]
+pub fn shell_status(status: ExitStatus) -> u8 {
+    match status {
+        ExitStatus::Code(code) => code,
+        ExitStatus::Signal(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(u8::MAX),
+    }
+}
+
+fn new_id() -> Result<SessionId, Error> {
+    let mut random = [0_u8; 8];
+    match rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()) {
+        Ok(8) => Ok(SessionId::from_random(random)),
+        Ok(_) | Err(_) => Err(Error::new(ErrorKind::Internal, "cannot draw a random number").hint("try again")),
+    }
+}
+
+/// The ranges, if nobody else on this host has been promised them.
+fn free_ranges() -> Result<UidRanges, Error> {
+    let first = u64::from(UID_RANGES.start);
+    let last = first + u64::from(UID_RANGES.size) * u64::from(UID_RANGES.ranges) - 1;
+    for file in ["/etc/subuid", "/etc/subgid"] {
+        let text = std::fs::read_to_string(Path::new(file)).unwrap_or_default();
+        for line in text.lines() {
+            let mut fields = line.split(':').skip(1).map(|field| field.trim().parse::<u64>());
+            if let (Some(Ok(start)), Some(Ok(count))) = (fields.next(), fields.next()) {
+                if start <= last && start.saturating_add(count) > first {
+                    return Err(Error::new(ErrorKind::Unenforceable, "cannot give the cell user ids of its own")
+                        .since(format!("{file} promises ids from {first} to {last} to somebody else: {line}"))
+                        .hint("move that range, or run as an ordinary user"));
+                }
+            }
+        }
+    }
+    Ok(UID_RANGES)
+}
+
+fn printable(command: &[OsString]) -> Vec<String> {
+    command.iter().map(|part| part.to_string_lossy().into_owned()).collect()
+}

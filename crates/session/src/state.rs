@@ -1,0 +1,171 @@
+//! The state directory: where the ledger and each session's layers lie, all for the owner alone.
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use cofferdam_ledger::Ledger;
+use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::session_id::SessionId;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::path::{Path, PathBuf};
+
+/// The layout of the state directory.
+#[derive(Debug, Clone)]
+pub struct State {
+    root: AbsPath,
+}
+
+/// The layout of one session's directory.
+#[derive(Debug, Clone)]
+pub struct SessionPlace {
+    root: PathBuf,
+}
+
+const PRIVATE: Mode = Mode::from_raw_mode(0o700);
+
+impl State {
+    /// The state directory of this owner; made, for the owner alone, if it is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] if it can't be made, belongs to somebody else or can be entered by others.
+    pub fn open(context: &Context) -> Result<Self, Error> {
+        let state = Self { root: context.state.clone() };
+        for directory in [PathBuf::new(), "ledger".into(), "sessions".into(), "census".into()] {
+            make_private(&state.root.as_path().join(directory), context.uid)?;
+        }
+        Ok(state)
+    }
+
+    /// Opens the ledger.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn ledger(&self) -> Result<Ledger, Error> {
+        Ok(Ledger::open(&self.root.as_path().join("ledger"))?)
+    }
+
+    /// Where the censuses of workspaces are kept.
+    #[must_use]
+    pub fn census(&self) -> PathBuf {
+        self.root.as_path().join("census")
+    }
+
+    /// Where all sessions lie.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.root.as_path().join("sessions")
+    }
+
+    /// Where a session lies.
+    #[must_use]
+    pub fn session(&self, id: &SessionId) -> SessionPlace {
+        SessionPlace { root: self.sessions().join(id.as_str()) }
+    }
+}
+
+impl SessionPlace {
+    /// The session's directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The agent's home.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.root.join("home")
+    }
+
+    /// What the agent changed in mount `number`: holds `upper` and `work`.
+    #[must_use]
+    pub fn layer(&self, number: usize) -> PathBuf {
+        self.root.join("layers").join(number.to_string())
+    }
+
+    /// What hides things in mount `number`.
+    #[must_use]
+    pub fn veil(&self, number: usize) -> PathBuf {
+        self.root.join("veils").join(number.to_string())
+    }
+
+    /// The copy that stands for workspace `number`.
+    #[must_use]
+    pub fn copy(&self, number: usize) -> PathBuf {
+        self.root.join("copies").join(number.to_string())
+    }
+
+    /// What the program printed.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Where the supervisor listens.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.root.join("socket")
+    }
+}
+
+/// Makes a directory that only the owner may enter, or checks that an existing one is so.
+fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
+    let cannot = |errno: Errno| {
+        Error::new(ErrorKind::State, format!("cannot make the state directory {}", path.display()))
+            .because(errno)
+            .hint("set XDG_STATE_HOME to a directory that you can write")
+    };
+    match rustix::fs::mkdir(path, PRIVATE) {
+        Ok(()) => return Ok(()),
+        Err(Errno::NOENT) => {
+            let parent = path.parent().ok_or_else(|| cannot(Errno::NOENT))?;
+            std::fs::create_dir_all(parent)
+                .map_err(|error| cannot(error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)))?;
+            rustix::fs::mkdir(path, PRIVATE).map_err(cannot)?;
+            return Ok(());
+        }
+        Err(Errno::EXIST) => {}
+        Err(errno) => return Err(cannot(errno)),
+    }
+    let found = rustix::fs::lstat(path).map_err(cannot)?;
+    if found.st_uid != uid || found.st_mode & 0o170_077 != 0o040_000 {
+        return Err(Error::new(ErrorKind::State, format!("cannot use the state directory {}", path.display()))
+            .since("it must be a directory of your own that nobody else may enter")
+            .hint(format!("chmod 700 {0}, or move it away", path.display())));
+    }
+    Ok(())
+}
+
+/// Opens a directory of our own state.
+///
+/// # Errors
+/// [`ErrorKind::State`].
+pub fn open_directory(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
+        Error::new(ErrorKind::State, format!("cannot open {}", path.display()))
+            .because(errno)
+            .hint("cofferdam doctor --fix")
+    })
+}
+
+/// Makes one directory of a session's, owned by `owner` (a host id) when given.
+///
+/// # Errors
+/// [`ErrorKind::State`].
+pub fn make_directory(path: &Path, owner: Option<u32>) -> Result<(), Error> {
+    let cannot = |errno: Errno| {
+        Error::new(ErrorKind::State, format!("cannot make {}", path.display()))
+            .because(errno)
+            .hint("is the disk full? cofferdam doctor")
+    };
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(cannot(errno)),
+    }
+    if let Some(owner) = owner {
+        let (uid, gid) = (rustix::fs::Uid::from_raw(owner), rustix::fs::Gid::from_raw(owner));
+        rustix::fs::chown(path, Some(uid), Some(gid)).map_err(cannot)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,574 @@
+//! The supervisor: one loop between the owner, the cell, and the commands that ask for something.
+//!
+//! It holds the lifeline: when this process goes, however it goes, the guardian ends the cell. It never enters the
+//! cell and never looks into its files. Detaching forks it: the child goes on without a terminal.
+
+mod clients;
+mod log;
+mod owner;
+mod program;
+
+pub(crate) use log::former as former_log;
+pub use owner::Streams;
+pub(crate) use owner::{RawTerminal, filtered, window, write_some, PipeFilters};
+
+use crate::context::Context;
+use crate::control;
+use crate::error::{Error, ErrorKind};
+use crate::failure;
+use crate::record;
+use crate::state::{SessionPlace, State};
+use crate::terminal::{Departure, Size as ScreenSize, Stroke};
+use clients::Clients;
+use cofferdam_cell::{Cell, CellReport, Order, Program, Report};
+use cofferdam_policy::event::{Event, ExitStatus};
+use cofferdam_policy::plan::Plan;
+use cofferdam_policy::session_id::{SessionId, SessionName};
+use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
+use log::Log;
+use program::ProgramSide;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::{PidfdFlags, Signal, WaitOptions, pidfd_open};
+use std::time::{Duration, Instant};
+
+/// The number of the session's own program; those started by `exec` follow.
+const MAIN: u32 = 1;
+/// How much waits in a queue before its source is read no further.
+const QUEUE_BYTES_MAX: usize = 64 << 10;
+/// How long processes have between being asked and being ended.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How long a cell may take to vanish.
+const VANISH_MAX: Duration = Duration::from_secs(20);
+
+/// What is supervised.
+#[derive(Debug)]
+pub(crate) struct Supervised<'c> {
+    pub(crate) context: &'c Context,
+    pub(crate) state: &'c State,
+    pub(crate) id: SessionId,
+    pub(crate) name: SessionName,
+    pub(crate) place: SessionPlace,
+    pub(crate) plan: &'c Plan,
+    pub(crate) time_max: Option<Duration>,
+}
+
+/// How a supervised session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its program ended.
+    Exited(ExitStatus),
+    /// It was stopped by the owner.
+    Stopped,
+    /// It came to its time limit.
+    TimeLimit,
+    /// The cell vanished under it.
+    Vanished,
+}
+
+/// What became of the supervision in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Over; `attended` if the owner's streams were connected to the end.
+    Ended { ending: Ending, attended: bool },
+    /// A child of this process goes on with it.
+    Detached,
+}
+
+/// How the owner wants to be connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// Stay connected to these streams.
+    Foreground(Streams),
+    /// Go on in the background as soon as the program runs.
+    Background,
+}
+
+/// The owner's side, as long as there is one.
+enum OwnerSide {
+    Terminal(RawTerminal),
+    Pipes(PipeFilters),
+    Absent,
+}
+
+pub(crate) struct Supervisor<'c> {
+    session: Supervised<'c>,
+    connection: Connection,
+    cell: Option<Cell>,
+    guardian: OwnedFd,
+    program: ProgramSide,
+    owner: OwnerSide,
+    owner_reads: bool,
+    to_program: Vec<u8>,
+    to_owner: Vec<u8>,
+    to_owner_error: Vec<u8>,
+    clients: Clients,
+    listener: OwnedFd,
+    signals: OwnedFd,
+    log: Log,
+    deadline: Option<Instant>,
+    stop_at: Option<Instant>,
+    ending: Option<Ending>,
+    failure: Option<Error>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Cell,
+    Signals,
+    Listener,
+    OwnerIn,
+    OwnerOut,
+    OwnerError,
+    ProgramIn,
+    ProgramOut,
+    ProgramError,
+    Client(u32),
+}
+
+/// Runs `program` as the session's own in `cell`, until it ends or is detached.
+///
+/// # Errors
+/// If the cell or the program can't be started, or the supervisor's own files can't be made.
+pub(crate) fn supervise(
+    session: Supervised<'_>,
+    cell: Cell,
+    program: &Program,
+    connection: Connection,
+) -> Result<Outcome, Error> {
+    let mut supervisor = Supervisor::new(session, cell, connection)?;
+    supervisor.start(program)?;
+    supervisor.run()
+}
+
+fn own(act: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::new(ErrorKind::State, format!("cannot {act}")).because(errno).hint("cofferdam doctor")
+}
+
+impl<'c> Supervisor<'c> {
+    fn new(session: Supervised<'c>, cell: Cell, connection: Connection) -> Result<Self, Error> {
+        let listener = control::listen(&session.place.socket()).map_err(own("listen for commands"))?;
+        let log = Log::open(&session.place.log()).map_err(own("open the session's log"))?;
+        let signals = signal_descriptor(&[
+            Signal::INT,
+            Signal::TERM,
+            Signal::HUP,
+            Signal::QUIT,
+            Signal::WINCH,
+            Signal::CHILD,
+        ])
+        .map_err(own("watch for signals"))?;
+        let guardian = pidfd_open(cell.guardian(), PidfdFlags::empty()).map_err(own("watch the guardian"))?;
+        let owner = match connection {
+            Connection::Foreground(streams) => OwnerSide::Pipes(PipeFilters::of(streams)),
+            Connection::Background => OwnerSide::Absent,
+        };
+        let deadline = session.time_max.map(|time| Instant::now() + time);
+        Ok(Self {
+            session,
+            connection,
+            cell: Some(cell),
+            guardian,
+            program: ProgramSide::Awaited,
+            owner,
+            owner_reads: true,
+            to_program: Vec::new(),
+            to_owner: Vec::new(),
+            to_owner_error: Vec::new(),
+            clients: Clients::default(),
+            listener,
+            signals,
+            log,
+            deadline,
+            stop_at: None,
+            ending: None,
+            failure: None,
+        })
+    }
+
+    fn start(&mut self, program: &Program) -> Result<(), Error> {
+        let Some(cell) = &self.cell else { return Ok(()) };
+        let interactive = match self.connection {
+            Connection::Foreground(streams) => streams.interactive(),
+            // In the background a program has a terminal to be attached to, whatever it was started from.
+            Connection::Background => true,
+        };
+        let (side, ordered) = ProgramSide::order(cell, MAIN, program, interactive.then(window));
+        self.program = side.map_err(own("make the program's pipes"))?;
+        ordered.map_err(|error| Error::new(ErrorKind::Cell, "cannot start the command").because(error))
+    }
+
+    fn run(&mut self) -> Result<Outcome, Error> {
+        loop {
+            if self.is_over() {
+                return self.finish();
+            }
+            for (token, events) in self.wait()? {
+                if self.handle(token, events)? == Turn::Leave {
+                    return Ok(Outcome::Detached);
+                }
+            }
+            if self.keep_time()? == Turn::Leave {
+                return Ok(Outcome::Detached);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.cell.is_none() && self.program.is_drained() && self.to_owner.is_empty() && self.to_owner_error.is_empty()
+    }
+
+    fn wait(&mut self) -> Result<Vec<(Token, PollFlags)>, Error> {
+        let mut polled: Vec<(Token, PollFd<'_>)> = Vec::new();
+        let mut on = |token: Token, fd, flags| polled.push((token, PollFd::from_borrowed_fd(fd, flags)));
+        on(Token::Signals, self.signals.as_fd(), PollFlags::IN);
+        on(Token::Listener, self.listener.as_fd(), PollFlags::IN);
+        if let Some(cell) = &self.cell {
+            on(Token::Cell, cell.as_fd(), PollFlags::IN);
+        }
+        let attended = !matches!(self.owner, OwnerSide::Absent);
+        if attended && self.owner_reads && self.program.takes_input() && self.to_program.len() < QUEUE_BYTES_MAX {
+            on(Token::OwnerIn, rustix::stdio::stdin(), PollFlags::IN);
+        }
+        if attended && !self.to_owner.is_empty() {
+            on(Token::OwnerOut, rustix::stdio::stdout(), PollFlags::OUT);
+        }
+        if attended && !self.to_owner_error.is_empty() {
+            on(Token::OwnerError, rustix::stdio::stderr(), PollFlags::OUT);
+        }
+        if let Some(input) = self.program.input().filter(|_| !self.to_program.is_empty()) {
+            on(Token::ProgramIn, input, PollFlags::OUT);
+        }
+        if let Some(output) = self.program.output().filter(|_| self.to_owner.len() < QUEUE_BYTES_MAX) {
+            on(Token::ProgramOut, output, PollFlags::IN);
+        }
+        if let Some(error) = self.program.error().filter(|_| self.to_owner_error.len() < QUEUE_BYTES_MAX) {
+            on(Token::ProgramError, error, PollFlags::IN);
+        }
+        for (number, client, wants_out) in self.clients.polled() {
+            let flags = if wants_out { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            on(Token::Client(number), client, flags);
+        }
+        let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
+        let due = [self.deadline, self.stop_at].into_iter().flatten().min();
+        let timeout = due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(own("wait")(errno)),
+        }
+        Ok(tokens.into_iter().zip(&fds).map(|(t, f)| (t, f.revents())).filter(|(_, e)| !e.is_empty()).collect())
+    }
+
+    fn handle(&mut self, token: Token, events: PollFlags) -> Result<Turn, Error> {
+        match token {
+            Token::Cell => return self.hear_cell(),
+            Token::Signals => return self.take_signals(),
+            Token::Listener => {
+                if let Ok(Some(socket)) = control::accept(self.listener.as_fd(), self.session.context.uid) {
+                    self.clients.add(socket);
+                }
+            }
+            Token::OwnerIn => return self.read_owner(),
+            Token::OwnerOut => {
+                if !write_some(rustix::stdio::stdout(), &mut self.to_owner) {
+                    self.program.close_output();
+                }
+            }
+            Token::OwnerError => {
+                if !write_some(rustix::stdio::stderr(), &mut self.to_owner_error) {
+                    self.program.close_error();
+                }
+            }
+            Token::ProgramIn => self.feed_program(),
+            Token::ProgramOut => self.read_program(),
+            Token::ProgramError => self.read_program_error(),
+            Token::Client(number) => self.attend_client(number, events)?,
+        }
+        Ok(Turn::Stay)
+    }
+
+    fn hear_cell(&mut self) -> Result<Turn, Error> {
+        loop {
+            let Some(cell) = &self.cell else { return Ok(Turn::Stay) };
+            let heard = cell.report().map_err(|error| {
+                Error::new(ErrorKind::Cell, "cannot understand the cell").because(error).hint("cofferdam doctor")
+            })?;
+            match heard {
+                CellReport::Silent => return Ok(Turn::Stay),
+                CellReport::Gone => {
+                    self.end(Ending::Vanished);
+                    return Ok(Turn::Stay);
+                }
+                CellReport::Said(report, descriptor) => {
+                    if self.take_report(report, descriptor)? == Turn::Leave {
+                        return Ok(Turn::Leave);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_report(&mut self, report: Report, descriptor: Option<OwnedFd>) -> Result<Turn, Error> {
+        match report {
+            Report::Ready => {}
+            Report::Failed(cause) => {
+                self.failure = Some(failure::of_cell(self.session.plan, cause));
+                self.end(Ending::Vanished);
+            }
+            Report::Spawned { process: MAIN } => {
+                self.program.started(descriptor, window());
+                record::running(&self.session)?;
+                return self.connect();
+            }
+            Report::NotSpawned { process: MAIN, stage, errno } => {
+                self.failure = Some(failure::of_entry(stage, errno));
+                self.end(Ending::Vanished);
+            }
+            Report::Exited { process: MAIN, status } => self.end(Ending::Exited(status)),
+            Report::Spawned { process } => self.clients.started(process, descriptor),
+            Report::NotSpawned { process, stage, errno } => self.clients.not_started(process, stage, errno),
+            Report::Exited { process, status } => self.clients.ended(process, status),
+            Report::Refreshed => {
+                record::event(&self.session, &Event::Refreshed)?;
+                self.clients.refreshed();
+            }
+            Report::NotRefreshed { step, errno } => {
+                let target = self.session.plan.steps.get(step).map_or_else(String::new, |step| step.phrase());
+                self.clients.not_refreshed(&target, errno);
+            }
+        }
+        Ok(Turn::Stay)
+    }
+
+    /// The program runs: the terminal becomes its, or it is left to itself.
+    fn connect(&mut self) -> Result<Turn, Error> {
+        match self.connection {
+            Connection::Background => self.detach(),
+            Connection::Foreground(streams) if streams.interactive() => {
+                let raw = RawTerminal::enter().map_err(own("take over the terminal"))?;
+                self.owner = OwnerSide::Terminal(raw);
+                Ok(Turn::Stay)
+            }
+            Connection::Foreground(_) => Ok(Turn::Stay),
+        }
+    }
+
+    fn take_signals(&mut self) -> Result<Turn, Error> {
+        while let Some(number) = next_signal(self.signals.as_fd()).map_err(own("read signals"))? {
+            match Signal::from_named_raw(number) {
+                Some(Signal::WINCH) => self.resize(window()),
+                Some(Signal::TERM) => self.stop(GRACE, Ending::Stopped),
+                Some(Signal::HUP) if matches!(self.owner, OwnerSide::Terminal(_)) => return self.detach(),
+                Some(Signal::HUP) => self.stop(GRACE, Ending::Stopped),
+                Some(signal @ (Signal::INT | Signal::QUIT)) => self.signal_main(signal),
+                Some(_) | None => {}
+            }
+        }
+        Ok(Turn::Stay)
+    }
+
+    fn signal_main(&mut self, signal: Signal) {
+        if let Some(cell) = &self.cell {
+            let order = Order::Signal { process: MAIN, signal: signal.as_raw() };
+            // A cell that can't be told is gone, which its socket says.
+            let _gone = cell.order(&order).is_err();
+        }
+    }
+
+    fn resize(&mut self, size: ScreenSize) {
+        if !matches!(self.owner, OwnerSide::Absent) {
+            self.program.resize(size);
+        }
+    }
+
+    fn read_owner(&mut self) -> Result<Turn, Error> {
+        let mut bytes = [0_u8; 16 << 10];
+        let read = match rustix::io::retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut bytes)) {
+            Ok(read) => read,
+            Err(Errno::AGAIN) => return Ok(Turn::Stay),
+            Err(_) => 0,
+        };
+        let typed = bytes.get(..read).unwrap_or_default();
+        match &mut self.owner {
+            OwnerSide::Terminal(_) if read == 0 => return self.detach(),
+            OwnerSide::Terminal(raw) => {
+                if raw.key.feed(typed, &mut self.to_program) == Stroke::Detach {
+                    return self.detach();
+                }
+            }
+            OwnerSide::Pipes(_) | OwnerSide::Absent => {
+                self.to_program.extend_from_slice(typed);
+                self.owner_reads = read > 0;
+            }
+        }
+        if !self.owner_reads && self.to_program.is_empty() {
+            self.program.close_input();
+        }
+        Ok(Turn::Stay)
+    }
+
+    fn feed_program(&mut self) {
+        if let Some(input) = self.program.input() {
+            if !write_some(input, &mut self.to_program) {
+                self.program.close_input();
+            }
+        }
+        if !self.owner_reads && self.to_program.is_empty() {
+            self.program.close_input();
+        }
+    }
+
+    fn read_program(&mut self) {
+        let Some(bytes) = self.program.read_output() else { return };
+        self.log.append(&bytes);
+        match &mut self.program {
+            ProgramSide::Terminal { screen, .. } => {
+                let mut shown = Vec::new();
+                screen.feed(&bytes, &mut shown, &mut self.to_program);
+                self.clients.show(&shown);
+                if matches!(self.owner, OwnerSide::Terminal(_)) {
+                    self.to_owner.append(&mut shown);
+                }
+            }
+            ProgramSide::Pipes { .. } | ProgramSide::Awaited => {
+                if let OwnerSide::Pipes(filters) = &mut self.owner {
+                    filtered(filters.output.as_mut(), &bytes, &mut self.to_owner);
+                }
+            }
+        }
+    }
+
+    fn read_program_error(&mut self) {
+        let Some(bytes) = self.program.read_error() else { return };
+        self.log.append(&bytes);
+        if let OwnerSide::Pipes(filters) = &mut self.owner {
+            filtered(filters.error.as_mut(), &bytes, &mut self.to_owner_error);
+        }
+    }
+
+    fn stop(&mut self, grace: Duration, why: Ending) {
+        if self.stop_at.is_some() {
+            return;
+        }
+        if let Some(cell) = &self.cell {
+            let asked = cell.order(&Order::SignalAll { signal: Signal::TERM.as_raw() });
+            // What is stopped can't hear; and a cell that can't be told is gone.
+            let _gone = asked.and_then(|()| cell.order(&Order::SignalAll { signal: Signal::CONT.as_raw() })).is_err();
+        }
+        self.stop_at = Some(Instant::now() + grace);
+        self.ending = Some(why);
+    }
+
+    fn keep_time(&mut self) -> Result<Turn, Error> {
+        let now = Instant::now();
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.deadline = None;
+            record::event(&self.session, &Event::LimitReached { limit: "time".into() })?;
+            self.stop(GRACE, Ending::TimeLimit);
+        }
+        if self.stop_at.is_some_and(|at| at <= now) {
+            self.stop_at = None;
+            self.end(self.ending.unwrap_or(Ending::Stopped));
+        }
+        Ok(Turn::Stay)
+    }
+
+    /// Closes the lifeline: the guardian ends whatever still runs, and the program's streams come to their end.
+    fn end(&mut self, ending: Ending) {
+        // What was decided first holds: a program that ends because it was stopped was stopped.
+        self.ending.get_or_insert(ending);
+        self.cell = None;
+        self.stop_at = None;
+        self.program.close_input();
+        if matches!(self.program, ProgramSide::Awaited) || matches!(self.owner, OwnerSide::Absent) {
+            self.to_owner.clear();
+            self.to_owner_error.clear();
+        }
+    }
+
+    fn finish(&mut self) -> Result<Outcome, Error> {
+        self.leave_terminal(Departure::End);
+        self.await_guardian()?;
+        let ending = self.ending.unwrap_or(Ending::Vanished);
+        self.clients.all_ended(match ending {
+            Ending::Exited(status) => Some(status),
+            Ending::Stopped | Ending::TimeLimit | Ending::Vanished => None,
+        });
+        let _was_there = rustix::fs::unlink(self.session.place.socket()).is_ok();
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        Ok(Outcome::Ended { ending, attended: !matches!(self.owner, OwnerSide::Absent) })
+    }
+
+    fn leave_terminal(&mut self, departure: Departure) {
+        let OwnerSide::Terminal(_) = &self.owner else { return };
+        if let ProgramSide::Terminal { screen, .. } = &self.program {
+            screen.leave(departure, &mut self.to_owner);
+            while !self.to_owner.is_empty() && write_some(rustix::stdio::stdout(), &mut self.to_owner) {}
+        }
+        // Dropping it puts the terminal back; what follows on it is plain.
+        self.owner = OwnerSide::Pipes(PipeFilters::default());
+    }
+
+    /// Returns when no process of the session is left.
+    fn await_guardian(&self) -> Result<(), Error> {
+        let until = Instant::now() + VANISH_MAX;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut gone = [PollFd::new(&self.guardian, PollFlags::IN)];
+            match poll(&mut gone, left.try_into().ok().as_ref()) {
+                Ok(0) => {
+                    return Err(Error::new(ErrorKind::Cell, "cannot end the cell")
+                        .since("its guardian still waits for a process that does not die")
+                        .hint("cofferdam doctor --fix"));
+                }
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(own("wait for the guardian")(errno)),
+            }
+        }
+        // A child of this process, unless it was detached; then somebody else's.
+        let _reaped = rustix::process::wait(WaitOptions::NOHANG).is_ok();
+        Ok(())
+    }
+
+    /// Goes on in a child without a terminal; this process is done.
+    fn detach(&mut self) -> Result<Turn, Error> {
+        self.leave_terminal(Departure::Detach);
+        match clone_into_namespaces(Namespaces::NONE).map_err(own("go on in the background"))? {
+            Fork::Parent(..) => Ok(Turn::Leave),
+            Fork::Child => {
+                let foreground = !matches!(self.owner, OwnerSide::Absent);
+                self.owner = OwnerSide::Absent;
+                self.to_owner.clear();
+                self.to_owner_error.clear();
+                background().map_err(own("leave the terminal"))?;
+                record::running(&self.session)?;
+                if foreground {
+                    record::event(&self.session, &Event::Detached)?;
+                }
+                Ok(Turn::Stay)
+            }
+        }
+    }
+}
+
+/// Whether this process goes on supervising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Stay,
+    Leave,
+}
+
+/// A session of its own, and nothing of the owner's terminal or pipes kept open.
+fn background() -> Result<(), Errno> {
+    use rustix::fs::{Mode, OFlags};
+    rustix::process::setsid()?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    rustix::process::chdir("/")
+}

@@ -1,0 +1,259 @@
+//! A repository's request for authority, and the owner's word on it.
+//!
+//! A `cofferdam.toml` at the top of a workspace counts for nothing until the owner accepted exactly its bytes, and
+//! again for nothing as soon as one of them changes. It is read on the host, before the start, never from a
+//! session. What it would widen is for the resolver to say.
+
+use crate::error::{Error, ErrorKind};
+use crate::policies::{hex_digest, misunderstood, read_bounded, shown};
+use crate::terminal::visible;
+use cofferdam_ledger::{Ledger, TrustRecord};
+use cofferdam_policy::event::UnixNanos;
+use cofferdam_policy::wish::{Wish, WishError};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use serde::Serialize;
+use std::path::Path;
+
+/// What a request is called.
+pub const REQUEST_FILE: &str = "cofferdam.toml";
+
+/// What a repository asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The file, byte for byte.
+    pub bytes: Vec<u8>,
+    /// Its SHA-256, in hexadecimal.
+    pub digest: String,
+    /// What it asks for.
+    pub wish: Wish,
+}
+
+/// What the owner's word is on a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "standing")]
+pub enum Standing {
+    /// There is none.
+    NoRequest,
+    /// Exactly these bytes were accepted.
+    Accepted,
+    /// Other bytes were accepted; these count for nothing.
+    Changed {
+        /// Digest of what was accepted.
+        accepted_digest: String,
+    },
+    /// It counts for nothing.
+    NotAccepted,
+}
+
+/// The request of the repository at `directory` (its canonical path), if there is one.
+///
+/// # Errors
+/// [`ErrorKind::Policy`] for one that is a link, no regular file, too long, or not understood to its last key.
+pub fn read_request(directory: &Path) -> Result<Option<Request>, Error> {
+    let failed = |errno: Errno| cannot(directory).because(errno).hint("check that you can read it");
+    let above = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let above = rustix::fs::open(directory, above, Mode::empty()).map_err(failed)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let staying = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let file = match rustix::fs::openat2(&above, REQUEST_FILE, flags, Mode::empty(), staying) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        // A link could name anything of the owner's, whose text would then be shown as the repository's.
+        Err(Errno::LOOP) => return Err(irregular(directory, "it is a symbolic link")),
+        Err(Errno::NXIO) => return Err(irregular(directory, "it is not a regular file")),
+        Err(errno) => return Err(failed(errno)),
+    };
+    let found = rustix::fs::fstat(&file).map_err(failed)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Err(irregular(directory, "it is not a regular file"));
+    }
+    let bytes = read_bounded(&file).map_err(failed)?;
+    understand(bytes).map(Some).map_err(|(bytes, error)| {
+        misunderstood(cannot(directory), &bytes, error)
+            .hint("correct it, or remove it: a request counts only if all of it is understood")
+    })
+}
+
+fn understand(bytes: Vec<u8>) -> Result<Request, (Vec<u8>, WishError)> {
+    match Wish::parse(&bytes) {
+        Ok(wish) => Ok(Request { digest: hex_digest(&bytes), bytes, wish }),
+        Err(error) => Err((bytes, error)),
+    }
+}
+
+fn cannot(directory: &Path) -> Error {
+    Error::new(ErrorKind::Policy, format!("cannot take the request {}", shown(&directory.join(REQUEST_FILE))))
+}
+
+fn irregular(directory: &Path, why: &str) -> Error {
+    cannot(directory).since(why).hint("put a regular file there, or remove it")
+}
+
+/// The owner's word on `request` for exactly this directory.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`]: without the record nothing counts as accepted.
+pub fn standing(ledger: &Ledger, directory: &Path, request: Option<&Request>) -> Result<Standing, Error> {
+    let Some(request) = request else { return Ok(Standing::NoRequest) };
+    Ok(match ledger.trusted(directory)? {
+        None => Standing::NotAccepted,
+        Some(accepted) if accepted.request_digest == request.digest && accepted.body.as_bytes() == request.bytes => {
+            Standing::Accepted
+        }
+        Some(accepted) => Standing::Changed { accepted_digest: accepted.request_digest },
+    })
+}
+
+/// Records that the owner accepts this request for this directory; on disk when it returns. What is accepted is the
+/// value that was shown, whatever the file holds by now.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`]; then nothing is accepted.
+pub fn accept(ledger: &Ledger, directory: &Path, request: &Request, at: UnixNanos) -> Result<(), Error> {
+    let body = String::from_utf8(request.bytes.clone())
+        .map_err(|error| cannot(directory).because(error).hint("correct it"))?;
+    let accepted = TrustRecord { request_digest: request.digest.clone(), accepted_at: at, body };
+    Ok(ledger.trust(directory, &accepted)?)
+}
+
+/// Takes the owner's word back; returns whether there was any. On disk when it returns.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`]; then nothing has changed.
+pub fn withdraw(ledger: &Ledger, directory: &Path) -> Result<bool, Error> {
+    Ok(ledger.untrust(directory)?)
+}
+
+impl Request {
+    /// Its own entries, one a line, in the words of the policy file. They are a stranger's, and shown harmlessly.
+    #[must_use]
+    pub fn entries(&self) -> Vec<String> {
+        entries(&self.wish)
+    }
+}
+
+/// The entries of a wish, one a line.
+#[must_use]
+pub fn entries(wish: &Wish) -> Vec<String> {
+    let Wish {
+        workspaces,
+        mounts,
+        environment,
+        masks,
+        instructions,
+        agent_homes,
+        tools,
+        profiles,
+        limits,
+        deny,
+    } = wish;
+    let lists: [(&str, &[String]); 13] = [
+        ("workspace", workspaces),
+        ("mount", mounts),
+        ("environment", environment),
+        ("agent home", agent_homes),
+        ("tools", tools),
+        ("profile", profiles),
+        ("instructions of", instructions),
+        ("mask", masks),
+        ("deny path", &deny.paths),
+        ("deny environment", &deny.environment),
+        ("deny agent home", &deny.agent_homes),
+        ("deny tools", &deny.tools),
+        ("deny profile", &deny.profiles),
+    ];
+    let line = |what: &str, entry: &str| format!("{what} {}", visible(entry.as_bytes()));
+    let mut lines: Vec<String> =
+        lists.iter().flat_map(|(what, list)| list.iter().map(|entry| line(what, entry))).collect();
+    lines.extend(limits.iter().map(|limit| line("limit", &limit.to_string())));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn ledger(directory: &Path) -> Ledger {
+        let place = directory.join("ledger");
+        fs::create_dir(&place).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o700)).unwrap();
+        Ledger::open(&place).unwrap()
+    }
+
+    fn request(directory: &Path, text: &str) -> Request {
+        fs::write(directory.join(REQUEST_FILE), text).unwrap();
+        read_request(directory).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_request_counts_only_for_the_bytes_that_were_accepted() {
+        let scene = tempfile::tempdir().unwrap();
+        let (directory, ledger) = (scene.path(), ledger(scene.path()));
+        assert_eq!(standing(&ledger, directory, None).unwrap(), Standing::NoRequest);
+        let first = request(directory, "tools = [\"cargo\"]\n");
+        assert_eq!(standing(&ledger, directory, Some(&first)).unwrap(), Standing::NotAccepted);
+        accept(&ledger, directory, &first, UnixNanos(1)).unwrap();
+        assert_eq!(standing(&ledger, directory, Some(&first)).unwrap(), Standing::Accepted);
+        let second = request(directory, "tools = [\"cargo\"] \n");
+        let changed = Standing::Changed { accepted_digest: first.digest.clone() };
+        assert_eq!(standing(&ledger, directory, Some(&second)).unwrap(), changed);
+        assert_eq!(standing(&ledger, &directory.join("sub"), Some(&first)).unwrap(), Standing::NotAccepted);
+        assert!(withdraw(&ledger, directory).unwrap());
+        assert!(!withdraw(&ledger, directory).unwrap());
+        assert_eq!(standing(&ledger, directory, Some(&first)).unwrap(), Standing::NotAccepted);
+    }
+
+    #[test]
+    fn a_request_that_is_exchanged_between_showing_and_accepting_is_not_accepted() {
+        let scene = tempfile::tempdir().unwrap();
+        let (directory, ledger) = (scene.path(), ledger(scene.path()));
+        let shown = request(directory, "tools = [\"go\"]\n");
+        fs::write(directory.join(REQUEST_FILE), "mounts = [\"~/.ssh\"]\n").unwrap();
+        accept(&ledger, directory, &shown, UnixNanos(1)).unwrap();
+        let now = read_request(directory).unwrap().unwrap();
+        assert!(matches!(standing(&ledger, directory, Some(&now)).unwrap(), Standing::Changed { .. }));
+    }
+
+    #[test]
+    fn a_link_a_fifo_and_a_directory_are_no_requests() {
+        let scene = tempfile::tempdir().unwrap();
+        let path = scene.path().join(REQUEST_FILE);
+        assert_eq!(read_request(scene.path()).unwrap(), None);
+        fs::write(scene.path().join("other.toml"), "").unwrap();
+        symlink("other.toml", &path).unwrap();
+        assert!(read_request(scene.path()).unwrap_err().why().contains("symbolic link"));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(read_request(scene.path()).unwrap_err().why().contains("not a regular file"));
+        fs::remove_dir(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(read_request(scene.path()).unwrap_err().why().contains("not a regular file"));
+    }
+
+    #[test]
+    fn a_request_that_is_not_wholly_understood_is_refused_in_one_harmless_line() {
+        let scene = tempfile::tempdir().unwrap();
+        for text in ["grants = []", "tools = [", "\"\\u001b[2J\" = 1", "[limits]\nmemory = \"\\u001b[2J\""] {
+            fs::write(scene.path().join(REQUEST_FILE), text).unwrap();
+            let error = read_request(scene.path()).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Policy);
+            assert!(!error.why().chars().any(char::is_control), "{}", error.why());
+        }
+        fs::write(scene.path().join(REQUEST_FILE), b"\xff").unwrap();
+        assert!(read_request(scene.path()).unwrap_err().why().contains("UTF-8"));
+    }
+
+    #[test]
+    fn entries_are_listed_to_the_last_and_cannot_move_the_cursor() {
+        let text = "workspaces = [\"../a\"]\nmounts = [\"~/x:/y\\u001b[2J\"]\ntools = [\"go\"]\nprofiles = [\"chromium\"]\n\
+                    [limits]\nprocesses = 500\n[deny]\npaths = [\"~/p\"]\n";
+        let lines = entries(&Wish::parse(text.as_bytes()).unwrap());
+        let expected = ["workspace ../a", "tools go", "profile chromium", "deny path ~/p", "limit processes=500"];
+        assert!(expected.iter().all(|line| lines.iter().any(|found| found == line)), "{lines:?}");
+        assert_eq!(lines.len(), 6);
+        assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
+    }
+}

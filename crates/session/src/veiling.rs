@@ -1,0 +1,178 @@
+//! Hiding: from masks, denials and git directories to the veil of each mount.
+//!
+//! A census finds what lies in a workspace now; literal names are hidden beforehand. What a veil hides is listed,
+//! and what looks like a secret and is not hidden is listed too.
+
+use crate::error::{Error, ErrorKind};
+use crate::resolve::{Opened, Resolved};
+use cofferdam_policy::authority::{Authority, Purpose};
+use cofferdam_policy::mask::{self, MaskRule, MaskSet};
+use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::presets::instructions::INSTRUCTIONS;
+use cofferdam_workspace::census::{self, Census, Finding};
+use cofferdam_workspace::git::directory::{self, DirectoryError};
+use cofferdam_workspace::path::WorkspacePath;
+use cofferdam_workspace::veil::VeilPlan;
+use rustix::fd::{AsFd as _, BorrowedFd};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+/// What one veil is to hide, and what the census said.
+#[derive(Debug, Default)]
+pub(crate) struct Veiling {
+    pub(crate) plan: VeilPlan,
+    /// Hidden by a mask, relative to the mount.
+    pub(crate) masked: Vec<WorkspacePath>,
+    /// Looks like a secret, and is shown.
+    pub(crate) resembling: Vec<WorkspacePath>,
+}
+
+/// The veiling of every mounted directory that gets one, with the number of its layer.
+pub(crate) fn all(resolved: &Resolved, cache: BorrowedFd<'_>, now_seconds: i64) -> Result<Vec<(AbsPath, Veiling)>, Error> {
+    let mut all = Vec::new();
+    for (target, ground) in &resolved.opened {
+        if let Some(veiling) = one(resolved, target, ground, cache, now_seconds)? {
+            all.push((target.clone(), veiling));
+        }
+    }
+    Ok(all)
+}
+
+fn one(
+    resolved: &Resolved,
+    target: &AbsPath,
+    ground: &Opened,
+    cache: BorrowedFd<'_>,
+    now_seconds: i64,
+) -> Result<Option<Veiling>, Error> {
+    let authority = &resolved.authority;
+    let Some(kind) = kind(authority, target) else { return Ok(None) };
+    let mut veiling = Veiling::default();
+    if kind == Kind::Git {
+        directory::cover(ground.fd.as_fd(), b"", &mut veiling.plan).map_err(|error| cannot(target, error))?;
+        return Ok(Some(veiling));
+    }
+    let masks = mask_set(authority, kind)?;
+    let census = census::take(ground.fd.as_fd(), cache, &masks, now_seconds).map_err(|error| cannot(target, error))?;
+    apply(&census, ground, &mut veiling).map_err(|error| cannot(target, error))?;
+    for path in masks.literal_paths().filter_map(|path| WorkspacePath::new(path).ok()) {
+        veiling.plan.hide_beforehand(path);
+    }
+    for denied in authority.denied.iter().filter(|denied| denied.is_within(&ground.path)) {
+        if let Ok(below) = denied.as_path().strip_prefix(ground.path.as_path()) {
+            use std::os::unix::ffi::OsStrExt as _;
+            veiling.plan.hide_beforehand(below_path(below.as_os_str().as_bytes(), target)?);
+        }
+    }
+    Ok(Some(veiling))
+}
+
+/// What a mounted directory is, as far as hiding goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A workspace that shows agent instructions, or a directory that the owner chose.
+    Open,
+    /// A workspace that does not.
+    Mute,
+    /// A git directory.
+    Git,
+}
+
+/// `None` for what the tables brought: tools and caches hold no secrets by the tables' own care.
+fn kind(authority: &Authority, target: &AbsPath) -> Option<Kind> {
+    if let Some(workspace) = authority.workspaces.iter().find(|known| known.path == *target) {
+        return Some(if workspace.instructions { Kind::Open } else { Kind::Mute });
+    }
+    let mount = authority.mounts.iter().find(|known| known.target == *target)?;
+    match &mount.purpose {
+        Purpose::Git(_) => Some(Kind::Git),
+        Purpose::Chosen | Purpose::AgentHome(_) => Some(Kind::Open),
+        Purpose::Tool(_) | Purpose::Cache(_) | Purpose::System => None,
+    }
+}
+
+/// The masks that hold in a mounted directory.
+///
+/// # Errors
+/// [`ErrorKind::Policy`] for a pattern that is none.
+pub(crate) fn masks(authority: &Authority, target: &AbsPath) -> Result<MaskSet, Error> {
+    mask_set(authority, kind(authority, target).unwrap_or(Kind::Open))
+}
+
+/// Every mounted directory and file, in the order by which their layers are numbered.
+pub(crate) fn targets(authority: &Authority) -> Vec<AbsPath> {
+    let workspaces = authority.workspaces.iter().map(|known| known.path.clone());
+    let mut targets: Vec<AbsPath> = workspaces.chain(authority.mounts.iter().map(|known| known.target.clone())).collect();
+    targets.sort();
+    targets
+}
+
+fn mask_set(authority: &Authority, kind: Kind) -> Result<MaskSet, Error> {
+    let rules = rules(authority, kind).map_err(|error| {
+        Error::new(ErrorKind::Policy, "cannot use a mask").because(error).hint("write it as in a .gitignore file")
+    })?;
+    MaskSet::new(rules).map_err(|error| {
+        Error::new(ErrorKind::Policy, "cannot use the masks").because(error).hint("use fewer, or simpler ones")
+    })
+}
+
+fn rules(authority: &Authority, kind: Kind) -> Result<Vec<MaskRule>, mask::MaskError> {
+    let mut rules = mask::default_masks()?;
+    for pattern in &authority.masks {
+        rules.push(mask::explicit_mask(pattern)?);
+    }
+    if kind == Kind::Mute {
+        for instruction in INSTRUCTIONS {
+            let rule = mask::explicit_mask(instruction.pattern)?;
+            rules.push(MaskRule { reason: instruction.reason.to_owned(), ..rule });
+        }
+    }
+    Ok(rules)
+}
+
+fn apply(census: &Census, ground: &Opened, veiling: &mut Veiling) -> Result<(), DirectoryError> {
+    for found in &census.found {
+        match found.finding {
+            Finding::Masked | Finding::Unreadable => {
+                veiling.masked.push(found.path.clone());
+                veiling.plan.hide(found.path.clone());
+            }
+            Finding::Resembles(_) => veiling.resembling.push(found.path.clone()),
+            Finding::MountPoint => veiling.plan.hollow(found.path.clone()),
+            Finding::GitDirectory | Finding::BareRepository => {
+                cover_below(ground, &found.path, veiling)?;
+            }
+            Finding::GitPointer => {}
+        }
+    }
+    Ok(())
+}
+
+/// Covers a git directory inside a workspace; one that can't be made safe is hidden whole.
+fn cover_below(ground: &Opened, path: &WorkspacePath, veiling: &mut Veiling) -> Result<(), DirectoryError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let opened = rustix::fs::openat2(&ground.fd, path.as_bytes(), flags, Mode::empty(), resolve);
+    let mut plan = veiling.plan.clone();
+    match opened.map(|fd| directory::cover(fd.as_fd(), path.as_bytes(), &mut plan)) {
+        Ok(Ok(_)) => veiling.plan = plan,
+        Ok(Err(_)) | Err(_) => {
+            veiling.masked.push(path.clone());
+            veiling.plan.hide(path.clone());
+        }
+    }
+    Ok(())
+}
+
+fn below_path(bytes: &[u8], target: &AbsPath) -> Result<WorkspacePath, Error> {
+    WorkspacePath::new(bytes).map_err(|error| {
+        Error::new(ErrorKind::Policy, format!("cannot hide a path in {target}"))
+            .because(error)
+            .hint("deny the directory above it")
+    })
+}
+
+fn cannot(target: &AbsPath, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Workspace, format!("cannot find out what to hide in {target}"))
+        .because(error)
+        .hint("nothing is shown that could not be looked through: mend it, or name a smaller directory")
+}

@@ -1,0 +1,12 @@
+//! What git keeps, as far as a session needs it: where its directories lie, and its configuration without
+//! credentials and commands.
+//!
+//! Git is never executed: attributes, filters, hooks and configuration are code, and the files may be hostile.
+//! Objects and references are not read here either.
+
+pub mod config;
+pub mod directory;
+pub mod owner;
+pub mod places;
+pub mod sanitise;
+mod url;
