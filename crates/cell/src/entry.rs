@@ -188,3 +188,41 @@ fn run(ready: &Ready) -> Errno {
     }
     telling
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(arguments: &[&str], environment: &[&str]) -> Option<Vec<String>> {
+        let bytes = |list: &[&str]| list.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let program = Program {
+            arguments: bytes(arguments),
+            environment: bytes(environment),
+            directory: b"/".to_vec(),
+        };
+        let candidates = Ready::new(program)?.candidates;
+        Some(candidates.into_iter().map(|candidate| candidate.into_string().unwrap()).collect())
+    }
+
+    #[test]
+    fn a_name_is_looked_for_along_the_path_and_never_in_the_working_directory() {
+        let found = ready(&["tool", "x"], &["A=PATH=/no", "PATH=/a::/b:", "PATH=/c"]);
+        assert_eq!(found, Some(vec!["/a/tool".to_owned(), "/b/tool".to_owned()]));
+        assert_eq!(ready(&["tool"], &[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_name_with_a_slash_is_not_looked_for() {
+        assert_eq!(ready(&["./tool"], &["PATH=/a"]), Some(vec!["./tool".to_owned()]));
+    }
+
+    #[test]
+    fn a_string_that_the_kernel_would_cut_short_is_refused() {
+        for (arguments, environment) in [(["a\0b", "x"], "A=b"), (["a", "x\0"], "A=b"), (["a", "x"], "A\0=b")]
+        {
+            assert_eq!(ready(&arguments, &[environment]), None);
+        }
+        assert_eq!(ready(&[], &["A=b"]), None, "nothing to start");
+        assert_eq!(ready(&[""], &["A=b"]), None);
+    }
+}

@@ -78,27 +78,30 @@ fn attend(guarded: &Guarded, lifeline: BorrowedFd<'_>, mounter: &mut Option<Moun
     if is_ready(0) || is_ready(1) {
         return Ok(false);
     }
-    if is_ready(3)
+    // A mounter whose outcome pid 1 has heard is about to end, if it has not yet.
+    if (is_ready(2) || is_ready(3))
         && let Some(mounter) = mounter.take()
     {
         mounter.reap(guarded.handover.as_fd())?;
     }
     if is_ready(2) {
-        let started = Mounter::answer(&guarded.plan, guarded.handover.as_fd(), mounter.is_some())?;
-        *mounter = mounter.take().or(started);
+        *mounter = Mounter::answer(&guarded.plan, guarded.handover.as_fd())?;
     }
     Ok(true)
 }
+
 /// Control groups of one cell; removed when it ends.
 #[derive(Debug)]
 pub(crate) struct Groups {
     paths: Vec<PathBuf>,
+    /// By which a process joins each group, open before the clone.
+    doors: Vec<OwnedFd>,
 }
 
 impl Groups {
     /// Makes each group and writes its settings, in order.
     pub(crate) fn make(groups: &[ControlGroup]) -> Result<Self, Errno> {
-        let mut made = Self { paths: Vec::new() };
+        let mut made = Self { paths: Vec::new(), doors: Vec::new() };
         for group in groups {
             made.make_one(group).inspect_err(|_| made.remove())?;
         }
@@ -112,13 +115,24 @@ impl Groups {
             Err(errno) => return Err(errno),
         }
         self.paths.push(path.clone());
-        group.settings.iter().try_for_each(|(file, value)| write(&path.join(file), value))
+        group.settings.iter().try_for_each(|(file, value)| write(&path.join(file), value))?;
+        // A single-threaded process that moves itself by `tasks` waits for nobody; being moved, or moving by
+        // `cgroup.procs`, takes a lock of the whole machine for some 20 ms. The unified hierarchy has no `tasks`.
+        let door =
+            |name: &str| rustix::fs::open(path.join(name), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+        self.doors.push(match door("tasks") {
+            Err(Errno::NOENT) => door("cgroup.procs")?,
+            other => other?,
+        });
+        Ok(())
     }
 
-    /// Puts a process into every group.
-    pub(crate) fn admit(&self, pid: Pid) -> Result<(), Errno> {
-        let pid = pid.as_raw_nonzero().to_string();
-        self.paths.iter().try_for_each(|path| write(&path.join("cgroup.procs"), &pid))
+    /// In the child, before it is anybody else: joins every group.
+    pub(crate) fn join(&self) -> Result<(), Errno> {
+        for door in &self.doors {
+            rustix::io::write(door, b"0")?;
+        }
+        Ok(())
     }
 
     /// Removes the groups, inner ones first; a group whose last process is still on its way out is waited for,

@@ -29,8 +29,13 @@ use rustix::process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, Wait
 use std::collections::HashMap;
 
 /// Runs pid 1 to its end; returns its exit code.
-pub(crate) fn run(plan: &Plan, inherited: &Inherited, handover: &OwnedFd) -> i32 {
-    match Init::start(plan, inherited.control.as_fd(), handover) {
+pub(crate) fn run(
+    plan: &Plan,
+    inherited: &Inherited,
+    handover: &OwnedFd,
+    joined: Result<(), Failure>,
+) -> i32 {
+    match joined.and_then(|()| Init::start(plan, inherited.control.as_fd(), handover)) {
         Ok(mut init) => init.serve(),
         Err(failure) => {
             let told = wire::send(inherited.control.as_fd(), &Report::Failed(failure), &[]);
@@ -45,6 +50,8 @@ struct Init<'s> {
     gate: Gate,
     children: OwnedFd,
     places: Places,
+    /// Whether a refresh was asked for and its outcome not heard yet.
+    refreshing: bool,
     processes: HashMap<Pid, u32>,
     /// Forked, and not yet through the gate.
     entering: HashMap<Pid, Entering>,
@@ -87,7 +94,7 @@ impl<'s> Init<'s> {
         wire::send(control, &Report::Ready, &[]).map_err(during(LaunchAct::Handover))?;
         let gate = Gate::new(&plan.identities, &plan.entry, inner);
         let (processes, entering) = (HashMap::new(), HashMap::new());
-        Ok(Self { control, guardian, gate, children, places, processes, entering })
+        Ok(Self { control, guardian, gate, children, places, refreshing: false, processes, entering })
     }
 
     fn serve(&mut self) -> i32 {
@@ -114,9 +121,10 @@ impl<'s> Init<'s> {
     }
 
     /// Tells the outcome of a refresh; `false` when the guardian is gone.
-    fn hear_the_guardian(&self) -> Result<bool, Errno> {
+    fn hear_the_guardian(&mut self) -> Result<bool, Errno> {
         match wire::receive::<Outcome>(self.guardian, RecvFlags::DONTWAIT) {
             Ok(Some((Outcome { failed }, _))) => {
+                self.refreshing = false;
                 let report =
                     failed.map_or(Report::Refreshed, |(step, errno)| Report::NotRefreshed { step, errno });
                 wire::send(self.control, &report, &[]).map(|()| true)
@@ -161,7 +169,14 @@ impl<'s> Init<'s> {
                 }
                 Ok(())
             }
-            Order::Refresh => self.places.ask(self.guardian),
+            Order::Refresh if self.refreshing => {
+                let errno = Errno::ALREADY.raw_os_error();
+                wire::send(self.control, &Report::NotRefreshed { step: 0, errno }, &[])
+            }
+            Order::Refresh => {
+                self.refreshing = true;
+                self.places.ask(self.guardian)
+            }
         }
     }
 

@@ -86,3 +86,22 @@ pub(crate) fn confine(entry: &Entry) -> Result<(), Errno> {
 fn place(path: &std::path::Path) -> Result<OwnedFd, Errno> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_asked_for_the_rights_that_it_knows() {
+        assert_eq!(known(2) & (TRUNCATE | IOCTL_DEV), 0);
+        assert_eq!(known(3) & (TRUNCATE | IOCTL_DEV), TRUNCATE);
+        assert_eq!(known(5) & (TRUNCATE | IOCTL_DEV), TRUNCATE | IOCTL_DEV);
+        assert_eq!(known(2) & REFER, REFER, "without it no file moves from one directory to another");
+    }
+
+    #[test]
+    fn device_nodes_are_denied_and_no_rule_allows_them() {
+        assert_eq!(known(2) & (MAKE_CHAR | MAKE_BLOCK), MAKE_CHAR | MAKE_BLOCK);
+        assert_eq!((READ | WRITE | DEVICE) & (MAKE_CHAR | MAKE_BLOCK), 0);
+    }
+}

@@ -7,7 +7,7 @@
 //! 2. Read and check the plan.
 //! 3. Make the control groups.
 //! 4. Clone pid 1 into its namespaces.
-//! 5. Put it into the groups.
+//! 5. It joins the groups.
 //! 6. Write its id maps.
 //! 7. As uid 0: open the sources, show their ids through the cell's map, and hand them over.
 //! 8. Guard: when the supervisor goes, however it goes, so does pid 1, and with it all.
@@ -78,8 +78,9 @@ fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
     match clone_into_namespaces(Namespaces::CELL) {
         Ok(Fork::Child) => {
             drop(ours);
+            let joined = groups.join().map_err(during(LaunchAct::ControlGroup));
             groups.forget();
-            exit_now(init::run(&plan, inherited, &theirs))
+            exit_now(init::run(&plan, inherited, &theirs, joined))
         }
         Ok(Fork::Parent(pid, pidfd)) => {
             drop(theirs);
@@ -113,7 +114,6 @@ fn refusal(error: &PlanError) -> Errno {
 /// All that pid 1 can't do for itself; ends with the word to go on, and the sources beside it.
 fn prepare(guarded: &guardian::Guarded) -> Result<(), Failure> {
     let plan = &guarded.plan;
-    guarded.groups.admit(guarded.pid).map_err(during(LaunchAct::ControlGroup))?;
     idmap::write_maps(guarded.pid, &idmap::outer(&plan.identities)).map_err(during(LaunchAct::IdMaps))?;
     let mut trees: Vec<OwnedFd> = Vec::new();
     if plan.identities.privileged {

@@ -66,8 +66,8 @@ pub(crate) struct Mounter {
 }
 
 impl Mounter {
-    /// Takes pid 1's request and starts a mounter for it; one at a time.
-    pub(crate) fn answer(plan: &Plan, pid_1: BorrowedFd<'_>, busy: bool) -> Result<Option<Self>, Errno> {
+    /// Takes pid 1's request and starts a mounter for it. Pid 1 asks for one at a time.
+    pub(crate) fn answer(plan: &Plan, pid_1: BorrowedFd<'_>) -> Result<Option<Self>, Errno> {
         let Some((Request {}, descriptors)) = wire::receive(pid_1, RecvFlags::DONTWAIT)? else {
             return Err(Errno::PIPE);
         };
@@ -77,10 +77,6 @@ impl Mounter {
         else {
             return Err(Errno::BADMSG);
         };
-        if busy {
-            tell(pid_1, Err((0, Errno::ALREADY)))?;
-            return Ok(None);
-        }
         match clone_into_namespaces(Namespaces::NONE) {
             Ok(Fork::Child) => {
                 let done = work(plan, &Places { user, stage, finished });
@@ -276,4 +272,56 @@ fn forget_volatile(layer: Layer) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_policy::plan::{Entry, Identities, PLAN_VERSION};
+
+    fn path(text: &str) -> AbsPath {
+        AbsPath::new(text).unwrap()
+    }
+
+    fn overlay(target: &str, upper: Option<SourceId>) -> Step {
+        Step::Overlay { target: path(target), lower: vec![0], upper: upper.map(|source| Layer { source }) }
+    }
+
+    fn plan(steps: Vec<Step>) -> Plan {
+        let identities = Identities {
+            uid: 1,
+            gid: 1,
+            outer_uids: Vec::new(),
+            outer_gids: Vec::new(),
+            inner_uids: Vec::new(),
+            inner_gids: Vec::new(),
+            privileged: false,
+        };
+        let entry =
+            Entry { limits: Vec::new(), writable: Vec::new(), devices: Vec::new(), profiles: Vec::new() };
+        Plan { version: PLAN_VERSION, identities, sources: Vec::new(), steps, entry, groups: Vec::new() }
+    }
+
+    #[test]
+    fn what_lies_in_a_workspace_is_taken_along_and_nothing_else() {
+        let plan = plan(vec![
+            Step::Tmpfs { target: path("/a/b"), mode: 0o755, bytes_max: 1, inodes_max: 1, owned: false },
+            overlay("/usr", None),
+            overlay("/a", Some(1)),
+            overlay("/a/read", None),
+            overlay("/a/write", Some(2)),
+            overlay("/ab", None),
+            Step::Directory { target: path("/a/directory"), mode: 0o755, owned: false },
+            Step::View,
+        ]);
+        let found: Vec<(usize, bool)> =
+            affected(&plan).into_iter().map(|(step, _, layers)| (step, layers.is_some())).collect();
+        assert_eq!(found, [(2, true), (3, false), (4, true)]);
+    }
+
+    #[test]
+    fn only_a_mount_with_a_directory_between_it_and_the_root_stays_writable() {
+        assert_eq!(writable_afterwards(&path("/project")), Err(Errno::OPNOTSUPP));
+        assert_eq!(writable_afterwards(&path("/srv/project")), Ok(()));
+    }
 }

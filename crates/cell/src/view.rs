@@ -351,7 +351,7 @@ fn tmpfs(bytes: &str, inodes: &str, mode: u32, owner: Option<&Identities>) -> Re
     new_mount("tmpfs", &options, &[], MountAttrFlags::empty())
 }
 
-/// A new file system as a detached mount on which set-user-id bits and device nodes have no effect.
+/// A new file system as a detached mount on which set-user-id bits have no effect, nor device nodes but terminals.
 fn new_mount(
     kind: &str,
     options: &[(&str, &str)],
@@ -366,6 +366,8 @@ fn new_mount(
         fsconfig_set_flag(context.as_fd(), *flag)?;
     }
     fsconfig_create(context.as_fd())?;
-    let safe = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    // Terminals are device nodes, and nobody can make others on their file system.
+    let nodes = if kind == "devpts" { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_NODEV };
+    let safe = MountAttrFlags::MOUNT_ATTR_NOSUID | nodes;
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, safe | attributes)
 }

@@ -141,7 +141,7 @@ impl Ledger {
             let changed = connection
                 .prepare(
                     "UPDATE sessions SET state = 'running', started_at = ?2, supervisor_pid = ?3, \
-                     supervisor_started = ?4, boot_id = ?5 WHERE id = ?1 AND state = 'starting'",
+                     supervisor_started = ?4, boot_id = ?5 WHERE id = ?1 AND state IN ('starting', 'running')",
                 )?
                 .execute(params![
                     id.as_str(),
@@ -170,6 +170,26 @@ impl Ledger {
                 .execute(params![id.as_str(), ending.state.state().name(), ending.at.0, exit_status])?;
             expect_one(connection, changed, id, "end")?;
             events::insert(connection, id, ending.at, &ending.event)?;
+            Ok(())
+        })
+    }
+
+    /// Records that a session ended and was discarded at once, in one write.
+    ///
+    /// # Errors
+    /// As [`Ledger::set_ended`].
+    pub fn set_ended_and_discarded(&self, id: &SessionId, ending: &Ending) -> Result<(), Error> {
+        self.write(Durability::Process, "record the end of a session", |connection| {
+            let exit_status = ending.exit_status.map(|status| to_json("exit_status", &status)).transpose()?;
+            let changed = connection
+                .prepare(
+                    "UPDATE sessions SET state = 'discarded', ended_at = ?2, exit_status = ?3, supervisor_pid = NULL, \
+                     supervisor_started = NULL, boot_id = NULL WHERE id = ?1 AND state IN ('starting', 'running')",
+                )?
+                .execute(params![id.as_str(), ending.at.0, exit_status])?;
+            expect_one(connection, changed, id, "end")?;
+            events::insert(connection, id, ending.at, &ending.event)?;
+            events::insert(connection, id, ending.at, &Event::Discarded)?;
             Ok(())
         })
     }

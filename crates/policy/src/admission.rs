@@ -106,6 +106,55 @@ impl Reason {
 }
 
 /// The word to go ahead with exactly this authority. Only [`admit`] makes one.
+///
+/// ```
+/// use cofferdam_policy::admission::{Permit, Support, Verdict, admit};
+/// use cofferdam_policy::authority::Authority;
+///
+/// fn lawful(authority: Authority, machine: &Support) -> Option<Box<Permit>> {
+///     match admit(authority, machine) {
+///         Verdict::Permit(permit) => Some(permit),
+///         Verdict::Refuse(_) => None,
+///     }
+/// }
+/// ```
+///
+/// It can't be made in any other way:
+///
+/// ```compile_fail,E0451
+/// use cofferdam_policy::admission::Permit;
+/// use cofferdam_policy::authority::Authority;
+///
+/// fn forged(authority: Authority) -> Permit {
+///     Permit { authority, mechanisms: std::collections::BTreeMap::new() }
+/// }
+/// ```
+///
+/// nor turned into one for more than was asked:
+///
+/// ```compile_fail,E0451
+/// use cofferdam_policy::admission::Permit;
+/// use cofferdam_policy::authority::Authority;
+///
+/// fn widened(permit: Permit, authority: Authority) -> Permit {
+///     Permit { authority, ..permit }
+/// }
+/// ```
+///
+/// ```compile_fail,E0616
+/// use cofferdam_policy::admission::Permit;
+///
+/// fn unmasked(permit: &mut Permit) {
+///     permit.authority.masks.clear();
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn read<T: serde::de::DeserializeOwned>(text: &str) -> T {
+///     serde_json::from_str(text).unwrap()
+/// }
+/// let permit: cofferdam_policy::admission::Permit = read("{}");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Permit {
     authority: Authority,
@@ -126,7 +175,14 @@ impl Permit {
     }
 }
 
-/// Yes with a permit, or no with every reason.
+/// Yes with a permit, or no with every reason. There is no verdict by default:
+///
+/// ```compile_fail,E0277
+/// fn whatever<T: Default>() -> T {
+///     T::default()
+/// }
+/// let verdict: cofferdam_policy::admission::Verdict = whatever();
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub enum Verdict {

@@ -215,13 +215,23 @@ impl Authority {
     pub fn items(&self) -> BTreeSet<String> {
         let mut items = BTreeSet::new();
         for w in &self.workspaces {
-            items.insert(format!("workspace {} ({})", w.path, if w.instructions { "with instructions" } else { "instructions masked" }));
+            items.insert(format!(
+                "workspace {} ({})",
+                unmistakable(&w.path),
+                if w.instructions { "with instructions" } else { "instructions masked" }
+            ));
         }
         for m in &self.mounts {
-            items.insert(format!("mount {} at {} ({})", m.source, m.target, m.access.phrase()));
+            let (source, target) = (unmistakable(&m.source), unmistakable(&m.target));
+            items.insert(format!("mount {source} at {target} ({})", m.access.phrase()));
         }
         for f in &self.home_files {
-            items.insert(format!("file {} at {}{}", f.source, f.target, if f.filtered { " (filtered)" } else { "" }));
+            items.insert(format!(
+                "file {} at {}{}",
+                unmistakable(&f.source),
+                unmistakable(&f.target),
+                if f.filtered { " (filtered)" } else { "" }
+            ));
         }
         for (key, value) in &self.environment {
             items.insert(match value {
@@ -240,6 +250,12 @@ impl Authority {
     pub fn beyond(&self, narrower: &Self) -> BTreeSet<String> {
         self.items().difference(&narrower.items()).cloned().collect()
     }
+}
+
+/// A path as part of an item: in quotes where blanks could make two items read alike, and one hide the other.
+fn unmistakable(path: &AbsPath) -> String {
+    let text = path.as_str();
+    if text.contains([' ', '"']) { format!("{text:?}") } else { text.to_owned() }
 }
 
 impl Access {

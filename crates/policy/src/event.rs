@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_newline_in_an_event_stays_within_its_line() {
-        let event = Event::Executed { command: vec!["sh".into(), "-c".into(), "a\n{\"kind\":\"discarded\"}".into()] };
+        let event =
+            Event::Executed { command: vec!["sh".into(), "-c".into(), "a\n{\"kind\":\"discarded\"}".into()] };
         let text = serde_json::to_string(&event).unwrap();
         assert!(!text.contains('\n'));
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);

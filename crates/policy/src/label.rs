@@ -46,7 +46,11 @@ impl Label {
 
     /// A label at these levels, raised by `sources`.
     #[must_use]
-    pub fn new<const N: usize>(confidentiality: Confidentiality, integrity: Integrity, sources: [String; N]) -> Self {
+    pub fn new<const N: usize>(
+        confidentiality: Confidentiality,
+        integrity: Integrity,
+        sources: [String; N],
+    ) -> Self {
         Self { confidentiality, integrity, sources: sources.into() }
     }
 

@@ -6,8 +6,8 @@ use crate::admission::{Mechanism, Permit};
 use crate::authority::{Access, Authority, View};
 use crate::path::{AbsPath, PathError};
 use crate::plan::{
-    ControlGroup, Entry, IdExtent, IdView, Identities, Layer, LimitedResource, PLAN_VERSION, Plan, ResourceLimit,
-    Source, SourceId, Step, Through,
+    ControlGroup, Entry, IdExtent, IdView, Identities, Layer, LimitedResource, PLAN_VERSION, Plan,
+    ResourceLimit, Source, SourceId, Step, Through,
 };
 use crate::presets::limits::LimitName;
 use std::collections::BTreeMap;
@@ -21,6 +21,11 @@ const INODES_MAX: u64 = 1 << 20;
 const SHM_BYTES_MAX: u64 = 1 << 30;
 const MESSAGE_QUEUE_BYTES_MAX: u64 = 819_200;
 const LOCKED_BYTES_MAX: u64 = 64 << 20;
+/// At one byte the kernel writes no core dump and starts no dump program, which would run outside, as root, on what
+/// the agent gave it; at zero it would start one (fs/coredump.c).
+const CORE_BYTES_MAX: u64 = 1;
+/// What tells of the owner's keys, to whoever has the owner's user id.
+const KEY_LISTS: [&str; 2] = ["/proc/keys", "/proc/key-users"];
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// A directory of the host's as it was when it was looked at.
@@ -41,8 +46,10 @@ pub struct System {
     pub files: Vec<AbsPath>,
     /// Links, such as `/bin` to `usr/bin`.
     pub links: Vec<(AbsPath, String)>,
-    /// Small files that are made for the cell, such as `/etc/passwd`.
+    /// Small files that are made for the cell.
     pub made: Vec<(AbsPath, String)>,
+    /// Directories of our own that make up the cell's `/etc`, from top to bottom.
+    pub etc: Vec<AbsPath>,
 }
 
 /// Where one mount of the session keeps what belongs to it.
@@ -148,6 +155,10 @@ impl Draft {
 
     /// Programs and libraries: read-only overlays, so that a socket lying there leads nowhere.
     fn system(&mut self, system: &System) -> Result<(), PathError> {
+        if !system.etc.is_empty() {
+            let lower = system.etc.iter().map(|path| self.source(path, IdView::System, true, None)).collect();
+            self.steps.push(Step::Overlay { target: path("/etc")?, lower, upper: None });
+        }
         for directory in &system.directories {
             let source = self.source(directory, IdView::System, true, None);
             self.steps.push(Step::Overlay { target: directory.clone(), lower: vec![source], upper: None });
@@ -173,6 +184,10 @@ impl Draft {
             let target = path("/dev")?.join(device)?;
             let source = self.source(&target, IdView::Plain, false, None);
             self.steps.push(Step::Bind { source, target, through: Through::Device });
+        }
+        for list in KEY_LISTS {
+            let source = self.source(&path("/dev/null")?, IdView::Plain, false, None);
+            self.steps.push(Step::Bind { source, target: path(list)?, through: Through::Device });
         }
         self.steps.push(Step::Devpts { target: path("/dev/pts")? });
         let links = [
@@ -271,7 +286,9 @@ impl Draft {
         }
         lower.push(self.source(source, IdView::Owner, true, Some(place.inode)));
         let upper = match (access, &place.layer) {
-            (Access::Cow, Some(layer)) => Some(Layer { source: self.source(layer, IdView::Plain, true, None) }),
+            (Access::Cow, Some(layer)) => {
+                Some(Layer { source: self.source(layer, IdView::Plain, true, None) })
+            }
             (Access::Cow, None) | (Access::Ro, _) => None,
         };
         self.steps.push(Step::Overlay { target: target.clone(), lower, upper });
@@ -309,7 +326,7 @@ fn entry(permit: &Permit, mut writable: Vec<AbsPath>) -> Result<Entry, PathError
             .then(|| ResourceLimit { resource, most: bound.limit.value() })
     };
     let mut limits = vec![
-        ResourceLimit { resource: LimitedResource::Core, most: 0 },
+        ResourceLimit { resource: LimitedResource::Core, most: CORE_BYTES_MAX },
         ResourceLimit { resource: LimitedResource::LockedMemory, most: LOCKED_BYTES_MAX },
         ResourceLimit { resource: LimitedResource::MessageQueues, most: MESSAGE_QUEUE_BYTES_MAX },
     ];

@@ -257,6 +257,10 @@ fn kill(pid: Pid) -> Finding {
     match stat {
         Ok(stat) if stat.contains(") Z ") => Finding::Reached("SIGKILL: it died".to_owned()),
         Ok(_) => Finding::Held("SIGKILL was taken and ignored".to_owned()),
+        // Hidden (`hidepid`, proc(5)) is not gone: whether it can be signalled tells.
+        Err(_hidden) if process::test_kill_process(pid) != Err(Errno::SRCH) => {
+            Finding::Held("SIGKILL was taken and ignored: it is hidden and still there".to_owned())
+        }
         Err(_gone) => Finding::Reached("SIGKILL: it is gone".to_owned()),
     }
 }

@@ -21,7 +21,7 @@ pub use remedies::Remedy;
 
 use crate::context::Context;
 use crate::state::State;
-use attempt::Tried;
+use attempt::{Refusal, Tried};
 use ids::Ids;
 use serde::Serialize;
 use surroundings::Surroundings;
@@ -92,11 +92,17 @@ pub fn examine(context: &Context, fix: bool) -> Report {
     let surroundings = Surroundings::look(context);
     let state = State::open(context);
     let mut checks = vec![machine::kernel(&surroundings), machine::surroundings(&surroundings)];
-    checks.extend(namespaces::checks(&surroundings));
-    checks.extend(filesystems::checks(&surroundings));
-    checks.extend(confinement::checks(&surroundings));
+    let process = namespaces::process(&surroundings);
+    let no_process = namespaces::lacking(std::slice::from_ref(&process));
+    let namespaces = namespaces::checks(&surroundings, no_process);
+    let lacking = no_process.or_else(|| namespaces::lacking(&namespaces));
+    checks.push(process);
+    checks.extend(namespaces);
+    checks.extend(filesystems::checks(&surroundings, lacking));
+    checks.extend(confinement::checks(&surroundings, no_process));
     checks.extend(place::checks(context, &surroundings, state.as_ref().err()));
-    checks.extend(overlay::checks(context, &surroundings, state.is_ok()));
+    let lacking = lacking.or(state.is_err().then_some("a state directory of the owner's alone"));
+    checks.extend(overlay::checks(context, &surroundings, lacking));
     checks.push(machine::limits(&surroundings));
     let leftovers = match &state {
         Ok(state) => leftovers::look(context, state, fix),
@@ -110,19 +116,19 @@ fn tried(
     id: &'static str,
     title: &'static str,
     outcome: Tried,
-    remedies: impl FnOnce(&attempt::Refusal) -> Vec<Remedy>,
+    remedies: impl FnOnce(&Refusal) -> Vec<Remedy>,
 ) -> Check {
     let need = Need::Required;
     match outcome {
         Ok(evidence) => Check { id, title, state: CheckState::Works, need, evidence, remedies: Vec::new() },
         Err(refusal) => {
-            let state = match refusal {
-                attempt::Refusal::Kernel { .. } | attempt::Refusal::Unexpected { .. } | attempt::Refusal::Killed { .. } => {
-                    CheckState::Missing
+            let (state, remedies) = match refusal {
+                Refusal::Kernel { .. } | Refusal::Unexpected { .. } | Refusal::Killed { .. } => {
+                    (CheckState::Missing, remedies(&refusal))
                 }
-                attempt::Refusal::Silent | attempt::Refusal::Dependent { .. } => CheckState::CannotTell,
+                Refusal::Silent | Refusal::Dependent { .. } => (CheckState::CannotTell, Vec::new()),
             };
-            Check { id, title, state, need, evidence: refusal.to_string(), remedies: remedies(&refusal) }
+            Check { id, title, state, need, evidence: refusal.to_string(), remedies }
         }
     }
 }

@@ -65,7 +65,8 @@ pub fn write(plan: &InitPlan, overwrite: bool) -> Result<(), Error> {
     let placed = write_new(&temporary, plan.text.as_bytes()).and_then(|()| {
         let flags = if overwrite { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
         rustix::fs::renameat_with(CWD, &temporary, CWD, &plan.path, flags)?;
-        let directory = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let directory =
+            rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         rustix::fs::fsync(&directory)
     });
     match placed {

@@ -79,8 +79,11 @@ impl Policies {
     pub fn read(&self, path: &Path, workspaces: &[AbsPath]) -> Result<PolicyFile, Error> {
         let fd = open(path).map_err(|errno| not_opened(path, errno))?;
         if let Some(workspace) = enclosing(&fd, workspaces).map_err(|errno| not_opened(path, errno))? {
-            return Err(refused(path, format!("it lies in the workspace {workspace}, which the agent works on"))
-                .hint(format!("move it out of there, for example to {}", self.directory.display())));
+            return Err(refused(
+                path,
+                format!("it lies in the workspace {workspace}, which the agent works on"),
+            )
+            .hint(format!("move it out of there, for example to {}", self.directory.display())));
         }
         self.take(path.to_owned(), &fd)
     }
@@ -130,7 +133,11 @@ fn key(directory: &AbsPath) -> String {
             other => key.push(other),
         }
     }
-    if key.len() <= KEY_BYTES_MAX { key } else { format!("=sha256-{}", hex_digest(directory.as_str().as_bytes())) }
+    if key.len() <= KEY_BYTES_MAX {
+        key
+    } else {
+        format!("=sha256-{}", hex_digest(directory.as_str().as_bytes()))
+    }
 }
 
 /// The directory that a readable key stands for.
@@ -171,7 +178,8 @@ pub(crate) fn read_bounded(fd: &OwnedFd) -> Result<Vec<u8>, Errno> {
 /// recognised there.
 fn enclosing<'w>(fd: &OwnedFd, workspaces: &'w [AbsPath]) -> Result<Option<&'w AbsPath>, Errno> {
     let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let real = std::fs::read_link(link).map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
+    let real = std::fs::read_link(link)
+        .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
     let identity = |path: &Path| rustix::fs::stat(path).map(|found| (found.st_dev, found.st_ino)).ok();
     let above: Vec<_> = real.ancestors().filter_map(identity).collect();
     Ok(workspaces.iter().find(|workspace| {
@@ -183,7 +191,9 @@ fn enclosing<'w>(fd: &OwnedFd, workspaces: &'w [AbsPath]) -> Result<Option<&'w A
 fn not_opened(path: &Path, errno: Errno) -> Error {
     match errno {
         Errno::LOOP => refused(path, "it is a symbolic link").hint("name the file itself"),
-        Errno::NOENT => refused(path, "it does not exist").hint("write one for this directory: cofferdam init"),
+        Errno::NOENT => {
+            refused(path, "it does not exist").hint("write one for this directory: cofferdam init")
+        }
         errno => Error::new(ErrorKind::Policy, format!("cannot read the policy {}", shown(path)))
             .because(errno)
             .hint("check that you can read it"),

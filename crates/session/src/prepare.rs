@@ -18,11 +18,14 @@ use cofferdam_policy::plan::Plan;
 use cofferdam_workspace::changes::Moment;
 use cofferdam_workspace::copy;
 use cofferdam_workspace::discard;
+use cofferdam_workspace::layer;
 use cofferdam_workspace::ownership::Ownership;
 use cofferdam_workspace::path::WorkspacePath;
 use cofferdam_workspace::veil;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -56,24 +59,27 @@ pub(crate) fn prepare(
     for (number, (target, inode)) in resolved.inodes.iter().enumerate() {
         let mut made = Place { veil: None, layer: None, copy: None, inode: *inode };
         let is_copy = view(&resolved.authority, target) == Some(View::Copy);
-        if let (Some(veiling), Some(ground)) = (veilings.get(target), resolved.opened.get(target)) {
-            if is_copy {
-                let source = Original { fd: ground.fd.as_fd(), veiling, ownership };
-                made.copy = Some(copied(&place, number, &source, progress)?);
-            } else {
-                made.veil = Some(veiled(&place, number, ground.fd.as_fd(), veiling, ownership)?);
+        let real = resolved.opened.get(target).map(|opened| opened.fd.as_fd());
+        let changeable = !is_copy && writable(&resolved.authority, target);
+        if let (Some(veiling), Some(real)) = (veilings.get(target), real) {
+            let flat = if changeable { veiling.plan.flat_names(real).map_err(cannot_veil)? } else { None };
+            match flat {
+                Some(names) => made.veil = Some(shared_veil(state, &names, real, veiling)?),
+                None if is_copy => {
+                    let source = Original { fd: real, veiling, ownership };
+                    made.copy = Some(copied(&place, number, &source, progress)?);
+                }
+                None => made.veil = Some(veiled(&place, number, real, veiling, ownership)?),
             }
         }
-        if !is_copy && writable(&resolved.authority, target) {
-            made.layer = Some(layer(&place, number, owner)?);
+        if let (true, Some(real)) = (changeable, real) {
+            made.layer = Some(layer(&place, number, real, ownership)?);
         }
         places.insert(target.clone(), made);
     }
     crate::home::furnish(context, &resolved.authority, &place.home(), owner)?;
     let hostname = hostname(session);
-    let system = system::look(&resolved.authority.identity, &hostname, session.id.as_str()).map_err(|error| {
-        Error::new(ErrorKind::State, "cannot make the cell's password file").because(error).hint("set USER")
-    })?;
+    let system = system::look(state, &place, &resolved.authority.identity, &hostname, session.id.as_str())?;
     let host = Host {
         id_base: session.uid_base,
         system,
@@ -95,16 +101,23 @@ fn directories(place: &SessionPlace, owner: Option<u32>) -> Result<(), Error> {
     state::make_directory(&place.home(), owner)
 }
 
-/// The layer of one mount: `upper` keeps what the agent did, `work` is the kernel's and made anew for each start.
-/// (The mark of a volatile overlay lies in it; that something may be lost is said by `resume`.)
-fn layer(place: &SessionPlace, number: usize, owner: Option<u32>) -> Result<AbsPath, Error> {
+/// The layer of one mount. That something written before a crash may be lost is said by `resume`.
+fn layer(place: &SessionPlace, number: usize, real: BorrowedFd<'_>, ownership: Ownership) -> Result<AbsPath, Error> {
     let path = place.layer(number);
     state::make_directory(&path, None)?;
-    let parent = state::open_directory(&path)?;
-    remove(&parent, b"work", &path)?;
-    state::make_directory(&path.join("upper"), owner)?;
-    state::make_directory(&path.join("work"), owner)?;
+    let directory = state::open_directory(&path)?;
+    layer::make(directory.as_fd(), real, ownership).map_err(|error| {
+        Error::new(ErrorKind::State, format!("cannot make {}", path.display()))
+            .because(error)
+            .hint("is the disk full? cofferdam doctor")
+    })?;
     absolute(&path)
+}
+
+fn cannot_veil(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::State, "cannot hide what must be hidden")
+        .because(error)
+        .hint("keep the state on a file system with user xattrs (ext4, xfs, btrfs): set XDG_STATE_HOME")
 }
 
 fn veiled(
@@ -117,11 +130,35 @@ fn veiled(
     let path = place.veil(number);
     let parent = state::open_directory(path.parent().unwrap_or(Path::new("/")))?;
     let name = number.to_string();
-    veil::build(real, parent.as_fd(), name.as_bytes(), &veiling.plan, ownership).map_err(|error| {
-        Error::new(ErrorKind::State, "cannot hide what must be hidden")
-            .because(error)
-            .hint("keep the state on a file system with user xattrs (ext4, xfs, btrfs): set XDG_STATE_HOME")
-    })?;
+    veil::build(real, parent.as_fd(), name.as_bytes(), &veiling.plan, ownership).map_err(cannot_veil)?;
+    absolute(&path)
+}
+
+/// A veil that only hides names at the top is made once, and shared by all sessions that hide the same.
+fn shared_veil(
+    state: &State,
+    names: &[&[u8]],
+    real: BorrowedFd<'_>,
+    veiling: &veiling::Veiling,
+) -> Result<AbsPath, Error> {
+    let mut digest = Sha256::new();
+    for name in names {
+        digest.update(name);
+        digest.update([0]);
+    }
+    let name: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = state.veils().join(&name);
+    if !path.exists() {
+        let parent = state::open_directory(&state.veils())?;
+        // Made aside and renamed, so that of two sessions that come first neither finds half of it.
+        let partial = format!("{name}.{}", rustix::process::getpid().as_raw_nonzero());
+        veil::build(real, parent.as_fd(), partial.as_bytes(), &veiling.plan, Ownership::AsIs).map_err(cannot_veil)?;
+        match rustix::fs::renameat(&parent, partial.as_str(), &parent, name.as_str()) {
+            Ok(()) => {}
+            Err(Errno::EXIST | Errno::NOTEMPTY) => remove(&parent, partial.as_bytes(), &path)?,
+            Err(errno) => return Err(cannot_veil(errno)),
+        }
+    }
     absolute(&path)
 }
 

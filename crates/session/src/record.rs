@@ -3,7 +3,9 @@
 use crate::error::{Error, ErrorKind};
 use crate::supervise::Supervised;
 use cofferdam_ledger::{Durability, SessionRecord, Supervisor};
-use cofferdam_policy::event::Event;
+use crate::context::Context;
+use crate::state::State;
+use cofferdam_policy::event::{Event, StoppedBy};
 use std::path::Path;
 
 /// An event of this session.
@@ -52,12 +54,31 @@ pub(crate) fn is_alive(supervisor: &Supervisor) -> bool {
 }
 
 /// What to say of a session that ran when the machine went down: its layers were not synced while it ran.
-#[must_use]
-pub(crate) fn lost_with_power(record: &SessionRecord) -> Option<String> {
-    let before = &record.supervisor.as_ref()?.boot_id;
-    let ended_itself = record.exit_status.is_some();
-    (!ended_itself && boot_id().as_ref() != Some(before))
-        .then(|| "the machine went down while this session ran: its last writes may be missing".to_owned())
+///
+/// # Errors
+/// [`ErrorKind::Ledger`].
+pub(crate) fn lost_with_power(context: &Context, state: &State, record: &SessionRecord) -> Result<Option<String>, Error> {
+    let uptime = i64::try_from(rustix::system::sysinfo().uptime).unwrap_or(i64::MAX);
+    let booted = (context.now)().0.saturating_sub(uptime.saturating_mul(1_000_000_000));
+    if record.started_at.is_none_or(|started| started.0 >= booted) {
+        return Ok(None);
+    }
+    let events = state.ledger()?.events(Some(&record.id), 0, crate::sessions::EVENTS_MAX)?;
+    let by_itself = |event: &Event| match event {
+        Event::Stopped { by } => Some(*by == StoppedBy::Owner),
+        Event::Exited { .. } | Event::Failed { .. } => Some(true),
+        Event::Started { .. }
+        | Event::Resumed { .. }
+        | Event::Executed { .. }
+        | Event::Attached
+        | Event::Detached
+        | Event::Refreshed
+        | Event::LimitReached { .. }
+        | Event::Discarded => None,
+    };
+    let end = events.iter().rev().find_map(|recorded| by_itself(&recorded.event));
+    Ok((end == Some(false))
+        .then(|| "the machine went down while this session ran: its last writes may be missing".to_owned()))
 }
 
 /// When a process started, in clock ticks since boot: field 22 of proc_pid_stat(5).

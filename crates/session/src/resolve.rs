@@ -150,8 +150,14 @@ fn wishes(
     };
     let path = policy.as_ref().map(|policy| policy.path.clone());
     let mut wish = policy.map(|policy| policy.wish).unwrap_or_default();
-    if let Some(asked) = trust::read_request(first)? {
-        match trust::standing(&state.ledger()?, first, Some(&asked))? {
+    // A request that can't be read asks for nothing: a repository must not be able to forbid sessions on it.
+    let asked = trust::read_request(first).unwrap_or_else(|error| {
+        notes.push(format!("the repository's cofferdam.toml counts for nothing: {}", error.why()));
+        None
+    });
+    if let Some(asked) = asked {
+        let ledger = state.ledger()?;
+        match trust::standing(&ledger, first, Some(&asked))? {
             trust::Standing::Accepted => wish = wish.and(asked.wish),
             trust::Standing::Changed { .. } => notes.push(
                 "the repository's cofferdam.toml changed since you accepted it, and counts for nothing: cofferdam trust"

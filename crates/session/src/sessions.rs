@@ -152,10 +152,13 @@ pub fn logs(context: &Context, state: &State, asked: Option<&str>) -> Result<(Se
 /// # Errors
 /// [`ErrorKind::WrongState`] if it runs, [`ErrorKind::State`] if something can't be removed.
 pub fn remove(context: &Context, state: &State, id: &SessionId) -> Result<(), Error> {
-    let ledger = state.ledger()?;
     // Recorded first: what is left then is a directory that nobody knows, which `doctor` clears.
-    ledger.set_discarded(id, (context.now)())?;
-    drop(ledger);
+    state.ledger()?.set_discarded(id, (context.now)())?;
+    remove_files(state, id)
+}
+
+/// Removes the files of a session that is recorded as discarded.
+pub(crate) fn remove_files(state: &State, id: &SessionId) -> Result<(), Error> {
     let sessions = state::open_directory(&state.sessions())?;
     discard::remove(sessions.as_fd(), id.as_str().as_bytes()).map(|_| ()).map_err(|error| {
         Error::new(ErrorKind::State, "cannot remove all of the session's files")

@@ -141,7 +141,7 @@ pub fn resume(
 ) -> Result<Started, Error> {
     let state = State::open(context)?;
     let machine = Machine::look();
-    if let Some(lost) = record::lost_with_power(former) {
+    if let Some(lost) = record::lost_with_power(context, &state, former)? {
         told(&[lost]);
     }
     let authority = sessions::authority(former)?;
@@ -194,8 +194,8 @@ impl Begun<'_> {
                 Ok(Started::Detached { name: self.session.name.clone(), id: self.session.id.clone() })
             }
             Ok(Outcome::Ended { ending, attended }) => {
-                self.record_end(ending)?;
                 let ended = self.look_back(ending, options.remove)?;
+                self.state.tidy_ledger();
                 Ok(if attended { Started::Ended(Box::new(ended)) } else { Started::Unattended })
             }
             Err(error) => Err(self.give_up(error, fresh)),
@@ -227,7 +227,6 @@ impl Begun<'_> {
             context: self.context,
             state: self.state,
             id: self.session.id.clone(),
-            name: self.session.name.clone(),
             place: self.state.session(&self.session.id),
             plan: &plan,
             time_max: authority.limits.get(LimitName::Time).map(|bound| Duration::from_secs(bound.limit.value())),
@@ -237,26 +236,32 @@ impl Begun<'_> {
         supervise(session, cell, &program, connection)
     }
 
-    fn record_end(&self, ending: Ending) -> Result<(), Error> {
+    /// What changed is looked at first: it decides whether the end is also the removal.
+    fn look_back(&self, ending: Ending, remove: bool) -> Result<Ended, Error> {
         let (exit_status, event) = match ending {
             Ending::Exited(status) => (Some(status), Event::Exited { status }),
             Ending::Stopped | Ending::TimeLimit => (None, Event::Stopped { by: StoppedBy::Owner }),
             Ending::Vanished => (None, Event::Stopped { by: StoppedBy::Guardian }),
         };
-        let at = (self.context.now)();
-        let recorded = Recorded { state: EndState::Stopped, exit_status, event, at };
-        self.state.ledger()?.set_ended(&self.session.id, &recorded)?;
-        Ok(())
-    }
-
-    fn look_back(&self, ending: Ending, remove: bool) -> Result<Ended, Error> {
-        let changes = changes::of(self.state, self.session, &self.resolved.authority)?;
+        let recorded =
+            Recorded { state: EndState::Stopped, exit_status, event, at: (self.context.now)() };
+        let id = &self.session.id;
+        let ledger = self.state.ledger()?;
+        let changes = match changes::of(self.state, self.session, &self.resolved.authority) {
+            Ok(changes) => changes,
+            Err(error) => {
+                ledger.set_ended(id, &recorded)?;
+                return Err(error);
+            }
+        };
         let removed = remove && changes.is_empty();
         if removed {
-            sessions::remove(self.context, self.state, &self.session.id)?;
+            ledger.set_ended_and_discarded(id, &recorded)?;
+            sessions::remove_files(self.state, id)?;
+        } else {
+            ledger.set_ended(id, &recorded)?;
         }
-        let (name, id) = (self.session.name.clone(), self.session.id.clone());
-        Ok(Ended { name, id, ending, changes, removed })
+        Ok(Ended { name: self.session.name.clone(), id: id.clone(), ending, changes, removed })
     }
 
     /// The session could not start: a new one leaves nothing behind, an old one keeps its layers.

@@ -5,15 +5,20 @@ use crate::error::{Error, ErrorKind};
 use cofferdam_ledger::Ledger;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::session_id::SessionId;
+use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The layout of the state directory.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct State {
     root: AbsPath,
+    /// Kept open between records: opening reads the whole log.
+    ledger: RefCell<Option<Rc<Ledger>>>,
 }
 
 /// The layout of one session's directory.
@@ -30,25 +35,64 @@ impl State {
     /// # Errors
     /// [`ErrorKind::State`] if it can't be made, belongs to somebody else or can be entered by others.
     pub fn open(context: &Context) -> Result<Self, Error> {
-        let state = Self { root: context.state.clone() };
-        for directory in [PathBuf::new(), "ledger".into(), "sessions".into(), "census".into()] {
+        let state = Self { root: context.state.clone(), ledger: RefCell::new(None) };
+        for directory in [PathBuf::new(), "ledger".into(), "sessions".into(), "census".into(), "veils".into(), "etc".into()] {
             make_private(&state.root.as_path().join(directory), context.uid)?;
         }
         Ok(state)
     }
 
-    /// Opens the ledger.
+    /// The ledger, opened at the first call.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`].
-    pub fn ledger(&self) -> Result<Ledger, Error> {
-        Ok(Ledger::open(&self.root.as_path().join("ledger"))?)
+    pub fn ledger(&self) -> Result<Rc<Ledger>, Error> {
+        let mut kept = self.ledger.borrow_mut();
+        if let Some(ledger) = &*kept {
+            return Ok(Rc::clone(ledger));
+        }
+        let ledger = Rc::new(Ledger::open(&self.root.as_path().join("ledger"))?);
+        *kept = Some(Rc::clone(&ledger));
+        Ok(ledger)
+    }
+
+    /// Closes the ledger: before a fork, whose child must not go on with it, and for a long rest.
+    pub fn close_ledger(&self) {
+        *self.ledger.borrow_mut() = None;
+    }
+
+    /// Moves the ledger's log into its file when it has grown long, so that starts stay quick. That waits for the
+    /// disk, so a child does it, and nobody waits for the child.
+    pub fn tidy_ledger(&self) {
+        const LOG_BYTES_MAX: u64 = 1 << 20;
+        let directory = self.root.as_path().join("ledger");
+        let length = std::fs::metadata(directory.join("ledger.db-wal")).map_or(0, |found| found.len());
+        if length <= LOG_BYTES_MAX {
+            return;
+        }
+        self.close_ledger();
+        // Without the child the log stays long, and SQLite shortens it in its own time.
+        if let Ok(Fork::Child) = clone_into_namespaces(Namespaces::NONE) {
+            let tidied = background().is_ok() && Ledger::open(&directory).and_then(|ledger| ledger.tidy()).is_ok();
+            exit_now(i32::from(!tidied))
+        }
     }
 
     /// Where the censuses of workspaces are kept.
     #[must_use]
     pub fn census(&self) -> PathBuf {
         self.root.as_path().join("census")
+    }
+
+    /// Where veils lie that several sessions share.
+    #[must_use]
+    pub fn veils(&self) -> PathBuf {
+        self.root.as_path().join("veils")
+    }
+
+    /// Where the parts of `/etc` lie that sessions share.
+    pub(crate) fn etc(&self) -> PathBuf {
+        self.root.as_path().join("etc")
     }
 
     /// Where all sessions lie.
@@ -134,6 +178,16 @@ fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
             .hint(format!("chmod 700 {0}, or move it away", path.display())));
     }
     Ok(())
+}
+
+/// A session of its own, and nothing of the owner's terminal or pipes kept open.
+pub(crate) fn background() -> Result<(), Errno> {
+    rustix::process::setsid()?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    rustix::process::chdir("/")
 }
 
 /// Opens a directory of our own state.

@@ -17,13 +17,13 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::failure;
 use crate::record;
-use crate::state::{SessionPlace, State};
+use crate::state::{SessionPlace, State, background};
 use crate::terminal::{Departure, Size as ScreenSize, Stroke};
 use clients::Clients;
 use cofferdam_cell::{Cell, CellReport, Order, Program, Report};
 use cofferdam_policy::event::{Event, ExitStatus};
 use cofferdam_policy::plan::Plan;
-use cofferdam_policy::session_id::{SessionId, SessionName};
+use cofferdam_policy::session_id::SessionId;
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
 use log::Log;
 use program::ProgramSide;
@@ -48,7 +48,6 @@ pub(crate) struct Supervised<'c> {
     pub(crate) context: &'c Context,
     pub(crate) state: &'c State,
     pub(crate) id: SessionId,
-    pub(crate) name: SessionName,
     pub(crate) place: SessionPlace,
     pub(crate) plan: &'c Plan,
     pub(crate) time_max: Option<Duration>,
@@ -318,7 +317,6 @@ impl<'c> Supervisor<'c> {
             }
             Report::Spawned { process: MAIN } => {
                 self.program.started(descriptor, window());
-                record::running(&self.session)?;
                 return self.connect();
             }
             Report::NotSpawned { process: MAIN, stage, errno } => {
@@ -346,11 +344,15 @@ impl<'c> Supervisor<'c> {
         match self.connection {
             Connection::Background => self.detach(),
             Connection::Foreground(streams) if streams.interactive() => {
+                record::running(&self.session)?;
                 let raw = RawTerminal::enter().map_err(own("take over the terminal"))?;
                 self.owner = OwnerSide::Terminal(raw);
                 Ok(Turn::Stay)
             }
-            Connection::Foreground(_) => Ok(Turn::Stay),
+            Connection::Foreground(_) => {
+                record::running(&self.session)?;
+                Ok(Turn::Stay)
+            }
         }
     }
 
@@ -537,6 +539,7 @@ impl<'c> Supervisor<'c> {
     /// Goes on in a child without a terminal; this process is done.
     fn detach(&mut self) -> Result<Turn, Error> {
         self.leave_terminal(Departure::Detach);
+        self.session.state.close_ledger();
         match clone_into_namespaces(Namespaces::NONE).map_err(own("go on in the background"))? {
             Fork::Parent(..) => Ok(Turn::Leave),
             Fork::Child => {
@@ -549,6 +552,7 @@ impl<'c> Supervisor<'c> {
                 if foreground {
                     record::event(&self.session, &Event::Detached)?;
                 }
+                self.session.state.close_ledger();
                 Ok(Turn::Stay)
             }
         }
@@ -560,15 +564,4 @@ impl<'c> Supervisor<'c> {
 enum Turn {
     Stay,
     Leave,
-}
-
-/// A session of its own, and nothing of the owner's terminal or pipes kept open.
-fn background() -> Result<(), Errno> {
-    use rustix::fs::{Mode, OFlags};
-    rustix::process::setsid()?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::stdio::dup2_stdin(&null)?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
-    rustix::process::chdir("/")
 }

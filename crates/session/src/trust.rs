@@ -98,7 +98,9 @@ pub fn standing(ledger: &Ledger, directory: &Path, request: Option<&Request>) ->
     let Some(request) = request else { return Ok(Standing::NoRequest) };
     Ok(match ledger.trusted(directory)? {
         None => Standing::NotAccepted,
-        Some(accepted) if accepted.request_digest == request.digest && accepted.body.as_bytes() == request.bytes => {
+        Some(accepted)
+            if accepted.request_digest == request.digest && accepted.body.as_bytes() == request.bytes =>
+        {
             Standing::Accepted
         }
         Some(accepted) => Standing::Changed { accepted_digest: accepted.request_digest },
@@ -251,7 +253,8 @@ mod tests {
         let text = "workspaces = [\"../a\"]\nmounts = [\"~/x:/y\\u001b[2J\"]\ntools = [\"go\"]\nprofiles = [\"chromium\"]\n\
                     [limits]\nprocesses = 500\n[deny]\npaths = [\"~/p\"]\n";
         let lines = entries(&Wish::parse(text.as_bytes()).unwrap());
-        let expected = ["workspace ../a", "tools go", "profile chromium", "deny path ~/p", "limit processes=500"];
+        let expected =
+            ["workspace ../a", "tools go", "profile chromium", "deny path ~/p", "limit processes=500"];
         assert!(expected.iter().all(|line| lines.iter().any(|found| found == line)), "{lines:?}");
         assert_eq!(lines.len(), 6);
         assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));

@@ -132,12 +132,13 @@ fn rules(authority: &Authority, kind: Kind) -> Result<Vec<MaskRule>, mask::MaskE
 fn apply(census: &Census, ground: &Opened, veiling: &mut Veiling) -> Result<(), DirectoryError> {
     for found in &census.found {
         match found.finding {
-            Finding::Masked | Finding::Unreadable => {
+            Finding::Masked => {
                 veiling.masked.push(found.path.clone());
                 veiling.plan.hide(found.path.clone());
             }
             Finding::Resembles(_) => veiling.resembling.push(found.path.clone()),
-            Finding::MountPoint => veiling.plan.hollow(found.path.clone()),
+            // What lies under a mount point was not looked at, and what could not be read could be made readable.
+            Finding::MountPoint | Finding::Unreadable => veiling.plan.hollow(found.path.clone()),
             Finding::GitDirectory | Finding::BareRepository => {
                 cover_below(ground, &found.path, veiling)?;
             }

@@ -252,10 +252,23 @@ fn no_signal() -> libc::sigset_t {
 }
 
 /// Default dispositions for every signal and an empty mask: what a fresh program expects to inherit.
+///
+/// Not by `signal(3)`, which refuses the two that the C library keeps for itself, and which a parent may ignore.
 pub fn reset_signals() {
+    // The kernel's own `struct sigaction`: handler, flags, restorer and mask, a word each; SIG_DFL is zero.
+    let default = [0_u64; 4];
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL installs no handler; numbers that can't be changed fail with EINVAL, which is fine.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: `default` is as long as the kernel's structure, whose mask has the size that is passed; the old
+        // action is not asked for; SIG_DFL installs no handler. KILL and STOP fail with EINVAL, which is fine.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                ptr::null_mut::<u64>(),
+                size_of::<u64>(),
+            )
+        };
     }
     let none = no_signal();
     // SAFETY: `none` is a valid set; the old mask is not asked for.

@@ -65,6 +65,15 @@ pub(crate) fn stat_name(fd: impl AsFd, name: &[u8]) -> Result<Option<Statx>> {
 }
 
 /// What is known of an open file.
+/// What lies at `path`, of which no part is followed as a link; `None` if there is nothing.
+pub(crate) fn stat_path(root: impl AsFd, path: &[u8]) -> Result<Option<Statx>> {
+    match open(root, path, OFlags::PATH | OFlags::NOFOLLOW) {
+        Ok(found) => stat_fd(found).map(Some),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
 pub(crate) fn stat_fd(fd: impl AsFd) -> Result<Statx> {
     rustix::fs::statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
 }

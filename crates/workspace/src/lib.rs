@@ -12,6 +12,7 @@ pub mod copy;
 pub mod discard;
 pub mod git;
 pub mod ground;
+pub mod layer;
 pub mod ownership;
 pub mod path;
 pub mod veil;

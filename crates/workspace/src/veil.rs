@@ -74,6 +74,28 @@ impl VeilPlan {
     }
 }
 
+impl VeilPlan {
+    /// The names that it hides in `real`, if it does nothing else and all lie at the top: such a veil is the same for
+    /// every directory, and its root shows nothing of itself where an upper layer lies above.
+    ///
+    /// # Errors
+    /// The kernel's, if `real` can't be looked at.
+    pub fn flat_names(&self, real: BorrowedFd<'_>) -> Result<Option<Vec<&[u8]>>, Errno> {
+        let mut names = Vec::new();
+        for (path, covering) in &self.coverings {
+            match covering {
+                Covering::Whiteout | Covering::Literal if path.parent().is_empty() => names.push(path.as_bytes()),
+                // Left out where the directory for it does not exist.
+                Covering::Literal if beneath::stat_path(real, path.parent())?.is_none() => {}
+                Covering::Whiteout | Covering::Literal | Covering::Hollow | Covering::Replacement { .. } => {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(names))
+    }
+}
+
 /// A veil that was built.
 #[derive(Debug)]
 pub struct Veil {

@@ -1,9 +1,69 @@
 //! `cofferdam doctor`: what this machine can enforce, tried one by one, and what is left over.
-use crate::arguments::DoctorArguments;
-use crate::output::Output;
-use cofferdam_session::context::Context;
-use cofferdam_session::error::Error;
 
-pub(super) fn doctor(_context: &Context, _output: &Output, _arguments: &DoctorArguments) -> Result<u8, Error> {
-    Ok(0)
+use super::table::cut;
+use crate::arguments::DoctorArguments;
+use crate::output::{Output, Tone, toned};
+use cofferdam_session::context::Context;
+use cofferdam_session::doctor::{self, Check, CheckState, Fate, Leftover, Need};
+use cofferdam_session::error::Error;
+use cofferdam_session::exit;
+use cofferdam_session::terminal::visible;
+use std::collections::BTreeSet;
+
+const COLUMNS_MAX: usize = 80;
+
+pub(super) fn doctor(context: &Context, output: &Output, arguments: &DoctorArguments) -> Result<u8, Error> {
+    let report = doctor::examine(context, arguments.fix);
+    output.object(&report)?;
+    if !output.json {
+        // What mends several things is said once.
+        let mut said = BTreeSet::new();
+        report.checks.iter().for_each(|check| print_check(output, check, &mut said));
+        print_leftovers(output, &report.leftovers);
+        let obstacles = report.obstacles().count();
+        output.line("");
+        output.line(&if obstacles == 0 {
+            toned(Tone::Good, "sessions can start here")
+        } else {
+            toned(Tone::Bad, &format!("no session can start here: {obstacles} required things are missing"))
+        });
+    }
+    Ok(if report.obstacles().next().is_some() { exit::UNENFORCEABLE } else { 0 })
+}
+
+fn print_check(output: &Output, check: &Check, said: &mut BTreeSet<String>) {
+    let (sign, tone) = match (check.state, check.need) {
+        (CheckState::Works, _) => ("✓", Tone::Good),
+        (CheckState::Missing, Need::Required) => ("✗", Tone::Bad),
+        (CheckState::Missing, Need::Optional) | (CheckState::CannotTell, _) => ("–", Tone::Strong),
+    };
+    let text = format!("{:<34} {}", check.title, visible(check.evidence.as_bytes()));
+    output.line(&format!("{} {}", toned(tone, sign), cut(&text, COLUMNS_MAX - 2)));
+    for remedy in &check.remedies {
+        if !said.insert(format!("{}{}", remedy.words, remedy.command)) {
+            continue;
+        }
+        output.line(&toned(Tone::Dim, &format!("    {}: {}", remedy.on, remedy.words)));
+        for line in remedy.command.lines() {
+            output.line(&format!("      {line}"));
+        }
+    }
+}
+
+fn print_leftovers(output: &Output, leftovers: &[Leftover]) {
+    if leftovers.is_empty() {
+        output.line(&format!("{} nothing is left over", toned(Tone::Good, "✓")));
+        return;
+    }
+    for leftover in leftovers {
+        let what = format!("{}: {}", visible(leftover.subject.as_bytes()), leftover.reason);
+        let (sign, tone, more) = match &leftover.fate {
+            Fate::Listed => ("–", Tone::Strong, leftover.command.clone()),
+            Fate::Cleared => ("✓", Tone::Good, "cleared".to_owned()),
+            Fate::Kept(why) => ("–", Tone::Strong, format!("kept: {why}; {}", leftover.command)),
+            Fate::Failed(why) => ("✗", Tone::Bad, why.clone()),
+        };
+        output.line(&format!("{} {}", toned(tone, sign), cut(&what, COLUMNS_MAX - 2)));
+        output.line(&toned(Tone::Dim, &format!("    {}", visible(more.as_bytes()))));
+    }
 }

@@ -48,7 +48,7 @@ pub(super) fn trust(context: &Context, output: &Output, arguments: &TrustArgumen
 pub(super) fn untrust(context: &Context, output: &Output, arguments: &DirectoryArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let directory = directory(context, arguments.directory.as_deref())?;
-    let withdrawn = trust::withdraw(&state.ledger()?, &directory)?;
+    let withdrawn = trust::withdraw(&*state.ledger()?, &directory)?;
     output.object(&serde_json::json!({ "directory": directory.to_string_lossy(), "withdrawn": withdrawn }))?;
     output.line(if withdrawn { "withdrawn; it counts for nothing now" } else { "nothing was accepted here" });
     Ok(0)

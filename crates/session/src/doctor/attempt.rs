@@ -9,7 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, set_parent_process_death_signal, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, set_parent_process_death_signal, waitid,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -54,7 +56,9 @@ impl fmt::Display for Refusal {
             }
             Self::Unexpected { act, seen } => write!(f, "cannot {act}: {seen}"),
             Self::Killed { signal } => write!(f, "the process that tried it was killed by signal {signal}"),
-            Self::Silent => write!(f, "the process that tried it gave no answer within {ATTEMPT_SECONDS_MAX} s"),
+            Self::Silent => {
+                write!(f, "the process that tried it gave no answer")
+            }
             Self::Dependent { on } => write!(f, "not tried: it needs {on}"),
         }
     }
@@ -92,6 +96,11 @@ pub(super) fn errno_text(errno: Errno) -> String {
     }
 }
 
+/// Tries, unless something is lacking that it needs.
+pub(super) fn unless(lacking: Option<&'static str>, act: impl FnOnce() -> Tried) -> Tried {
+    lacking.map_or_else(act, |on| Err(Refusal::Dependent { on: on.to_owned() }))
+}
+
 /// Runs `act` in a child with `namespaces`; with `ids` as root of a user namespace with these maps.
 pub(super) fn in_child(namespaces: Namespaces, ids: Option<Ids>, act: impl FnOnce() -> Tried) -> Tried {
     let pipes = || Ok((pipe_with(PipeFlags::CLOEXEC)?, pipe_with(PipeFlags::CLOEXEC)?));
@@ -109,7 +118,9 @@ pub(super) fn in_child(namespaces: Namespaces, ids: Option<Ids>, act: impl FnOnc
                 listen(&words, &pidfd)
             });
             let ended = end(pid, &pidfd);
-            told.unwrap_or_else(|refusal| Err(if refusal == Refusal::Silent { ended.unwrap_or(refusal) } else { refusal }))
+            told.unwrap_or_else(|refusal| {
+                Err(if refusal == Refusal::Silent { ended.unwrap_or(refusal) } else { refusal })
+            })
         }
     }
 }
@@ -155,8 +166,17 @@ fn listen(words: &OwnedFd, pidfd: &OwnedFd) -> Result<Tried, Refusal> {
     rustix::io::ioctl_fionbio(words, true).map_err(trying("hear the child"))?;
     let mut message = [0_u8; MESSAGE_BYTES_MAX];
     match rustix::io::read(words, &mut message) {
-        Ok(0) | Err(Errno::AGAIN) => Err(Refusal::Silent),
-        Ok(length) => serde_json::from_slice(message.get(..length).unwrap_or_default()).map_err(|_torn| Refusal::Silent),
+        Ok(0) => {
+            // It closed its end and is on its way out; how it ended is known a moment later.
+            let mut end = [PollFd::new(pidfd, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut end, Some(&deadline)))
+                .map_err(trying("wait for the child"))?;
+            Err(Refusal::Silent)
+        }
+        Err(Errno::AGAIN) => Err(Refusal::Silent),
+        Ok(length) => {
+            serde_json::from_slice(message.get(..length).unwrap_or_default()).map_err(|_torn| Refusal::Silent)
+        }
         Err(errno) => Err(trying("hear the child")(errno)),
     }
 }
@@ -168,7 +188,9 @@ fn end(pid: Pid, pidfd: &OwnedFd) -> Option<Refusal> {
     let _gone = pidfd_send_signal(pidfd, Signal::KILL).is_err();
     let _reaped = ended(WaitIdOptions::empty())
         .map(drop)
-        .or_else(|_unsupported| rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).map(drop))
+        .or_else(|_unsupported| {
+            rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).map(drop)
+        })
         .is_ok();
     before.and_then(|status| status.terminating_signal()).map(|signal| Refusal::Killed { signal })
 }

@@ -1,11 +1,13 @@
 //! Whether the kernel keeps what a cell is confined by, by confining a process of our own.
 
-use super::attempt::{Refusal, Tried, in_child, trying};
+use super::attempt::{Refusal, Tried, in_child, trying, unless};
 use super::remedies::{newer_kernel, of_kernel_feature, of_landlock};
 use super::surroundings::Surroundings;
 use super::{Check, tried};
 use cofferdam_cell::landlock::LANDLOCK_VERSION_MIN;
-use cofferdam_syscall::confine::{Instruction, install_filter, landlock_confine, landlock_ruleset, landlock_version};
+use cofferdam_syscall::confine::{
+    Instruction, install_filter, landlock_confine, landlock_ruleset, landlock_version,
+};
 use cofferdam_syscall::process::{Namespaces, close_on_exec_from};
 use rustix::fd::AsFd as _;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
@@ -23,8 +25,8 @@ const FAR_DESCRIPTOR: u32 = 1 << 20;
 const FILTERED: Errno = Errno::DOM;
 
 /// Landlock, filters, and the descriptors that a cell is held by.
-pub(super) fn checks(around: &Surroundings) -> Vec<Check> {
-    let alone = |act: fn() -> Tried| in_child(Namespaces::NONE, None, act);
+pub(super) fn checks(around: &Surroundings, lacking: Option<&'static str>) -> Vec<Check> {
+    let alone = |act: fn() -> Tried| unless(lacking, || in_child(Namespaces::NONE, None, act));
     let feature = |refusal: &Refusal| of_kernel_feature(around, refusal);
     vec![
         tried("landlock", "Landlock", alone(landlock), |refusal| match refusal {
@@ -46,12 +48,16 @@ fn landlock() -> Tried {
         let seen = format!("its version is {version}, at least {LANDLOCK_VERSION_MIN} is needed");
         return Err(Refusal::Unexpected { act: "use Landlock".into(), seen });
     }
-    let ruleset = landlock_ruleset(version, LANDLOCK_READ_FILE, 0).map_err(trying("make a Landlock ruleset"))?;
+    let ruleset =
+        landlock_ruleset(version, LANDLOCK_READ_FILE, 0).map_err(trying("make a Landlock ruleset"))?;
     set_no_new_privs(true).map_err(trying("set no_new_privs"))?;
     landlock_confine(ruleset.as_fd()).map_err(trying("confine a process with Landlock"))?;
     match rustix::fs::open(READABLE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Err(Errno::ACCESS) => Ok(format!("version {version}; a confined process was refused a file")),
-        Ok(_) => Err(Refusal::Unexpected { act: "confine a process with Landlock".into(), seen: "it reads on".into() }),
+        Ok(_) => Err(Refusal::Unexpected {
+            act: "confine a process with Landlock".into(),
+            seen: "it reads on".into(),
+        }),
         Err(errno) => Err(trying("see Landlock refuse a file")(errno)),
     }
 }
@@ -78,19 +84,25 @@ fn seccomp() -> Tried {
 
 fn sealing() -> Tried {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file = rustix::fs::memfd_create("cofferdam-doctor", flags).map_err(trying("make a file in memory"))?;
-    rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SEAL).map_err(trying("seal a file in memory"))?;
+    let file =
+        rustix::fs::memfd_create("cofferdam-doctor", flags).map_err(trying("make a file in memory"))?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SEAL)
+        .map_err(trying("seal a file in memory"))?;
     match rustix::io::write(&file, b"x") {
         Err(Errno::PERM) => Ok("a sealed file refused a write".into()),
-        Ok(_) => Err(Refusal::Unexpected { act: "seal a file in memory".into(), seen: "it takes a write".into() }),
+        Ok(_) => {
+            Err(Refusal::Unexpected { act: "seal a file in memory".into(), seen: "it takes a write".into() })
+        }
         Err(errno) => Err(trying("see a sealed file refuse a write")(errno)),
     }
 }
 
 fn pidfd() -> Tried {
-    let own = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).map_err(trying("open a process (pidfd_open)"))?;
+    let own = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        .map_err(trying("open a process (pidfd_open)"))?;
     // A signal that does nothing unless asked for.
-    pidfd_send_signal(&own, Signal::CONT).map_err(trying("send a signal by descriptor (pidfd_send_signal)"))?;
+    pidfd_send_signal(&own, Signal::CONT)
+        .map_err(trying("send a signal by descriptor (pidfd_send_signal)"))?;
     Ok("opened one and sent it a signal".into())
 }
 

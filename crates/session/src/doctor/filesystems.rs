@@ -1,6 +1,6 @@
 //! Whether the file systems that a cell is made of can be mounted in it, by mounting them where nobody sees it.
 
-use super::attempt::{Refusal, Tried, in_child, trying};
+use super::attempt::{Refusal, Tried, in_child, trying, unless};
 use super::remedies::{Remedy, of_container, of_kernel_feature};
 use super::surroundings::Surroundings;
 use super::{Check, Ids, tried};
@@ -10,8 +10,8 @@ use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 use std::path::Path;
 
@@ -21,12 +21,17 @@ const PLACES: [&str; 4] = ["/tmp", "/run", "/mnt", "/var"];
 const SAMPLE: &str = "/usr";
 
 /// Memory, processes, terminals, and mounts that are moved.
-pub(super) fn checks(around: &Surroundings) -> Vec<Check> {
+pub(super) fn checks(around: &Surroundings, lacking: Option<&'static str>) -> Vec<Check> {
     let ids = Ids::of_cell(around.uid, around.gid);
-    let within = |act: fn() -> Tried| in_child(Namespaces::CELL, Some(ids), act);
+    let within = |act: fn() -> Tried| unless(lacking, || in_child(Namespaces::CELL, Some(ids), act));
     let feature = |refusal: &Refusal| of_kernel_feature(around, refusal);
     vec![
-        tried("tmpfs", "file systems in memory", within(|| stage().map(|_| "mounted one of a set size".into())), feature),
+        tried(
+            "tmpfs",
+            "file systems in memory",
+            within(|| stage().map(|_| "mounted one of a set size".into())),
+            feature,
+        ),
         tried("mounts", "mounts by descriptor", within(moved), feature),
         tried("proc", "/proc of its own", within(proc), |refusal| of_proc(around, refusal)),
         tried("devpts", "terminals and message queues of its own", within(terminals), feature),
@@ -73,20 +78,28 @@ fn moved() -> Tried {
     match rustix::fs::open("copy", OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC, Mode::RWXU) {
         Err(Errno::ROFS) => Ok("copied a mount, made it read-only and attached it".into()),
         Err(errno) => Err(trying("see that it is read-only")(errno)),
-        Ok(_) => Err(Refusal::Unexpected { act: "make a mount read-only".into(), seen: "it can be written".into() }),
+        Ok(_) => Err(Refusal::Unexpected {
+            act: "make a mount read-only".into(),
+            seen: "it can be written".into(),
+        }),
     }
 }
 
 /// The kernel refuses it where parts of the `/proc` in sight are covered, as container engines do.
 fn proc() -> Tried {
-    let proc = new_mount("proc", &[("hidepid", "invisible")], &[]).map_err(trying("mount /proc with hidepid=invisible"))?;
+    let proc = new_mount("proc", &[("hidepid", "invisible")], &[])
+        .map_err(trying("mount /proc with hidepid=invisible"))?;
     let _stage = stage()?;
     rustix::fs::mkdirat(CWD, "proc", Mode::RWXU).map_err(trying("make a directory"))?;
     attach(&proc, "proc").map_err(trying("attach /proc"))?;
     match std::fs::read_link("proc/self") {
         Ok(own) if own == Path::new("1") => Ok("mounted one, in which this process is pid 1".into()),
-        Ok(own) => Err(Refusal::Unexpected { act: "see itself in /proc".into(), seen: format!("it is {own:?}") }),
-        Err(error) => Err(trying("read /proc")(error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))),
+        Ok(own) => {
+            Err(Refusal::Unexpected { act: "see itself in /proc".into(), seen: format!("it is {own:?}") })
+        }
+        Err(error) => {
+            Err(trying("read /proc")(error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)))
+        }
     }
 }
 
@@ -103,7 +116,8 @@ fn of_proc(around: &Surroundings, refusal: &Refusal) -> Vec<Remedy> {
 }
 
 fn terminals() -> Tried {
-    new_mount("devpts", &[("mode", "0600"), ("ptmxmode", "0666")], &["newinstance"]).map_err(trying("mount a devpts"))?;
+    new_mount("devpts", &[("mode", "0600"), ("ptmxmode", "0666")], &["newinstance"])
+        .map_err(trying("mount a devpts"))?;
     new_mount("mqueue", &[], &[]).map_err(trying("mount an mqueue"))?;
     Ok("mounted a devpts and an mqueue".into())
 }

@@ -2,20 +2,27 @@
 //!
 //! An ordinary user keeps their own; uid 0 takes a range that is nobody else's.
 
+use crate::start::UID_RANGES;
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{
+    DumpableBehavior, Gid, Pid, Signal, Uid, WaitId, WaitIdOptions, pidfd_send_signal, waitid,
+};
 use std::fmt;
 use std::ops::Range;
 
-/// The host's ids from which cells get theirs when the owner is uid 0.
-pub(super) const CELL_IDS: Range<u64> = 0x7000_0000..0x8000_0000;
-/// The first of them.
-pub(super) const CELL_IDS_START: u32 = 0x7000_0000;
+/// The first of the host's ids that cells get when the owner is uid 0.
+pub(super) const CELL_IDS_START: u32 = UID_RANGES.start;
 /// Ids of one cell.
-pub(super) const IDS_COUNT: u32 = 65_536;
+const IDS_COUNT: u32 = UID_RANGES.size;
+
+/// The host's ids from which cells get theirs when the owner is uid 0.
+pub(super) fn cell_ids() -> Range<u64> {
+    let start = u64::from(UID_RANGES.start);
+    start..start.saturating_add(u64::from(UID_RANGES.size).saturating_mul(u64::from(UID_RANGES.ranges)))
+}
 
 /// The ids of a user namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,6 +58,8 @@ pub enum LeftoverKind {
     ControlGroup,
     /// A census that was never finished.
     Census,
+    /// A shared veil that was never finished.
+    Veil,
     /// What an earlier examination left.
     Scratch,
 }
@@ -93,7 +95,8 @@ enum Clearing<'s> {
 
 /// Everything that is left over; cleared, if `fix` says so.
 pub(super) fn look(context: &Context, state: &State, fix: bool) -> Vec<Leftover> {
-    let look = |sessions: &Option<Known>| Scene { context, state, sessions: sessions.as_ref() }.suspects_listed();
+    let look =
+        |sessions: &Option<Known>| Scene { context, state, sessions: sessions.as_ref() }.suspects_listed();
     let first_known = Known::read(context, state);
     let first = look(&first_known);
     if !fix || first.is_empty() {
@@ -151,6 +154,7 @@ impl<'s> Scene<'s> {
             }
         }
         suspects.extend(self.censuses());
+        suspects.extend(self.veils());
         suspects.extend(self.scratches());
         suspects
     }
@@ -212,9 +216,14 @@ impl<'s> Scene<'s> {
         let mut leftover = listed(LeftoverKind::Directory, shown(&path), reason.to_owned(), FIX.to_owned());
         if holds_work {
             leftover.command = format!("rm -r {}", quoted(&path));
-            leftover.fate = Fate::Kept("it holds changes that were never applied; look at them first".to_owned());
+            leftover.fate =
+                Fate::Kept("it holds changes that were never applied; look at them first".to_owned());
         }
-        let clear = if holds_work { Clearing::Nothing } else { Clearing::Tree(self.state.sessions(), name.to_owned()) };
+        let clear = if holds_work {
+            Clearing::Nothing
+        } else {
+            Clearing::Tree(self.state.sessions(), name.to_owned())
+        };
         Some(Suspect { leftover, clear })
     }
 
@@ -223,7 +232,8 @@ impl<'s> Scene<'s> {
         let session = path.file_name()?.to_str()?.strip_prefix("cofferdam-")?;
         let id: SessionId = session.parse().ok()?;
         let own = std::fs::symlink_metadata(&path).is_ok_and(|found| found.uid() == self.context.uid);
-        let empty = std::fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|pids| pids.trim().is_empty());
+        let empty =
+            std::fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|pids| pids.trim().is_empty());
         let lives = known.records.get(&id).is_some_and(|record| self.lives(record));
         (own && empty && !lives).then(|| Suspect {
             leftover: listed(
@@ -238,22 +248,22 @@ impl<'s> Scene<'s> {
 
     /// `NAME.PID.THREAD`, written beside a census before it takes its place.
     fn censuses(&self) -> Vec<Suspect<'s>> {
-        let place = self.state.census();
-        let left = names(&place).into_iter().filter(|name| {
-            let mut parts = name.rsplitn(3, '.').map(str::parse::<u32>);
-            let (thread, pid, rest) = (parts.next(), parts.next(), parts.next());
-            matches!((thread, pid, rest), (Some(Ok(_)), Some(Ok(pid)), Some(_)) if !process_lives(pid))
-        });
-        left.map(|name| tree(LeftoverKind::Census, &place, name, "the process that wrote it is gone")).collect()
+        let of = |name: &str| {
+            let (rest, thread) = name.rsplit_once('.')?;
+            thread.parse::<u32>().ok()?;
+            rest.rsplit_once('.')?.1.parse().ok()
+        };
+        unfinished(LeftoverKind::Census, &self.state.census(), of)
+    }
+
+    /// `DIGEST.PID`, made beside a shared veil before it takes its place.
+    fn veils(&self) -> Vec<Suspect<'s>> {
+        unfinished(LeftoverKind::Veil, &self.state.veils(), |name| name.rsplit_once('.')?.1.parse().ok())
     }
 
     fn scratches(&self) -> Vec<Suspect<'s>> {
-        let place = self.context.state.as_path();
-        let left = names(place).into_iter().filter(|name| {
-            let pid = name.strip_prefix(SCRATCH_PREFIX).and_then(|rest| rest.split('-').next());
-            pid.and_then(|pid| pid.parse().ok()).is_some_and(|pid| !process_lives(pid))
-        });
-        left.map(|name| tree(LeftoverKind::Scratch, place, name, "the examination that made it is over")).collect()
+        let of = |name: &str| name.strip_prefix(SCRATCH_PREFIX)?.split('-').next()?.parse().ok();
+        unfinished(LeftoverKind::Scratch, self.context.state.as_path(), of)
     }
 
     fn clear(&self, suspect: Suspect<'_>) -> Leftover {
@@ -293,9 +303,15 @@ fn listed(kind: LeftoverKind, subject: String, reason: String, command: String) 
     Leftover { kind, subject, reason, command, fate: Fate::Listed }
 }
 
-fn tree<'s>(kind: LeftoverKind, parent: &Path, name: String, reason: &str) -> Suspect<'s> {
-    let leftover = listed(kind, shown(&parent.join(&name)), reason.to_owned(), FIX.to_owned());
-    Suspect { leftover, clear: Clearing::Tree(parent.to_owned(), name) }
+/// What processes that are gone left unfinished at `place`; `of` gives the process that a name speaks of.
+fn unfinished<'s>(kind: LeftoverKind, place: &Path, of: impl Fn(&str) -> Option<u32>) -> Vec<Suspect<'s>> {
+    let left = names(place).into_iter().filter(|name| of(name).is_some_and(|pid| !process_lives(pid)));
+    left.map(|name| {
+        let subject = shown(&place.join(&name));
+        let leftover = listed(kind, subject, "the process that made it is gone".to_owned(), FIX.to_owned());
+        Suspect { leftover, clear: Clearing::Tree(place.to_owned(), name) }
+    })
+    .collect()
 }
 
 fn removed(parent: &Path, name: &str) -> Result<(), String> {

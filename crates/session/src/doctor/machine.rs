@@ -31,7 +31,9 @@ pub(super) fn kernel(around: &Surroundings) -> Check {
     };
     let evidence = match state {
         CheckState::Missing => format!("Linux {}; too old for {}", around.release, missing.join("; ")),
-        CheckState::Works | CheckState::CannotTell => format!("Linux {}; at least {least} is needed", around.release),
+        CheckState::Works | CheckState::CannotTell => {
+            format!("Linux {}; at least {least} is needed", around.release)
+        }
     };
     let remedies = if state == CheckState::Missing { newer_kernel(around) } else { Vec::new() };
     Check { id: "kernel", title: "kernel", state, need: Need::Required, evidence, remedies }
@@ -40,7 +42,9 @@ pub(super) fn kernel(around: &Surroundings) -> Check {
 /// Where this runs; what follows from it is seen by the other checks.
 pub(super) fn surroundings(around: &Surroundings) -> Check {
     let container = match &around.container {
-        Some(container) => format!("in a container of {:?}: {}", container.kind, container.sign).to_lowercase(),
+        Some(container) => {
+            format!("in a container of {:?}: {}", container.kind, container.sign).to_lowercase()
+        }
         None => "no sign of a container".to_owned(),
     };
     let wsl = if around.wsl { "; the kernel is that of WSL" } else { "" };

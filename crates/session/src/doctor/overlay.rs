@@ -18,12 +18,11 @@ use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags, mount_change, open_tree};
 
 /// The overlay, and as uid 0 the mapped ids that it needs.
-pub(super) fn checks(context: &Context, around: &Surroundings, state_usable: bool) -> Vec<Check> {
+pub(super) fn checks(context: &Context, around: &Surroundings, lacking: Option<&'static str>) -> Vec<Check> {
     let remedies = |refusal: &Refusal| of_overlay(around, refusal);
-    let scratch = if state_usable {
-        Scratch::make(context, "overlay").map_err(trying("make a directory in the state directory"))
-    } else {
-        Err(Refusal::Dependent { on: "a usable state directory".into() })
+    let scratch = match lacking {
+        None => Scratch::make(context, "overlay").map_err(trying("make a directory in the state directory")),
+        Some(on) => Err(Refusal::Dependent { on: on.to_owned() }),
     };
     let scratch = match scratch {
         Ok(scratch) => scratch,
@@ -33,8 +32,10 @@ pub(super) fn checks(context: &Context, around: &Surroundings, state_usable: boo
     if context.uid == 0 {
         checks.push(tried("idmapped-mounts", "mounts with mapped ids", mapped(&scratch), of_mapped));
     }
-    let furnished = furnish(&scratch, context.uid == 0).map_err(trying("fill a directory in the state directory"));
-    let outcome = furnished.and_then(|()| if context.uid == 0 { as_root(&scratch) } else { as_user(&scratch, context) });
+    let furnished =
+        furnish(&scratch, context.uid == 0).map_err(trying("fill a directory in the state directory"));
+    let outcome = furnished
+        .and_then(|()| if context.uid == 0 { as_root(&scratch) } else { as_user(&scratch, context) });
     checks.push(tried("overlay", TITLE, outcome, remedies));
     checks
 }
@@ -71,8 +72,9 @@ fn furnish(scratch: &Scratch, shifted: bool) -> Result<(), Errno> {
 /// Only the mapping, without an overlay on it.
 fn mapped(scratch: &Scratch) -> Tried {
     in_child(Namespaces::NONE, None, || {
-        let namespace = namespace_with(Ids::Range { base: CELL_IDS_START }).map_err(trying("make a user namespace"))?;
-        let tree = tree(scratch, ".")?;
+        let namespace =
+            namespace_with(Ids::Range { base: CELL_IDS_START }).map_err(trying("make a user namespace"))?;
+        let tree = tree(&scratch.fd, ".")?;
         map_ids(tree.as_fd(), namespace.as_fd()).map_err(trying("map the ids of a mount (mount_setattr)"))?;
         let seen = rustix::fs::fstat(&tree).map_err(trying("look at a mount with mapped ids"))?;
         if seen.st_uid == CELL_IDS_START {
@@ -89,8 +91,9 @@ fn as_root(scratch: &Scratch) -> Tried {
     in_child(Namespaces::NONE, None, || {
         let ids = Ids::Range { base: CELL_IDS_START };
         let namespace = namespace_with(ids).map_err(trying("make a user namespace"))?;
-        let (lower, layer) = (tree(scratch, "lower")?, tree(scratch, "layer")?);
-        map_ids(lower.as_fd(), namespace.as_fd()).map_err(trying("map the ids of a mount (mount_setattr)"))?;
+        let (lower, layer) = (tree(&scratch.fd, "lower")?, tree(&scratch.fd, "layer")?);
+        map_ids(lower.as_fd(), namespace.as_fd())
+            .map_err(trying("map the ids of a mount (mount_setattr)"))?;
         join_namespace(namespace.as_fd()).map_err(trying("enter a user namespace (setns)"))?;
         ids.become_root().map_err(trying("become root of a user namespace"))?;
         unshare(Namespaces::MOUNT).map_err(trying("make a mount namespace"))?;
@@ -102,14 +105,16 @@ fn as_user(scratch: &Scratch, context: &Context) -> Tried {
     let ids = Ids::of_cell(context.uid, context.gid);
     in_child(Namespaces::USER, Some(ids), || {
         unshare(Namespaces::MOUNT).map_err(trying("make a mount namespace"))?;
-        overlay(&tree(scratch, "lower")?, &tree(scratch, "layer")?)
+        // Opened anew: the mount that the descriptor came from is not of this mount namespace.
+        let place = scratch.reopened().map_err(trying("open a directory in the state directory"))?;
+        overlay(&tree(&place, "lower")?, &tree(&place, "layer")?)
     })
 }
 
 /// A directory of the scratch place, as a mount of its own.
-fn tree(scratch: &Scratch, name: &str) -> Result<OwnedFd, Refusal> {
+fn tree(place: &OwnedFd, name: &str) -> Result<OwnedFd, Refusal> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    open_tree(&scratch.fd, name, flags).map_err(trying("copy a mount of the state directory (open_tree)"))
+    open_tree(place, name, flags).map_err(trying("copy a mount of the state directory (open_tree)"))
 }
 
 /// Mounts it, and does what a session does: changes, removes, and replaces what is below.
@@ -120,15 +125,19 @@ fn overlay(lower: &OwnedFd, layer: &OwnedFd) -> Tried {
     for name in ["lower", "layer", "view"] {
         rustix::fs::mkdirat(CWD, name, Mode::RWXU).map_err(trying("make a directory"))?;
     }
-    attach(lower, "lower").and_then(|()| attach(layer, "layer")).map_err(trying("attach a mount (move_mount)"))?;
+    attach(lower, "lower")
+        .and_then(|()| attach(layer, "layer"))
+        .map_err(trying("attach a mount (move_mount)"))?;
     let options = [("lowerdir", "lower"), ("upperdir", "layer/upper"), ("workdir", "layer/work")];
-    let view = new_mount("overlay", &options, &["userxattr", "volatile"]).map_err(trying("mount an overlay with userxattr"))?;
+    let view = new_mount("overlay", &options, &["userxattr", "volatile"])
+        .map_err(trying("mount an overlay with userxattr"))?;
     attach(&view, "view").map_err(trying("attach an overlay"))?;
     let open = |name: &str| rustix::fs::openat(CWD, name, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let file = open("view/kept").map_err(trying("change a file in an overlay"))?;
     rustix::io::write(&file, b"x").map_err(trying("write a file in an overlay"))?;
     rustix::fs::unlink("view/removed").map_err(trying("remove a file in an overlay"))?;
-    let whiteout = rustix::fs::lstat("layer/upper/removed").map_err(trying("find the whiteout of a removed file"))?;
+    let whiteout =
+        rustix::fs::lstat("layer/upper/removed").map_err(trying("find the whiteout of a removed file"))?;
     if FileType::from_raw_mode(whiteout.st_mode) != FileType::CharacterDevice || whiteout.st_rdev != 0 {
         let seen = "something else is there".to_owned();
         return Err(Refusal::Unexpected { act: "find the whiteout of a removed file".into(), seen });

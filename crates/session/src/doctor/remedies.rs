@@ -42,12 +42,12 @@ impl Surroundings {
 
 /// For user namespaces that can't be made, or give no capabilities.
 pub(super) fn of_user_namespaces(around: &Surroundings, refusal: &Refusal) -> Vec<Remedy> {
-    let mut remedies = Vec::new();
     let exhausted = matches!(refusal.errno(), Some(Errno::NOSPC | Errno::USERS));
     if exhausted || around.user_namespaces_max == Some(0) {
         let command = around.sysctl("user.max_user_namespaces = 15000", "user-namespaces");
-        remedies.push(remedy(ANY, "permit user namespaces (user.max_user_namespaces)", command));
+        return vec![remedy(ANY, "permit user namespaces (user.max_user_namespaces)", command)];
     }
+    let mut remedies = Vec::new();
     if around.uid != 0 && around.unprivileged_clone == Some(0) {
         let command = around.sysctl("kernel.unprivileged_userns_clone = 1", "unprivileged");
         remedies.push(remedy(DEBIAN, "permit user namespaces to ordinary users", command));
@@ -127,7 +127,9 @@ pub(super) fn of_container(around: &Surroundings) -> Option<Remedy> {
             "securityContext: {seccompProfile: {type: Unconfined}, procMount: Unmasked}, with hostUsers: false, and an \
              emptyDir for the state directory",
         ),
-        ContainerKind::Lxc => remedy("LXC", words, "lxc config set NAME security.nesting true && lxc restart NAME"),
+        ContainerKind::Lxc => {
+            remedy("LXC", words, "lxc config set NAME security.nesting true && lxc restart NAME")
+        }
         ContainerKind::Other => remedy(ANY, words, "its own setting for nested containers"),
     })
 }
@@ -135,9 +137,13 @@ pub(super) fn of_container(around: &Surroundings) -> Option<Remedy> {
 /// For what came with a later kernel.
 pub(super) fn newer_kernel(around: &Surroundings) -> Vec<Remedy> {
     let words = "install a newer kernel (5.19 or later; Debian 12 and Ubuntu 22.04 have one) and reboot";
-    let debian = format!("{} && {}", around.as_root("apt-get install linux-image-amd64"), around.as_root("reboot"));
-    let ubuntu =
-        format!("{} && {}", around.as_root("apt-get install linux-generic-hwe-22.04"), around.as_root("reboot"));
+    let debian =
+        format!("{} && {}", around.as_root("apt-get install linux-image-amd64"), around.as_root("reboot"));
+    let ubuntu = format!(
+        "{} && {}",
+        around.as_root("apt-get install linux-generic-hwe-22.04"),
+        around.as_root("reboot")
+    );
     let fedora = format!("{} && {}", around.as_root("dnf upgrade kernel"), around.as_root("reboot"));
     if around.wsl {
         return vec![remedy(WSL, "bring a newer kernel, from Windows", "wsl --update && wsl --shutdown")];
@@ -159,16 +165,19 @@ pub(super) fn of_landlock(around: &Surroundings, refusal: &Refusal) -> Vec<Remed
     if refusal.errno() != Some(Errno::OPNOTSUPP) {
         return of_kernel_feature(around, refusal);
     }
-    let active = around.security_modules.as_deref().unwrap_or("lockdown,yama,integrity,apparmor");
+    // The modules that are active now must stay so: a list without one of them would switch that one off.
+    let active = around.security_modules.as_deref().unwrap_or("$(cat /sys/kernel/security/lsm)");
     let parameter = format!("lsm=landlock,{active}");
     let words = "switch Landlock on at boot";
     if around.wsl {
-        let lines = format!("in %UserProfile%\\.wslconfig: [wsl2] kernelCommandLine = {parameter}; then wsl --shutdown");
+        let lines = format!(
+            "in %UserProfile%\\.wslconfig: [wsl2] kernelCommandLine = {parameter}; then wsl --shutdown"
+        );
         return vec![remedy(WSL, words, lines)];
     }
     let tee = around.as_root("tee /etc/default/grub.d/60-landlock.cfg");
     let grub = format!(
-        "echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX {parameter}\"' | {tee} && {} && {}",
+        "echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX {parameter}\\\"\" | {tee} && {} && {}",
         around.as_root("update-grub"),
         around.as_root("reboot")
     );
@@ -241,10 +250,15 @@ mod tests {
         assert!(commands(&none, Errno::NOSPC).contains("user.max_user_namespaces = 15000"));
         let debian = Surroundings { uid: 1000, unprivileged_clone: Some(0), ..Surroundings::default() };
         let said = commands(&debian, Errno::PERM);
-        assert!(said.contains("kernel.unprivileged_userns_clone = 1") && !said.contains("apparmor"), "{said}");
+        assert!(
+            said.contains("kernel.unprivileged_userns_clone = 1") && !said.contains("apparmor"),
+            "{said}"
+        );
         assert!(said.contains("sudo tee"));
         let said = commands(&ubuntu(), Errno::PERM);
-        assert!(said.contains("profile cofferdam \"/opt/my tools/cofferdam\" flags=(unconfined) {\n  userns,\n"));
+        assert!(
+            said.contains("profile cofferdam \"/opt/my tools/cofferdam\" flags=(unconfined) {\n  userns,\n")
+        );
         assert!(said.contains("apparmor_parser -r /etc/apparmor.d/cofferdam"));
         assert!(said.contains("kernel.apparmor_restrict_unprivileged_userns = 0"));
         // The restrictions are of ordinary users only.
@@ -270,7 +284,10 @@ mod tests {
     fn landlock_that_is_only_switched_off_needs_no_newer_kernel() {
         let around = Surroundings { security_modules: Some("capability,apparmor".into()), ..ubuntu() };
         let found = of_landlock(&around, &refused(Errno::OPNOTSUPP));
-        assert!(found.iter().all(|remedy| remedy.command.contains("lsm=landlock,capability,apparmor")), "{found:?}");
+        assert!(
+            found.iter().all(|remedy| remedy.command.contains("lsm=landlock,capability,apparmor")),
+            "{found:?}"
+        );
         let found = of_landlock(&around, &refused(Errno::NOSYS));
         assert!(found.iter().any(|remedy| remedy.command.contains("linux-image")), "{found:?}");
     }

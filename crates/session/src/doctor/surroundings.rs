@@ -59,7 +59,8 @@ impl Surroundings {
         found.release = rustix::system::uname().release().to_string_lossy().into_owned();
         found.version = version(&found.release);
         found.wsl = found.wsl || found.release.to_ascii_lowercase().contains("microsoft");
-        found.program = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| "/usr/local/bin/cofferdam".into());
+        found.program =
+            std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| "/usr/local/bin/cofferdam".into());
         found
     }
 
@@ -118,7 +119,11 @@ fn container(root: &Path, variable: Option<&str>, cgroup: &str) -> Option<Contai
     for path in groups {
         // A scope or slice of an engine's; a user's own directory may be called anything, a group is not.
         let segments = path.split('/').find_map(|segment| {
-            let known = |word: &str| segment == word || segment.starts_with(&format!("{word}-")) || segment.starts_with(&format!("{word}."));
+            let known = |word: &str| {
+                segment == word
+                    || segment.starts_with(&format!("{word}-"))
+                    || segment.starts_with(&format!("{word}."))
+            };
             words.into_iter().find(|(word, _)| known(word))
         });
         if let Some((_, kind)) = segments {

@@ -145,8 +145,12 @@ fn agents(context: &Context, names: &[Name]) -> Vec<Finding> {
         let reason = match (here, speaking.is_empty()) {
             (false, true) => continue,
             (true, true) => format!("{} is in your home", agent.title),
-            (true, false) => format!("{} is in your home, and {} speaks to it", agent.title, listed(&speaking)),
-            (false, false) => format!("{} speaks to {}, which is not in your home", listed(&speaking), agent.title),
+            (true, false) => {
+                format!("{} is in your home, and {} speaks to it", agent.title, listed(&speaking))
+            }
+            (false, false) => {
+                format!("{} speaks to {}, which is not in your home", listed(&speaking), agent.title)
+            }
         };
         found.push(finding(FindingKind::Agent, agent.name, reason, here));
     }
@@ -197,7 +201,8 @@ fn secrets(names: &[Name]) -> Vec<Finding> {
 /// A mask for exactly this path, or hardly more: bytes that mean something in a pattern, or can't be written in one,
 /// are replaced by the sign for any one.
 fn pattern(path: &[u8]) -> String {
-    let plain = |c: &char| c.is_alphanumeric() || (c.is_ascii_graphic() && !"*?[]\\!#".contains(*c)) || *c == ' ';
+    let plain =
+        |c: &char| c.is_alphanumeric() || (c.is_ascii_graphic() && !"*?[]\\!#".contains(*c)) || *c == ' ';
     let mut pattern = String::new();
     for chunk in path.utf8_chunks() {
         for character in chunk.valid().chars() {

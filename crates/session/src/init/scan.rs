@@ -10,8 +10,7 @@ const NAMES_MAX: usize = 4_096;
 /// The most directories looked into.
 const DIRECTORIES_MAX: usize = 64;
 /// Directories that hold what others made.
-const PASSED_OVER: [&str; 8] =
-    [".git", "node_modules", "target", "vendor", ".venv", "venv", "dist", "build"];
+const PASSED_OVER: [&str; 8] = [".git", "node_modules", "target", "vendor", ".venv", "venv", "dist", "build"];
 
 /// One name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

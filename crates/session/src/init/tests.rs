@@ -50,8 +50,15 @@ fn all_taken(text: &str) -> String {
 #[test]
 fn what_is_written_is_a_policy_as_it_is_and_with_every_suggestion_taken() {
     let home = [".cargo/bin/cargo", ".claude/settings.json", ".claude/CLAUDE.md"];
-    let project =
-        ["Cargo.toml", "web/package.json", "web/pnpm-lock.yaml", "go.mod", "secrets.json", ".env", "GEMINI.md"];
+    let project = [
+        "Cargo.toml",
+        "web/package.json",
+        "web/pnpm-lock.yaml",
+        "go.mod",
+        "secrets.json",
+        ".env",
+        "GEMINI.md",
+    ];
     for (home, project) in [(&home[..], &project[..]), (&[], &[])] {
         let plan = scene(home, project).plan();
         Wish::parse(plan.text.as_bytes()).unwrap();
@@ -67,7 +74,11 @@ fn only_tools_that_the_owner_has_count_and_the_others_are_commented_out_with_the
     let plan = scene.plan();
     let wish = Wish::parse(plan.text.as_bytes()).unwrap();
     assert_eq!(wish.tools, ["cargo"]);
-    assert!(plan.text.contains("#\"node\",  # web/package.json: nothing of it is in your home"), "{}", plan.text);
+    assert!(
+        plan.text.contains("#\"node\",  # web/package.json: nothing of it is in your home"),
+        "{}",
+        plan.text
+    );
     assert!(!plan.text.contains("\"go\","), "{}", plan.text);
 }
 
@@ -91,7 +102,12 @@ fn what_looks_like_a_secret_is_named_and_what_is_hidden_anyway_too() {
 #[test]
 fn a_name_cannot_write_into_the_policy() {
     let scene = scene(&[], &[]);
-    for name in [&b"token\"]\nmounts = [\"~\"] #.json"[..], b"secret\xff.txt", b"pass\x1b[2Jwd.txt", b"a'''secret.txt"] {
+    for name in [
+        &b"token\"]\nmounts = [\"~\"] #.json"[..],
+        b"secret\xff.txt",
+        b"pass\x1b[2Jwd.txt",
+        b"a'''secret.txt",
+    ] {
         fs::write(scene.root.join("project").join(OsStr::from_bytes(name)), "").unwrap();
     }
     let plan = scene.plan();

@@ -66,7 +66,8 @@ const MORE: &str = "\
 /// The whole file.
 pub(super) fn policy(directory: &Path, found: &[Finding]) -> String {
     let of = |kind: FindingKind| found.iter().filter(move |finding| finding.kind == kind);
-    let mut text = format!("# What a session in {} may touch.\n#\n", visible(directory.as_os_str().as_bytes()));
+    let mut text =
+        format!("# What a session in {} may touch.\n#\n", visible(directory.as_os_str().as_bytes()));
     text.push_str(HEAD);
     text.push_str(TOOLS);
     list(&mut text, "tools", of(FindingKind::Tools), "#\"local-bin\",  # programs in ~/.local/bin");
@@ -87,7 +88,10 @@ fn list<'f>(text: &mut String, key: &str, found: impl Iterator<Item = &'f Findin
         let entry = toml::Value::String(finding.name.clone());
         let _infallible = writeln!(lines, "    {mark}{entry},  # {}", visible(finding.reason.as_bytes()));
     }
-    let _infallible = writeln!(lines, "    {example}");
+    let named = example.split(',').next().unwrap_or(example).trim_start_matches('#');
+    if !lines.contains(named) {
+        let _infallible = writeln!(lines, "    {example}");
+    }
     let _infallible = write!(text, "{key} = [\n{lines}]\n\n");
 }
 

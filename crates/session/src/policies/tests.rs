@@ -62,7 +62,9 @@ fn a_policy_in_a_workspace_is_refused_however_it_is_named() {
     assert!(scene.why(&scene.root.join("workspace/sub/p.toml"), &workspaces).contains("workspace"));
     symlink("../workspace/sub", scene.root.join("elsewhere/link")).unwrap();
     assert!(scene.why(&scene.root.join("elsewhere/link/p.toml"), &workspaces).contains("workspace"));
-    assert!(scene.why(&scene.root.join("elsewhere/../workspace/sub/p.toml"), &workspaces).contains("workspace"));
+    assert!(
+        scene.why(&scene.root.join("elsewhere/../workspace/sub/p.toml"), &workspaces).contains("workspace")
+    );
     let neighbour = scene.file("elsewhere/p.toml", "");
     assert!(scene.policies.read(&neighbour, &workspaces).is_ok());
 }
@@ -78,7 +80,11 @@ fn a_policy_that_others_can_change_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let foreign = Policies { uid: scene.policies.uid + 1, ..scene.policies.clone() };
     let answer = foreign.read(&path, &[]);
-    assert_eq!(answer.is_ok(), scene.policies.uid == 0, "root's files are everybody's to trust, no one else's");
+    assert_eq!(
+        answer.is_ok(),
+        scene.policies.uid == 0,
+        "root's files are everybody's to trust, no one else's"
+    );
 }
 
 #[test]
@@ -99,7 +105,10 @@ fn an_error_names_the_line_the_column_and_the_key() {
     let scene = scene();
     let path = scene.file("elsewhere/p.toml", "tools = []\n\n  grants = [\"x\"]\n");
     let why = scene.why(&path, &[]);
-    assert!(why.contains("line 3, column 3") && why.contains("grants") && why.contains("agent-homes"), "{why}");
+    assert!(
+        why.contains("line 3, column 3") && why.contains("grants") && why.contains("agent-homes"),
+        "{why}"
+    );
     let path = scene.file("elsewhere/q.toml", "[deny]\nnetwork = true\n");
     let why = scene.why(&path, &[]);
     assert!(why.contains("line 2") && why.contains("network"), "{why}");

@@ -1,6 +1,5 @@
 //! The program's side: the controlling side of its terminal, or three pipes.
 
-use super::owner;
 use crate::terminal::{Size as ScreenSize, Terminal};
 use cofferdam_cell::{Cell, CellError, Program, Streams, WindowSize};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -180,9 +179,4 @@ impl std::fmt::Debug for ProgramSide {
             Self::Pipes { .. } => "Pipes",
         })
     }
-}
-
-/// The size of the owner's window, for a program that starts.
-pub(crate) fn own_window() -> ScreenSize {
-    owner::window()
 }

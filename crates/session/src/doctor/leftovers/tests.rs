@@ -71,9 +71,12 @@ fn a_session_whose_supervisor_is_gone_is_listed_and_then_recorded_as_stopped() {
     assert_eq!(place.state_of(&record), SessionState::Starting);
     assert_eq!(place.look(true)[0].fate, Fate::Cleared);
     assert_eq!(place.state_of(&record), SessionState::Stopped);
-    let events = place.state.ledger().unwrap().events(&record.id).unwrap();
+    let events = place.state.ledger().unwrap().events(Some(&record.id), 0, 100).unwrap();
     assert!(events.iter().any(|event| event.event == Event::Stopped { by: StoppedBy::Doctor }));
-    assert!(place.state.session(&record.id).root().is_dir(), "its layers are the owner's to resume or discard");
+    assert!(
+        place.state.session(&record.id).root().is_dir(),
+        "its layers are the owner's to resume or discard"
+    );
     assert!(place.look(true).is_empty());
 }
 
@@ -154,17 +157,24 @@ fn without_a_ledger_no_directory_counts_as_left_over() {
 }
 
 #[test]
-fn unfinished_censuses_and_scratch_places_of_dead_processes_go() {
+fn what_dead_processes_left_unfinished_goes_and_what_living_ones_make_stays() {
     let place = place();
     let (own, gone) = (std::process::id(), i32::MAX);
     let census = place.state.census();
-    for name in [format!("tree-1.{gone}.{gone}"), format!("tree-1.{own}.{own}"), "tree-1".into(), "tree.v2".into()] {
+    for name in
+        [format!("tree-1.{gone}.{gone}"), format!("tree-1.{own}.{own}"), "tree-1".into(), "tree.v2".into()]
+    {
         fs::write(census.join(name), "").unwrap();
     }
     let state = place.context.state.as_path();
     fs::create_dir_all(state.join(format!("doctor-{gone}-{gone}-overlay/layer"))).unwrap();
     fs::create_dir_all(state.join(format!("doctor-{own}-{own}-overlay"))).unwrap();
-    assert_eq!(place.look(true).len(), 2);
+    let veils = place.state.veils();
+    for name in [format!("0a1b.{gone}"), format!("0a1b.{own}"), "0a1b".into()] {
+        fs::create_dir(veils.join(name)).unwrap();
+    }
+    assert_eq!(place.look(true).len(), 3);
+    assert_eq!(names(&veils).len(), 2);
     assert_eq!(names(&census).len(), 3);
     assert!(state.join(format!("doctor-{own}-{own}-overlay")).is_dir());
     assert!(!state.join(format!("doctor-{gone}-{gone}-overlay")).exists());

@@ -1,0 +1,181 @@
+//! What the commands report: to people in few lines, to programs as one JSON value of a known form.
+
+use super::OWNER;
+use cofferdam_testkit::{Home, Outcome};
+use serde_json::Value;
+
+const SUMMARY_LINES_MAX: usize = 6;
+const COLUMNS_MAX: usize = 80;
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// One session that changed something, and its report.
+fn changed(home: &Home) -> Outcome {
+    home.write("kept", "before\n");
+    home.write("gone", "before\n");
+    let script = "echo out; echo err >&2; echo after >kept; rm gone; echo new >new; chmod 700 .; exit 3";
+    home.cofferdam().args(["run", "--json", "--name", "one", "--", "sh", "-c", script]).run()
+}
+
+const ROW: [&str; 11] = [
+    "authority_digest",
+    "command",
+    "created_at",
+    "directory",
+    "ended_at",
+    "exit_status",
+    "id",
+    "name",
+    "started_at",
+    "state",
+    "supervisor_pid",
+];
+
+#[test]
+fn run_reports_one_object_and_standard_output_holds_nothing_else() {
+    let home = Home::of(OWNER);
+    let run = changed(&home);
+    let report = run.assert_exit(3).json();
+    assert_eq!(keys(&report), ["changes", "ending", "exit_status", "refusals", "removed", "session"]);
+    assert_eq!(keys(&report["session"]), ["id", "name"]);
+    assert_eq!(report["session"]["name"], "one");
+    assert_eq!(report["exit_status"], serde_json::json!({ "code": 3 }));
+    assert_eq!((&report["ending"], &report["removed"]), (&Value::from("exited"), &Value::from(false)));
+    assert_eq!(report["refusals"], serde_json::json!([]));
+    let directory = &report["changes"]["directories"][0];
+    assert_eq!(directory["path"], home.work().to_str().unwrap());
+    let count = |key: &str| directory[key].as_u64().unwrap();
+    assert_eq!((count("added"), count("modified"), count("deleted")), (1, 1, 1), "{directory}");
+    let listed: Vec<&str> =
+        directory["entries"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
+    for path in ["kept", "gone", "new"] {
+        assert!(listed.contains(&path), "{listed:?}");
+    }
+    let stderr = run.stderr();
+    assert!(stderr.contains("out\n") && stderr.contains("err\n"), "the program's own output is lost: {run}");
+}
+
+#[test]
+fn a_signal_is_reported_as_one() {
+    let home = Home::of(OWNER);
+    let run = home.cofferdam().args(["run", "--json", "--rm", "--", "sh", "-c", "kill -9 $$"]).run();
+    let report = run.assert_exit(137).json();
+    assert_eq!(report["exit_status"], serde_json::json!({ "signal": 9 }));
+    assert_eq!(report["removed"], true);
+}
+
+#[test]
+fn every_report_is_one_value_of_a_known_form() {
+    let home = Home::of(OWNER);
+    changed(&home).assert_exit(3);
+    let json = |arguments: &[&str]| home.cofferdam().arg("--json").args(arguments).run();
+    let listed = json(&["ls"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(keys(&listed[0]), ROW);
+    assert_eq!(listed[0]["exit_status"], serde_json::json!({ "code": 3 }));
+    assert_eq!(listed[0]["supervisor_pid"], Value::Null);
+
+    let shown = json(&["show", "one"]).json();
+    assert_eq!(keys(&shown), ["authority", "changes", "session"]);
+    assert_eq!(keys(&shown["session"]), ROW);
+    assert_eq!(shown["authority"]["workspaces"][0]["path"], home.work().to_str().unwrap());
+
+    let events = json(&["events", "one"]).json();
+    let kinds: Vec<&str> =
+        events.as_array().unwrap().iter().map(|row| row["event"]["kind"].as_str().unwrap_or("?")).collect();
+    assert_eq!(keys(&events[0]), ["at", "event", "seq"]);
+    assert_eq!(kinds, ["started", "exited"], "{events}");
+
+    let logs = json(&["logs", "one"]).json();
+    assert_eq!(keys(&logs), ["output", "session"]);
+    assert!(logs["output"].as_str().unwrap().contains("out\n"));
+    assert_eq!(keys(&json(&["explain"]).json()), keys(&json(&["explain", "one"]).json()));
+    assert!(json(&["doctor"]).json().is_object());
+    assert_eq!(json(&["discard", "one", "-f"]).json(), serde_json::json!({ "session": "one", "discarded": true }));
+    assert_eq!(json(&["ls"]).json(), serde_json::json!([]));
+}
+
+#[test]
+fn commands_to_a_running_session_report_one_object_each() {
+    let home = Home::of(OWNER);
+    let started = home.cofferdam().args(["run", "-d", "--json", "--name", "job", "--", "sleep", "1000"]).run();
+    assert_eq!(started.assert_success().json()["detached"], true);
+    let exec = home.cofferdam().args(["exec", "--json", "--", "sh", "-c", "echo out; exit 3"]).run();
+    let expected = serde_json::json!({ "session": "job", "exit_status": { "code": 3 } });
+    assert_eq!(exec.assert_exit(3).json(), expected);
+    assert!(exec.stderr().contains("out\n"), "{exec}");
+    let stopped = home.cofferdam().args(["stop", "--json", "--grace", "0"]).run();
+    assert_eq!(stopped.assert_success().json(), serde_json::json!({ "session": "job", "stopped": true }));
+    let resumed = home.cofferdam().args(["resume", "--json", "--", "echo", "out"]).run();
+    assert_eq!(resumed.assert_success().json()["exit_status"], serde_json::json!({ "code": 0 }));
+}
+
+#[test]
+fn a_failure_is_an_object_for_programs_and_three_lines_for_people() {
+    let home = Home::of(OWNER);
+    let failed = home.cofferdam().args(["show", "nobody", "--json"]).run();
+    let report = failed.assert_exit(205).json();
+    assert_eq!(keys(&report), ["error"]);
+    assert_eq!(keys(&report["error"]), ["kind", "what", "what_to_do", "why"]);
+    assert_eq!(report["error"]["kind"], "no-session");
+    assert_eq!(failed.stderr().lines().count(), 3, "{failed}");
+}
+
+#[test]
+fn the_summary_has_at_most_six_lines_and_says_what_to_type_next() {
+    let home = Home::of(OWNER);
+    let scripts = [
+        "true",
+        "touch one",
+        "touch one two three four five six seven; chmod 700 .; rm -f kept",
+        "mkdir -p .git/hooks; touch .git/hooks/x; touch $(seq 1 500)",
+        "touch \"$(printf 'line\\nbreak')\" \"$(printf '\\033[31mred')\" \"$(printf '\\342\\200\\256rtl')\"",
+    ];
+    for script in scripts {
+        home.write("kept", "x");
+        let run = home.cofferdam().args(["run", "--", "sh", "-c", script]).run();
+        let said = run.assert_success().stderr();
+        assert!(said.lines().count() <= SUMMARY_LINES_MAX, "{run}");
+        assert!(said.contains("cofferdam discard "), "{run}");
+        assert!(!said.contains('\x1b') && !said.contains('\u{202e}'), "{said:?}");
+    }
+    let limited = home.cofferdam().args(["run", "--limit", "time=1s", "--", "sh", "-c", "touch a b c d e; sleep 99"]);
+    let limited = limited.run();
+    assert!(limited.assert_exit(212).stderr().lines().count() <= SUMMARY_LINES_MAX, "{limited}");
+}
+
+#[test]
+fn tables_fit_eighty_columns_whatever_they_show() {
+    let home = Home::of(OWNER);
+    let long = home.directory("a-directory-with-a-rather-long-name/and-one-below-it-that-is-longer-still/end");
+    let name = "a-name-of-a-session-that-is-as-long-as-names-may-be-here";
+    let mut command = vec!["run", "--name", name, "--", "echo"];
+    command.extend(["argument"; 40]);
+    home.cofferdam().args(&command).in_directory(&long).run().assert_success();
+    home.cofferdam().args(["run", "--", "echo", "w\u{131}de \u{1b}[31m\n\u{202e}"]).run().assert_success();
+    for command in [["ls"].as_slice(), &["events"], &["explain"], &["doctor"]] {
+        let table = home.cofferdam().args(command).in_directory(&long).run();
+        let text = table.assert_success().stdout();
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS_MAX, "{command:?}: {line:?}");
+            assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{command:?}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_and_never_with_no_color() {
+    let home = Home::of(OWNER);
+    home.cofferdam().args(["run", "--", "touch", "new"]).run().assert_success();
+    assert!(!home.cofferdam().arg("show").run().stdout().contains('\x1b'));
+    let mut coloured = home.cofferdam().arg("show").terminal(24, 80);
+    coloured.finish();
+    assert!(coloured.raw().contains(&0x1b), "{}", coloured.screen());
+    let mut plain = home.cofferdam().arg("show").env("NO_COLOR", "1").terminal(24, 80);
+    plain.finish();
+    assert!(!plain.raw().contains(&0x1b), "{}", plain.screen());
+}

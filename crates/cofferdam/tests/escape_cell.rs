@@ -1,0 +1,32 @@
+//! The escape suite: a hostile program in a cell against the machine around it, for both owners.
+//!
+//! The attacks are the probe's, and what they aim at stands outside and tells whether it was reached. What takes long,
+//! or much of the machine, is in `slow_escape_cell`.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::duplicate_mod,
+    clippy::panic,
+    reason = "a panic is how a test fails; every attack is tried for both owners"
+)]
+
+#[path = "escape_cell"]
+mod root {
+    const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
+
+    mod answers;
+    mod attempts;
+    mod beyond;
+    mod scene;
+}
+
+#[path = "escape_cell"]
+mod ordinary {
+    const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
+
+    mod answers;
+    mod attempts;
+    mod beyond;
+    mod scene;
+}
