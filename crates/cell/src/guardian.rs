@@ -9,14 +9,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use std::path::PathBuf;
 
 /// What is guarded.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     pub(crate) plan: Plan,
-    pub(crate) pid: Pid,
     pub(crate) pidfd: OwnedFd,
     /// To pid 1; our end stays open for as long as we live, so that it can tell.
     pub(crate) handover: OwnedFd,
@@ -127,12 +126,9 @@ impl Groups {
         Ok(())
     }
 
-    /// In the child, before it is anybody else: joins every group.
-    pub(crate) fn join(&self) -> Result<(), Errno> {
-        for door in &self.doors {
-            rustix::io::write(door, b"0")?;
-        }
-        Ok(())
+    /// By which pid 1 joins each group.
+    pub(crate) fn doors(&self) -> &[OwnedFd] {
+        &self.doors
     }
 
     /// Removes the groups, inner ones first; a group whose last process is still on its way out is waited for,
@@ -149,11 +145,6 @@ impl Groups {
                 let _slept = rustix::thread::nanosleep(&pause);
             }
         }
-    }
-
-    /// In the child: the groups are the guardian's to remove.
-    pub(crate) fn forget(self) {
-        drop(self.paths);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::entry::{self, Gate, Ready, Streams};
 use crate::guardian::end;
 use crate::idmap;
 use crate::landlock;
-use crate::launch::{Inherited, during, take_over};
+use crate::launch::{Inherited, during, read_plan, take_over};
 use crate::refresh::{Outcome, Places};
 use crate::view::View;
 use crate::wire::{
@@ -29,19 +29,19 @@ use rustix::process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, Wait
 use std::collections::HashMap;
 
 /// Runs pid 1 to its end; returns its exit code.
-pub(crate) fn run(
-    plan: &Plan,
-    inherited: &Inherited,
-    handover: &OwnedFd,
-    joined: Result<(), Failure>,
-) -> i32 {
-    match joined.and_then(|()| Init::start(plan, inherited.control.as_fd(), handover)) {
+pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd) -> i32 {
+    match Init::start(inherited, handover) {
         Ok(mut init) => init.serve(),
         Err(failure) => {
             let told = wire::send(inherited.control.as_fd(), &Report::Failed(failure), &[]);
             i32::from(told.is_err()) + 1
         }
     }
+}
+
+/// A process that moves itself waits for nobody; see [`crate::guardian::Groups`].
+fn join_groups(doors: &[OwnedFd]) -> Result<(), Errno> {
+    doors.iter().try_for_each(|door| rustix::io::write(door, b"0").map(|_| ()))
 }
 
 struct Init<'s> {
@@ -66,10 +66,14 @@ struct Entering {
 }
 
 impl<'s> Init<'s> {
-    fn start(plan: &Plan, control: BorrowedFd<'s>, handover: &'s OwnedFd) -> Result<Self, Failure> {
-        let guardian = handover.as_fd();
+    fn start(inherited: &'s Inherited, handover: &'s OwnedFd) -> Result<Self, Failure> {
+        let (control, guardian) = (inherited.control.as_fd(), handover.as_fd());
         die_with_the_guardian(guardian).map_err(during(LaunchAct::Handover))?;
         rustix::process::setsid().map_err(during(LaunchAct::Handover))?;
+        let doors = take_over(guardian).map_err(during(LaunchAct::Handover))?;
+        join_groups(&doors).map_err(during(LaunchAct::ControlGroup))?;
+        drop(doors);
+        let plan = &read_plan(inherited)?;
         let trees = take_over(guardian).map_err(during(LaunchAct::Handover))?;
         if plan.identities.privileged {
             idmap::become_cell_root().map_err(during(LaunchAct::Identity))?;

@@ -4,19 +4,18 @@
 //! in the list below, and the first that fails ends it with a report.
 //!
 //! 1. Leave the owner's terminal and directory.
-//! 2. Read and check the plan.
-//! 3. Make the control groups.
-//! 4. Clone pid 1 into its namespaces.
-//! 5. It joins the groups.
-//! 6. Write its id maps.
-//! 7. As uid 0: open the sources, show their ids through the cell's map, and hand them over.
-//! 8. Guard: when the supervisor goes, however it goes, so does pid 1, and with it all.
+//! 2. Clone pid 1 into its namespaces, while the supervisor still works on the plan.
+//! 3. Wait for the plan, read and check it.
+//! 4. Make the control groups; pid 1 joins them.
+//! 5. Write its id maps.
+//! 6. As uid 0: open the sources, show their ids through the cell's map, and hand them over.
+//! 7. Guard: when the supervisor goes, however it goes, so does pid 1, and with it all.
 
-use crate::guardian;
+use crate::guardian::{self, Groups};
 use crate::idmap;
 use crate::init;
 use crate::sources;
-use crate::wire::{self, Failure, LaunchAct, Report};
+use crate::wire::{self, Failure, LaunchAct, Report, Sealed};
 use cofferdam_policy::plan::{PLAN_BYTES_MAX, Plan, PlanError};
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,7 +26,7 @@ use rustix::process::Pid;
 /// The launcher's descriptors, in the order in which [`crate::Cell::start`] hands them over from number 3 on.
 #[derive(Debug)]
 pub struct Inherited {
-    /// The sealed plan.
+    /// For the plan, which the supervisor seals when it is done.
     pub plan: OwnedFd,
     /// To the supervisor, for reports and orders.
     pub control: OwnedFd,
@@ -70,29 +69,26 @@ pub(crate) fn during(act: LaunchAct) -> impl Fn(Errno) -> Failure {
 
 fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
     stand_apart().map_err(during(LaunchAct::Handover))?;
-    let text = wire::unsealed(&inherited.plan, PLAN_BYTES_MAX).map_err(during(LaunchAct::Plan))?;
-    let plan = Plan::parse(&text).map_err(|error| during(LaunchAct::Plan)(refusal(&error)))?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(during(LaunchAct::Handover))?;
-    let groups = guardian::Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
-    match clone_into_namespaces(Namespaces::CELL) {
-        Ok(Fork::Child) => {
+    match clone_into_namespaces(Namespaces::CELL).map_err(during(LaunchAct::Namespaces))? {
+        Fork::Child => {
             drop(ours);
-            let joined = groups.join().map_err(during(LaunchAct::ControlGroup));
-            groups.forget();
-            exit_now(init::run(&plan, inherited, &theirs, joined))
+            exit_now(init::run(inherited, &theirs))
         }
-        Ok(Fork::Parent(pid, pidfd)) => {
+        Fork::Parent(pid, pidfd) => {
             drop(theirs);
-            let guarded = guardian::Guarded { plan, pid, pidfd, handover: ours, groups };
-            prepare(&guarded).inspect_err(|_| guarded.kill())?;
-            Ok(guarded)
-        }
-        Err(errno) => {
-            groups.remove();
-            Err(during(LaunchAct::Namespaces)(errno))
+            prepare(inherited, pid, ours.as_fd())
+                .inspect_err(|_| guardian::end(&pidfd))
+                .map(|(plan, groups)| guardian::Guarded { plan, pidfd, handover: ours, groups })
         }
     }
+}
+
+/// Reads the sealed plan.
+pub(crate) fn read_plan(inherited: &Inherited) -> Result<Plan, Failure> {
+    let text = wire::unsealed(&inherited.plan, PLAN_BYTES_MAX).map_err(during(LaunchAct::Plan))?;
+    Plan::parse(&text).map_err(|error| during(LaunchAct::Plan)(refusal(&error)))
 }
 
 /// Away from the owner's terminal, whose Ctrl-C is the supervisor's to judge, and from the owner's directory,
@@ -111,19 +107,31 @@ fn refusal(error: &PlanError) -> Errno {
     }
 }
 
-/// All that pid 1 can't do for itself; ends with the word to go on, and the sources beside it.
-fn prepare(guarded: &guardian::Guarded) -> Result<(), Failure> {
-    let plan = &guarded.plan;
-    idmap::write_maps(guarded.pid, &idmap::outer(&plan.identities)).map_err(during(LaunchAct::IdMaps))?;
+/// Waits for the plan, then does all that pid 1 can't do for itself; ends with the word to go on.
+fn prepare(inherited: &Inherited, pid: Pid, handover: BorrowedFd<'_>) -> Result<(Plan, Groups), Failure> {
+    match wire::receive::<Sealed>(inherited.control.as_fd(), rustix::net::RecvFlags::empty()) {
+        Ok(Some(_)) => {}
+        // The supervisor gave up, or is gone.
+        Ok(None) => return Err(during(LaunchAct::Plan)(Errno::PIPE)),
+        Err(errno) => return Err(during(LaunchAct::Plan)(errno)),
+    }
+    let plan = read_plan(inherited)?;
+    let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
+    admit(&plan, &groups, pid, handover).inspect_err(|_| groups.remove())?;
+    Ok((plan, groups))
+}
+
+fn admit(plan: &Plan, groups: &Groups, pid: Pid, handover: BorrowedFd<'_>) -> Result<(), Failure> {
+    hand_over(handover, groups.doors()).map_err(during(LaunchAct::Handover))?;
+    idmap::write_maps(pid, &idmap::outer(&plan.identities)).map_err(during(LaunchAct::IdMaps))?;
     let mut trees: Vec<OwnedFd> = Vec::new();
     if plan.identities.privileged {
-        let maps =
-            idmap::SourceMaps::make(guarded.pid, &plan.identities).map_err(during(LaunchAct::Idmap))?;
+        let maps = idmap::SourceMaps::make(pid, &plan.identities).map_err(during(LaunchAct::Idmap))?;
         for (number, source) in plan.sources.iter().enumerate() {
             trees.push(sources::open(number, source, Some(&maps))?);
         }
     }
-    hand_over(guarded.handover.as_fd(), &trees).map_err(during(LaunchAct::Handover))
+    hand_over(handover, &trees).map_err(during(LaunchAct::Handover))
 }
 
 /// Descriptors go in portions; an empty portion is the word to go on.

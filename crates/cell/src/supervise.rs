@@ -1,6 +1,6 @@
 //! The supervisor's half of a cell: starts the launcher, gives orders, hears reports.
 
-use crate::wire::{self, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize};
+use crate::wire::{self, Order, PROGRAM_BYTES_MAX, Program, Report, Sealed, WindowSize};
 use cofferdam_policy::plan::Plan;
 use cofferdam_syscall::process::{ExecStrings, spawn};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,6 +16,7 @@ pub struct Cell {
     control: OwnedFd,
     _lifeline: OwnedFd,
     guardian: Pid,
+    plan: OwnedFd,
 }
 
 /// What can go wrong between supervisor and cell; failures inside come as [`Report::Failed`].
@@ -52,15 +53,13 @@ fn while_trying(act: &'static str) -> impl Fn(Errno) -> CellError {
 }
 
 impl Cell {
-    /// Seals the plan and starts the launcher: this very binary, called with `arguments`, an empty environment,
-    /// and the descriptors of [`crate::launch::Inherited`] from number 3 on.
+    /// Starts the launcher: this very binary, called with `arguments`, an empty environment, and the descriptors
+    /// of [`crate::launch::Inherited`] from number 3 on. It makes the namespaces while the plan is worked out.
     ///
     /// # Errors
     /// [`CellError`]; nothing is left running then.
-    pub fn start(plan: &Plan, arguments: &[&str]) -> Result<Self, CellError> {
-        let text = plan.print().map_err(CellError::Plan)?;
-        let sealed =
-            wire::sealed("cofferdam-plan", text.as_bytes()).map_err(while_trying("seal the plan"))?;
+    pub fn launch(arguments: &[&str]) -> Result<Self, CellError> {
+        let plan = wire::sealable("cofferdam-plan").map_err(while_trying("make room for the plan"))?;
         let (control, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(while_trying("make the control socket"))?;
@@ -74,10 +73,41 @@ impl Cell {
             c"/proc/self/exe",
             &ExecStrings::new(strings(arguments)),
             &ExecStrings::new(Vec::new()),
-            &[null.as_fd(), null.as_fd(), null.as_fd(), sealed.as_fd(), theirs.as_fd(), lifeline_end.as_fd()],
+            &[null.as_fd(), null.as_fd(), null.as_fd(), plan.as_fd(), theirs.as_fd(), lifeline_end.as_fd()],
         )
         .map_err(while_trying("start the launcher"))?;
-        Ok(Self { control, _lifeline: lifeline, guardian })
+        Ok(Self { control, _lifeline: lifeline, guardian, plan })
+    }
+
+    /// Seals the plan and has the cell built by it.
+    ///
+    /// # Errors
+    /// [`CellError`]; how the building goes comes as a report.
+    pub fn build(&self, plan: &Plan) -> Result<(), CellError> {
+        let text = plan.print().map_err(CellError::Plan)?;
+        wire::seal(&self.plan, text.as_bytes()).map_err(while_trying("seal the plan"))?;
+        match wire::send(self.control.as_fd(), &Sealed {}, &[]) {
+            // A launcher that is gone has said why, and the report waits.
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(while_trying("hand the plan over")(errno)),
+        }
+    }
+
+    /// Launches and builds.
+    ///
+    /// # Errors
+    /// As [`Cell::launch`] and [`Cell::build`].
+    pub fn start(plan: &Plan, arguments: &[&str]) -> Result<Self, CellError> {
+        let cell = Self::launch(arguments)?;
+        cell.build(plan)?;
+        Ok(cell)
+    }
+
+    /// Gives up before the cell was used: returns when nothing of it is left.
+    pub fn abandon(self) {
+        let guardian = self.guardian;
+        drop(self);
+        let _reaped = rustix::process::waitpid(Some(guardian), rustix::process::WaitOptions::empty()).is_ok();
     }
 
     /// The guardian's pid, a child of the calling process.

@@ -50,14 +50,18 @@ pub(crate) enum Command {
     /// End a running session and all its processes; its changes stay
     Stop(StopArguments),
     /// Start a stopped session again, on the same changes and home
-    #[command(after_help = "Examples:\n  cofferdam resume\n  cofferdam resume -s nightly -- claude --continue")]
+    #[command(
+        after_help = "Examples:\n  cofferdam resume\n  cofferdam resume -s nightly -- claude --continue"
+    )]
     Resume(ResumeArguments),
     /// Show a running session what you changed meanwhile in its directories
     Refresh(OneSession),
     /// Remove a session and all that it changed
     Discard(DiscardArguments),
     /// Print all that a session may touch, and what enforces it here
-    #[command(after_help = "Examples:\n  cofferdam explain --tools node\n  cofferdam explain --session nightly")]
+    #[command(
+        after_help = "Examples:\n  cofferdam explain --tools node\n  cofferdam explain --session nightly"
+    )]
     Explain(ExplainArguments),
     /// Try what this machine can enforce; find leftovers
     Doctor(DoctorArguments),

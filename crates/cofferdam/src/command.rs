@@ -24,8 +24,8 @@ use clap::CommandFactory as _;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions;
-use cofferdam_session::state::State;
 use cofferdam_session::sessions::SessionRecord;
+use cofferdam_session::state::State;
 
 /// Runs a command; returns its exit code.
 pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Result<u8, Error> {
@@ -54,10 +54,18 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
 }
 
 /// The session that is meant; when it was not named, says which it is.
-fn find(context: &Context, state: &State, output: &Output, asked: Option<&str>) -> Result<SessionRecord, Error> {
+fn find(
+    context: &Context,
+    state: &State,
+    output: &Output,
+    asked: Option<&str>,
+) -> Result<SessionRecord, Error> {
     let record = sessions::find(context, state, asked)?;
     if asked.is_none() {
-        output.aside(&crate::output::toned(crate::output::Tone::Dim, &format!("session {}", record.name.as_str())));
+        output.aside(&crate::output::toned(
+            crate::output::Tone::Dim,
+            &format!("session {}", record.name.as_str()),
+        ));
     }
     Ok(record)
 }

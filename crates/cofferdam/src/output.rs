@@ -58,7 +58,9 @@ impl Output {
             return Ok(());
         }
         let text = serde_json::to_string_pretty(value).map_err(|error| {
-            Error::new(ErrorKind::Internal, "cannot print the report").because(error).hint("please report this")
+            Error::new(ErrorKind::Internal, "cannot print the report")
+                .because(error)
+                .hint("please report this")
         })?;
         emit(&mut std::io::stdout().lock(), &text);
         Ok(())
@@ -138,5 +140,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 
 /// The current directory is gone or can't be entered.
 pub(crate) fn no_directory(error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Workspace, "cannot find the current directory").since(error.to_string()).hint("cd to another")
+    Error::new(ErrorKind::Workspace, "cannot find the current directory")
+        .since(error.to_string())
+        .hint("cd to another")
 }

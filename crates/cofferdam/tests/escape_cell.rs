@@ -18,7 +18,10 @@ mod root {
     mod answers;
     mod attempts;
     mod beyond;
+    mod destruction;
+    mod lifecycle;
     mod scene;
+    mod secrets;
 }
 
 #[path = "escape_cell"]
@@ -28,5 +31,8 @@ mod ordinary {
     mod answers;
     mod attempts;
     mod beyond;
+    mod destruction;
+    mod lifecycle;
     mod scene;
+    mod secrets;
 }

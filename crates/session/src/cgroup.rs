@@ -29,9 +29,12 @@ impl Hierarchies {
     pub fn look() -> Self {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        Self::read(&mounts, &groups, &|path| {
-            rustix::fs::access(path, Access::WRITE_OK | Access::EXISTS).is_ok()
-        }, &|path| std::fs::read_to_string(path).unwrap_or_default())
+        Self::read(
+            &mounts,
+            &groups,
+            &|path| rustix::fs::access(path, Access::WRITE_OK | Access::EXISTS).is_ok(),
+            &|path| std::fs::read_to_string(path).unwrap_or_default(),
+        )
     }
 
     fn read(
@@ -48,15 +51,20 @@ impl Hierarchies {
             match (tail.next(), tail.nth(1)) {
                 (Some("cgroup2"), _) => {
                     let own = own_group(groups, "");
-                    found.unified = found.unified.or_else(|| delegated(Path::new(point), &own, writable, text));
+                    found.unified =
+                        found.unified.or_else(|| delegated(Path::new(point), &own, writable, text));
                 }
                 (Some("cgroup"), Some(options)) => {
-                    for controller in options.split(',').filter(|name| ["memory", "cpu", "pids"].contains(name)) {
+                    for controller in
+                        options.split(',').filter(|name| ["memory", "cpu", "pids"].contains(name))
+                    {
                         let own = own_group(groups, controller);
                         let group = Path::new(point).join(own.trim_start_matches('/'));
                         // A group that is not to be seen from here (another namespace's) is replaced by the root.
                         let candidates = [group, PathBuf::from(point)];
-                        if let Some(group) = candidates.into_iter().find(|group| writable(&group.join("cgroup.procs"))) {
+                        if let Some(group) =
+                            candidates.into_iter().find(|group| writable(&group.join("cgroup.procs")))
+                        {
                             found.old.insert(controller.to_owned(), group);
                         }
                     }
@@ -94,7 +102,8 @@ impl Hierarchies {
                 Some(Mechanism::CgroupV2) => unified.extend(settings_v2(limit, value)),
                 Some(Mechanism::CgroupV1) => {
                     let path = self.old.get(controller).and_then(|own| AbsPath::new(own.join(&name)).ok());
-                    groups.extend(path.map(|path| ControlGroup { path, settings: settings_v1(limit, value) }));
+                    groups
+                        .extend(path.map(|path| ControlGroup { path, settings: settings_v1(limit, value) }));
                 }
                 Some(Mechanism::Rlimit | Mechanism::SizedTmpfs | Mechanism::Timer) | None => {}
             }
@@ -106,6 +115,13 @@ impl Hierarchies {
         groups
     }
 
+    /// Removes what is left of a session's groups: whoever should have done it was killed before it could.
+    pub fn clear(&self, session: &str) {
+        let name = format!("cofferdam-{session}");
+        let left = self.ours().into_iter().filter(|path| path.ends_with(&name));
+        left.for_each(|path| remove(&path));
+    }
+
     /// Groups of sessions that are left over: every directory of ours below the places where we make them.
     #[must_use]
     pub fn ours(&self) -> Vec<PathBuf> {
@@ -113,6 +129,19 @@ impl Hierarchies {
         let entries = places.filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
         let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("cofferdam-"));
         ours.map(|entry| entry.path()).collect()
+    }
+}
+
+/// Removes a group, if it is there. Its last process may still be on its way out, which is waited for within bounds;
+/// what is left then is found by `doctor`.
+pub(crate) fn remove(group: &Path) {
+    const TRIES_MAX: u32 = 100;
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+    for _ in 0..TRIES_MAX {
+        if rustix::fs::rmdir(group) != Err(rustix::io::Errno::BUSY) {
+            return;
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -154,7 +183,9 @@ fn settings_v2(limit: LimitName, value: u64) -> Vec<(String, String)> {
             ("memory.oom.group".into(), "0".into()),
         ],
         LimitName::Cpu => vec![("cpu.max".into(), format!("{} {CPU_PERIOD_US}", quota(value)))],
-        LimitName::Processes | LimitName::Files | LimitName::Disk | LimitName::Tmp | LimitName::Time => Vec::new(),
+        LimitName::Processes | LimitName::Files | LimitName::Disk | LimitName::Tmp | LimitName::Time => {
+            Vec::new()
+        }
     }
 }
 
@@ -165,7 +196,9 @@ fn settings_v1(limit: LimitName, value: u64) -> Vec<(String, String)> {
             ("cpu.cfs_period_us".into(), CPU_PERIOD_US.to_string()),
             ("cpu.cfs_quota_us".into(), quota(value).to_string()),
         ],
-        LimitName::Processes | LimitName::Files | LimitName::Disk | LimitName::Tmp | LimitName::Time => Vec::new(),
+        LimitName::Processes | LimitName::Files | LimitName::Disk | LimitName::Tmp | LimitName::Time => {
+            Vec::new()
+        }
     }
 }
 
@@ -193,9 +226,14 @@ mod tests {
     #[test]
     fn a_delegated_slice_of_the_unified_hierarchy_is_used() {
         let own = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope\n";
-        let writable = |path: &Path| path.starts_with("/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service");
+        let writable =
+            |path: &Path| path.starts_with("/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service");
         let text = |path: &Path| {
-            if path.to_string_lossy().contains("term.scope") { String::new() } else { "memory cpu pids".into() }
+            if path.to_string_lossy().contains("term.scope") {
+                String::new()
+            } else {
+                "memory cpu pids".into()
+            }
         };
         let found = Hierarchies::read(UNIFIED, own, &writable, &text);
         let groups = found.groups(&limits(), "abc");

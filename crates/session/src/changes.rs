@@ -12,7 +12,9 @@ use cofferdam_policy::authority::{Access, Authority, Purpose, View};
 use cofferdam_policy::mask::MaskSet;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
-use cofferdam_workspace::changes::{Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, of_copy, of_upper};
+use cofferdam_workspace::changes::{
+    Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, of_copy, of_upper,
+};
 use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -72,7 +74,9 @@ impl Changes {
     /// Whether nothing is there to be lost: neither files nor anything that git keeps.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.directories.iter().all(|directory| directory.summary.is_empty() && directory.summary.git_internal == 0)
+        self.directories
+            .iter()
+            .all(|directory| directory.summary.is_empty() && directory.summary.git_internal == 0)
     }
 
     /// How many changes there are, of those that [`Changes::entries`] lists.
@@ -194,12 +198,8 @@ enum Answer {
 impl Reading {
     fn read(&self) -> Result<ChangeSummary, ChangeError> {
         let hidden: &[WorkspacePath] = self.copy.as_ref().map_or(&[], |copy| &copy.hidden);
-        let query = ChangeQuery {
-            original: self.real.as_fd(),
-            masks: &self.masks,
-            hidden,
-            entries_max: ENTRIES_MAX,
-        };
+        let query =
+            ChangeQuery { original: self.real.as_fd(), masks: &self.masks, hidden, entries_max: ENTRIES_MAX };
         match &self.copy {
             None => of_upper(self.layer.as_fd(), &query),
             Some(copy) => of_copy(self.layer.as_fd(), copy.finished, &query),
@@ -213,7 +213,8 @@ impl Reading {
                 .since(why)
                 .hint("cofferdam doctor")
         };
-        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| cannot(e.to_string()));
+        let pipe =
+            || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| cannot(e.to_string()));
         let ((go_reader, go_writer), (reader, writer)) = (pipe()?, pipe()?);
         match clone_into_namespaces(Namespaces::USER).map_err(|errno| cannot(errno.to_string()))? {
             Fork::Child => {

@@ -55,13 +55,18 @@ pub fn exec(
         let (answer, beside) = line.ask(&Ask::Exec { program, terminal }, &[])?;
         started(answer)?;
         let controlling = beside.into_iter().next().ok_or_else(|| broken(Errno::BADMSG))?;
-        return through_terminal(&line, Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) });
+        return through_terminal(
+            &line,
+            Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) },
+        );
     }
-    let pipes = Pipes::make().map_err(broken)?;
-    let theirs: Vec<BorrowedFd<'_>> = pipes.theirs.iter().map(OwnedFd::as_fd).collect();
-    let (answer, _) = line.ask(&Ask::Exec { program, terminal: None }, &theirs)?;
+    let Pipes { ours, theirs } = Pipes::make().map_err(broken)?;
+    let borrowed: Vec<BorrowedFd<'_>> = theirs.iter().map(OwnedFd::as_fd).collect();
+    let (answer, _) = line.ask(&Ask::Exec { program, terminal: None }, &borrowed)?;
+    // Kept open here, the program's output would never end.
+    drop(theirs);
     started(answer)?;
-    through_pipes(&line, pipes.ours, streams)
+    through_pipes(&line, ours, streams)
 }
 
 /// Connects the owner's terminal to the session's program.
@@ -76,7 +81,8 @@ pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result
     }
     let line = line(state, record)?;
     let size = window();
-    let (answer, _) = line.ask(&Ask::Attach { size: Size { rows: size.rows(), columns: size.columns() } }, &[])?;
+    let (answer, _) =
+        line.ask(&Ask::Attach { size: Size { rows: size.rows(), columns: size.columns() } }, &[])?;
     match answer {
         Answer::NoTerminal => Err(Error::new(ErrorKind::WrongState, "cannot attach to this session")
             .since("its program was started with pipes, and has no terminal")
@@ -107,7 +113,11 @@ pub fn refresh(state: &State, record: &SessionRecord) -> Result<(), Error> {
     match line.ask(&Ask::Refresh, &[])?.0 {
         Answer::NotRefreshed { target, errno } => {
             let errno = Errno::from_raw_os_error(errno);
-            let why = if errno == Errno::BUSY { "a process of the session is in it".into() } else { errno.to_string() };
+            let why = if errno == Errno::BUSY {
+                "a process of the session is in it".into()
+            } else {
+                errno.to_string()
+            };
             Err(Error::new(ErrorKind::WrongState, format!("cannot {target} anew"))
                 .since(why)
                 .hint("leave the directory in the session, or: cofferdam stop, then cofferdam resume"))
@@ -231,7 +241,8 @@ fn wait_terminal(
     Ok(Woken {
         signal: signal.intersects(PollFlags::IN),
         typed: typed.intersects(says),
-        owner_takes: shown.intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP) && !to_owner.is_empty(),
+        owner_takes: shown.intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP)
+            && !to_owner.is_empty(),
         line: line_events.intersects(says),
         program_takes: program_events.contains(PollFlags::OUT) && !to_program.is_empty(),
         program_says: direct && program_events.intersects(PollFlags::IN),
@@ -352,7 +363,8 @@ impl Pipes {
 }
 
 fn through_pipes(line: &Line, mut ours: [Option<OwnedFd>; 3], streams: Streams) -> Result<Parting, Error> {
-    let signals = signal_descriptor(&[Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT]).map_err(broken)?;
+    let signals =
+        signal_descriptor(&[Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT]).map_err(broken)?;
     let mut filters = PipeFilters::of(streams);
     let mut ended: Option<Option<ExitStatus>> = None;
     let mut typed_out = false;
@@ -364,11 +376,13 @@ fn through_pipes(line: &Line, mut ours: [Option<OwnedFd>; 3], streams: Streams) 
         let none = PollFlags::empty();
         let on = |fd: &Option<OwnedFd>| if fd.is_some() { PollFlags::IN } else { none };
         let stdin_flags = if input.is_some() && !typed_out { PollFlags::IN } else { none };
-        let idle = line.socket.as_fd();
+        // Not the socket: once the other side is gone, it would wake us for ever.
+        let idle = signals.as_fd();
+        let socket = if ended.is_none() { line.socket.as_fd() } else { idle };
         let mut polled = [
             PollFd::new(&signals, PollFlags::IN),
             PollFd::from_borrowed_fd(rustix::stdio::stdin(), stdin_flags),
-            PollFd::from_borrowed_fd(idle, if ended.is_none() { PollFlags::IN } else { none }),
+            PollFd::from_borrowed_fd(socket, if ended.is_none() { PollFlags::IN } else { none }),
             PollFd::from_borrowed_fd(output.as_ref().map_or(idle, OwnedFd::as_fd), on(output)),
             PollFd::from_borrowed_fd(error.as_ref().map_or(idle, OwnedFd::as_fd), on(error)),
         ];
@@ -383,7 +397,8 @@ fn through_pipes(line: &Line, mut ours: [Option<OwnedFd>; 3], streams: Streams) 
             }
         }
         if stdin_flags != none && !typed.is_empty() {
-            typed_out = !pump(rustix::stdio::stdin(), input.as_ref().map(OwnedFd::as_fd), None).map_err(broken)?;
+            typed_out =
+                !pump(rustix::stdio::stdin(), input.as_ref().map(OwnedFd::as_fd), None).map_err(broken)?;
             if typed_out {
                 *input = None;
             }

@@ -45,7 +45,8 @@ impl Context {
                 .since(why)
                 .hint("set HOME to an absolute path without odd characters")
         };
-        let text = environment.get(OsStr::new("HOME")).ok_or_else(|| unusable("HOME", "it is not set".into()))?;
+        let text =
+            environment.get(OsStr::new("HOME")).ok_or_else(|| unusable("HOME", "it is not set".into()))?;
         // The resolved path: what lies below a linked home is mounted at its real place.
         let real = std::fs::canonicalize(text).map_err(|error| unusable("HOME", error.to_string()))?;
         let home = AbsPath::new(&real).map_err(|error| unusable("HOME", error.to_string()))?;

@@ -157,7 +157,9 @@ fn send(socket: BorrowedFd<'_>, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -
     if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(Errno::MSGSIZE);
     }
-    rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(packet)], &mut ancillary, SendFlags::NOSIGNAL))?;
+    rustix::io::retry_on_intr(|| {
+        sendmsg(socket, &[IoSlice::new(packet)], &mut ancillary, SendFlags::NOSIGNAL)
+    })?;
     Ok(())
 }
 
@@ -209,7 +211,11 @@ impl Line {
     }
 
     /// Asks, and waits for the first words of an answer.
-    pub(crate) fn ask(&self, ask: &Ask, descriptors: &[BorrowedFd<'_>]) -> Result<(Answer, Vec<OwnedFd>), Error> {
+    pub(crate) fn ask(
+        &self,
+        ask: &Ask,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(Answer, Vec<OwnedFd>), Error> {
         say(self.socket.as_fd(), ask, descriptors).map_err(broken)?;
         loop {
             match hear::<Answer>(self.socket.as_fd()).map_err(broken)? {

@@ -160,9 +160,11 @@ impl From<cofferdam_ledger::Error> for Error {
             Ledger::NameTaken { .. } => Self::new(ErrorKind::NameTaken, "cannot name the session so")
                 .because(error)
                 .hint("choose another --name, or discard the session that has it: cofferdam ls"),
-            Ledger::WrongState { .. } => Self::new(ErrorKind::WrongState, "cannot do that with the session now")
-                .because(error)
-                .hint("see its state: cofferdam show"),
+            Ledger::WrongState { .. } => {
+                Self::new(ErrorKind::WrongState, "cannot do that with the session now")
+                    .because(error)
+                    .hint("see its state: cofferdam show")
+            }
             other => Self::new(ErrorKind::Ledger, "cannot use the ledger")
                 .because(other)
                 .hint("look at the state directory: cofferdam doctor"),

@@ -80,8 +80,11 @@ pub fn explain(
     let cache = state::open_directory(&state.census())?;
     let veilings = veiling::all(resolved, cache.as_fd(), (context.now)().0 / 1_000_000_000)?;
     let list = |of: fn(&veiling::Veiling) -> &Vec<WorkspacePath>| -> Vec<String> {
-        let paths = veilings.iter().flat_map(|(target, veiling)| of(veiling).iter().map(move |path| (target, path)));
-        paths.map(|(target, path)| format!("{target}/{}", crate::terminal::visible(path.as_bytes()))).collect()
+        let paths =
+            veilings.iter().flat_map(|(target, veiling)| of(veiling).iter().map(move |path| (target, path)));
+        paths
+            .map(|(target, path)| format!("{target}/{}", crate::terminal::visible(path.as_bytes())))
+            .collect()
     };
     let landlock = machine.support.landlock.unwrap_or_default();
     Ok(Explanation {
@@ -130,7 +133,8 @@ fn collateral(authority: &Authority, landlock: u32) -> Radius {
             Purpose::AgentHome(name) => format!("settings of {name}"),
             Purpose::System => "the system's".to_owned(),
         };
-        let place = if mount.source == mount.target { String::new() } else { format!(" at {}", mount.target) };
+        let place =
+            if mount.source == mount.target { String::new() } else { format!(" at {}", mount.target) };
         reach.push(format!("{}{place}: {} ({why})", mount.source, mount.access.phrase()));
     }
     for file in &authority.home_files {
@@ -145,7 +149,10 @@ fn collateral(authority: &Authority, landlock: u32) -> Radius {
         "a guardian that ends every process when the session ends".to_owned(),
     ];
     held_by.extend(
-        authority.profiles.iter().map(|profile| format!("weaker by profile {}: {}", profile.name(), profile.permits())),
+        authority
+            .profiles
+            .iter()
+            .map(|profile| format!("weaker by profile {}: {}", profile.name(), profile.permits())),
     );
     Radius { name: "collateral", question: "what outside it can be touched?", reach, held_by }
 }
@@ -165,13 +172,19 @@ fn credential(authority: &Authority) -> Radius {
         .iter()
         .map(|(key, value)| match value {
             EnvValue::Inherited => format!("variable {key}: your value"),
-            EnvValue::Literal(text) => format!("variable {key}={}", crate::terminal::visible(text.as_bytes())),
+            EnvValue::Literal(text) => {
+                format!("variable {key}={}", crate::terminal::visible(text.as_bytes()))
+            }
         })
         .collect();
     Radius {
         name: "credential",
         question: "which secrets can it see, and use for what?",
-        reach: if reach.is_empty() { vec!["none of yours; see what looks like a secret below".into()] } else { reach },
+        reach: if reach.is_empty() {
+            vec!["none of yours; see what looks like a secret below".into()]
+        } else {
+            reach
+        },
         held_by: vec![
             "an environment from nothing; a home of its own; none of your sockets and agents".into(),
             "secrets lying in workspaces are hidden by name; .git/config is shown without credentials".into(),

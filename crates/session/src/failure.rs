@@ -7,7 +7,8 @@ use rustix::io::Errno;
 
 /// The cell could not be made.
 pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
-    let cell = |what: String, errno: i32| Error::new(ErrorKind::Cell, what).because(Errno::from_raw_os_error(errno));
+    let cell =
+        |what: String, errno: i32| Error::new(ErrorKind::Cell, what).because(Errno::from_raw_os_error(errno));
     match failure {
         Failure::Launch { act, errno } => {
             cell(format!("cannot build the cell: {}", phrase(act)), errno).hint(remedy(act, errno))
@@ -24,11 +25,15 @@ pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
         }
         Failure::Source { source, errno } => {
             let path = plan.sources.get(source).map(|source| source.path.to_string()).unwrap_or_default();
-            cell(format!("cannot open {path} for the cell"), errno).hint(match Errno::from_raw_os_error(errno) {
-                Errno::INVAL => "another file system is mounted inside it: use --copy, or the directory below it",
-                Errno::LOOP => "a link stands in its path: name the real directory",
-                _ => "check that you can read it",
-            })
+            cell(format!("cannot open {path} for the cell"), errno).hint(
+                match Errno::from_raw_os_error(errno) {
+                    Errno::INVAL => {
+                        "another file system is mounted inside it: use --copy, or the directory below it"
+                    }
+                    Errno::LOOP => "a link stands in its path: name the real directory",
+                    _ => "check that you can read it",
+                },
+            )
         }
     }
 }
@@ -54,9 +59,13 @@ fn remedy(act: LaunchAct, errno: i32) -> &'static str {
         (LaunchAct::Namespaces | LaunchAct::IdMaps, _) => {
             "user namespaces are forbidden here; cofferdam doctor names the setting that permits them"
         }
-        (LaunchAct::Idmap, _) => "put the workspace on a file system that can map ids (ext4, xfs, btrfs, tmpfs)",
+        (LaunchAct::Idmap, _) => {
+            "put the workspace on a file system that can map ids (ext4, xfs, btrfs, tmpfs)"
+        }
         (LaunchAct::ControlGroup, _) => "leave the limit away that needs it: cofferdam explain",
-        (LaunchAct::Plan | LaunchAct::Identity | LaunchAct::Landlock | LaunchAct::Handover, _) => "cofferdam doctor",
+        (LaunchAct::Plan | LaunchAct::Identity | LaunchAct::Landlock | LaunchAct::Handover, _) => {
+            "cofferdam doctor"
+        }
     }
 }
 
@@ -84,12 +93,20 @@ pub(crate) fn of_entry(stage: EntryStage, errno: i32) -> Error {
             "cannot find the command in the cell",
             "only the system's programs are there; give it its tools with --tools, or a path with --mount",
         ),
-        (EntryStage::Exec, _) => (ErrorKind::Command, "cannot execute the command", "is it a program for this machine?"),
-        (EntryStage::Directory, _) => {
-            (ErrorKind::Workspace, "cannot enter the working directory in the cell", "start from within a workspace")
+        (EntryStage::Exec, _) => {
+            (ErrorKind::Command, "cannot execute the command", "is it a program for this machine?")
         }
-        (EntryStage::Order, _) => (ErrorKind::Command, "cannot take the command", "is it empty, or does it hold a NUL?"),
-        (EntryStage::Fork, _) => (ErrorKind::Cell, "cannot start another process in the cell", "see its limit: processes"),
+        (EntryStage::Directory, _) => (
+            ErrorKind::Workspace,
+            "cannot enter the working directory in the cell",
+            "start from within a workspace",
+        ),
+        (EntryStage::Order, _) => {
+            (ErrorKind::Command, "cannot take the command", "is it empty, or does it hold a NUL?")
+        }
+        (EntryStage::Fork, _) => {
+            (ErrorKind::Cell, "cannot start another process in the cell", "see its limit: processes")
+        }
         (
             EntryStage::Terminal
             | EntryStage::Limits

@@ -46,7 +46,9 @@ pub(crate) fn furnish(
 
 /// The texts of the owner's own git configuration, the later ones overriding.
 fn git_configurations(context: &Context) -> Vec<Vec<u8>> {
-    let config = context.variable("XDG_CONFIG_HOME").map_or_else(|| context.home.as_path().join(".config"), PathBuf::from);
+    let config = context
+        .variable("XDG_CONFIG_HOME")
+        .map_or_else(|| context.home.as_path().join(".config"), PathBuf::from);
     [config.join("git/config"), context.home.as_path().join(".gitconfig")]
         .iter()
         .filter_map(|path| std::fs::read(path).ok())
@@ -61,8 +63,8 @@ fn content(context: &Context, file: &HomeFile) -> Result<Vec<u8>, Error> {
             .hint(format!("leave out --agent-home {}, or mend the file", file.of))
     };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let opened =
-        rustix::fs::open(file.source.as_path(), flags, Mode::empty()).map_err(|errno| cannot(errno.to_string()))?;
+    let opened = rustix::fs::open(file.source.as_path(), flags, Mode::empty())
+        .map_err(|errno| cannot(errno.to_string()))?;
     let mut bytes = Vec::new();
     std::fs::File::from(opened)
         .take(FILE_BYTES_MAX + 1)
@@ -138,7 +140,9 @@ impl Furnishing<'_> {
 
     fn mark(&self, path: &Path) -> Result<(), Error> {
         std::fs::write(path, b"").map_err(|error| {
-            Error::new(ErrorKind::State, "cannot finish the session's home").because(error).hint("is the disk full?")
+            Error::new(ErrorKind::State, "cannot finish the session's home")
+                .because(error)
+                .hint("is the disk full?")
         })
     }
 }

@@ -44,7 +44,8 @@ impl Machine {
 /// A refusal, for the owner.
 #[must_use]
 pub(crate) fn refusal(reasons: &[Reason]) -> Error {
-    let why: Vec<String> = reasons.iter().map(|reason| format!("{} ({})", reason.phrase(), reason.code())).collect();
+    let why: Vec<String> =
+        reasons.iter().map(|reason| format!("{} ({})", reason.phrase(), reason.code())).collect();
     let what_to_do: Vec<String> = reasons.iter().map(Reason::remedy).collect();
     Error::new(ErrorKind::Unenforceable, "cannot keep what this session asks for")
         .since(why.join("; "))

@@ -23,6 +23,7 @@ use cofferdam_workspace::ownership::Ownership;
 use cofferdam_workspace::path::WorkspacePath;
 use cofferdam_workspace::veil;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -102,7 +103,12 @@ fn directories(place: &SessionPlace, owner: Option<u32>) -> Result<(), Error> {
 }
 
 /// The layer of one mount. That something written before a crash may be lost is said by `resume`.
-fn layer(place: &SessionPlace, number: usize, real: BorrowedFd<'_>, ownership: Ownership) -> Result<AbsPath, Error> {
+fn layer(
+    place: &SessionPlace,
+    number: usize,
+    real: BorrowedFd<'_>,
+    ownership: Ownership,
+) -> Result<AbsPath, Error> {
     let path = place.layer(number);
     state::make_directory(&path, None)?;
     let directory = state::open_directory(&path)?;
@@ -152,7 +158,11 @@ fn shared_veil(
         let parent = state::open_directory(&state.veils())?;
         // Made aside and renamed, so that of two sessions that come first neither finds half of it.
         let partial = format!("{name}.{}", rustix::process::getpid().as_raw_nonzero());
-        veil::build(real, parent.as_fd(), partial.as_bytes(), &veiling.plan, Ownership::AsIs).map_err(cannot_veil)?;
+        veil::build(real, parent.as_fd(), partial.as_bytes(), &veiling.plan, Ownership::AsIs)
+            .map_err(cannot_veil)?;
+        // Its own mode never shows, the upper layer's does; that of the first workspace would lock out the cell's root.
+        let readable = Mode::from_raw_mode(0o755);
+        rustix::fs::chmodat(&parent, partial.as_str(), readable, AtFlags::empty()).map_err(cannot_veil)?;
         match rustix::fs::renameat(&parent, partial.as_str(), &parent, name.as_str()) {
             Ok(()) => {}
             Err(Errno::EXIST | Errno::NOTEMPTY) => remove(&parent, partial.as_bytes(), &path)?,
@@ -202,7 +212,8 @@ fn copied(
         let record = CopyRecord { finished: made.finished, hidden };
         let text = serde_json::to_vec(&record).map_err(|error| cannot(&error))?;
         std::fs::write(record_path(place, number), text).map_err(|error| cannot(&error))?;
-        rustix::fs::renameat(&parent, partial.as_str(), &parent, name.as_str()).map_err(|error| cannot(&error))?;
+        rustix::fs::renameat(&parent, partial.as_str(), &parent, name.as_str())
+            .map_err(|error| cannot(&error))?;
     }
     absolute(&path)
 }
@@ -225,7 +236,9 @@ fn record_path(place: &SessionPlace, number: usize) -> std::path::PathBuf {
 pub(crate) fn copy_record(place: &SessionPlace, number: usize) -> Result<CopyRecord, Error> {
     let path = record_path(place, number);
     let cannot = |why: String| {
-        Error::new(ErrorKind::State, format!("cannot read {}", path.display())).since(why).hint("discard the session")
+        Error::new(ErrorKind::State, format!("cannot read {}", path.display()))
+            .since(why)
+            .hint("discard the session")
     };
     let text = std::fs::read(&path).map_err(|error| cannot(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| cannot(error.to_string()))
@@ -250,14 +263,21 @@ fn writable(authority: &Authority, target: &AbsPath) -> bool {
 
 /// A name of the cell's own, never the host's.
 fn hostname(session: &SessionRecord) -> String {
-    let plain: String =
-        session.name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
+    let plain: String = session
+        .name
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(60)
+        .collect();
     let plain = plain.trim_matches('-');
     if plain.is_empty() { "cell".into() } else { plain.to_owned() }
 }
 
 fn absolute(path: &Path) -> Result<AbsPath, Error> {
     AbsPath::new(path).map_err(|error| {
-        Error::new(ErrorKind::State, "cannot use the state directory").because(error).hint("set XDG_STATE_HOME")
+        Error::new(ErrorKind::State, "cannot use the state directory")
+            .because(error)
+            .hint("set XDG_STATE_HOME")
     })
 }

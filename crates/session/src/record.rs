@@ -1,10 +1,10 @@
 //! Writing to the ledger from a supervisor: opened for each record, so that a session at rest holds nothing open.
 
+use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::state::State;
 use crate::supervise::Supervised;
 use cofferdam_ledger::{Durability, SessionRecord, Supervisor};
-use crate::context::Context;
-use crate::state::State;
 use cofferdam_policy::event::{Event, StoppedBy};
 use std::path::Path;
 
@@ -57,7 +57,11 @@ pub(crate) fn is_alive(supervisor: &Supervisor) -> bool {
 ///
 /// # Errors
 /// [`ErrorKind::Ledger`].
-pub(crate) fn lost_with_power(context: &Context, state: &State, record: &SessionRecord) -> Result<Option<String>, Error> {
+pub(crate) fn lost_with_power(
+    context: &Context,
+    state: &State,
+    record: &SessionRecord,
+) -> Result<Option<String>, Error> {
     let uptime = i64::try_from(rustix::system::sysinfo().uptime).unwrap_or(i64::MAX);
     let booted = (context.now)().0.saturating_sub(uptime.saturating_mul(1_000_000_000));
     if record.started_at.is_none_or(|started| started.0 >= booted) {

@@ -14,7 +14,9 @@ use crate::policies::Policies;
 use crate::request::RunRequest;
 use crate::state::State;
 use crate::trust;
-use cofferdam_policy::authority::{AUTHORITY_VERSION, Authority, CellKind, Identity, Profile, View, Workspace};
+use cofferdam_policy::authority::{
+    AUTHORITY_VERSION, Authority, CellKind, Identity, Profile, View, Workspace,
+};
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::Inode;
 use cofferdam_policy::path::AbsPath;
@@ -79,7 +81,8 @@ pub fn resolve(
     let homes = homes::Homes::look(context, &wish, &mut found, &mut notes)?;
     let environment =
         environment::resolve(context, &wish, &request.dangerous_environment, homes.environment)?;
-    let mut limits = Limits::defaults(cofferdam_policy::presets::limits::Machine { memory_bytes: machine.memory_bytes });
+    let mut limits =
+        Limits::defaults(cofferdam_policy::presets::limits::Machine { memory_bytes: machine.memory_bytes });
     wish.limits.iter().for_each(|limit| limits.ask(*limit));
     let authority = Authority {
         version: AUTHORITY_VERSION,
@@ -96,14 +99,7 @@ pub fn resolve(
         profiles: wish.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?,
         label: Label::initial(),
     };
-    Ok(Resolved {
-        authority,
-        directory: first,
-        inodes: found.inodes,
-        opened: found.opened,
-        notes,
-        policy,
-    })
+    Ok(Resolved { authority, directory: first, inodes: found.inodes, opened: found.opened, notes, policy })
 }
 
 /// The directory that a request is about: its first workspace.
@@ -143,7 +139,8 @@ fn wishes(
         Some(path) => {
             let mut workspaces = vec![first.to_owned()];
             workspaces.extend(request.workspaces.iter().filter_map(|path| std::fs::canonicalize(path).ok()));
-            let workspaces: Vec<AbsPath> = workspaces.iter().filter_map(|path| AbsPath::new(path).ok()).collect();
+            let workspaces: Vec<AbsPath> =
+                workspaces.iter().filter_map(|path| AbsPath::new(path).ok()).collect();
             Some(policies.read(&context.current.join(path), &workspaces)?)
         }
         None => policies.find(first)?,
@@ -191,10 +188,17 @@ fn note_stricken(before: &Wish, after: &Wish, notes: &mut Vec<String>) {
 /// The owner's own ids and name; for uid 0 an ordinary user's, with the owner's home path.
 fn identity(context: &Context) -> Identity {
     if context.uid == 0 {
-        return Identity { uid: AGENT_ID, gid: AGENT_ID, name: AGENT_NAME.into(), home: context.home.clone() };
+        return Identity {
+            uid: AGENT_ID,
+            gid: AGENT_ID,
+            name: AGENT_NAME.into(),
+            home: context.home.clone(),
+        };
     }
     let plain = |name: &&str| {
-        !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        !name.is_empty()
+            && name.len() <= 32
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
     let name = context.variable("USER").or_else(|| context.variable("LOGNAME")).filter(plain);
     Identity {

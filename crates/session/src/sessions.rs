@@ -2,13 +2,14 @@
 //!
 //! What the ledger says is compared with what runs: a session whose supervisor is gone is stopped, and recorded so.
 
+use crate::cgroup::Hierarchies;
 use crate::changes::{self, Changes};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::record;
 use crate::state::{self, State};
-use cofferdam_ledger::{EndState, Ending, Filter, RecordedEvent, SessionState};
 pub use cofferdam_ledger::SessionRecord;
+use cofferdam_ledger::{EndState, Ending, Filter, RecordedEvent, SessionState};
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::event::{Event, StoppedBy};
 use cofferdam_policy::session_id::SessionId;
@@ -76,6 +77,7 @@ fn settled(context: &Context, state: &State, record: SessionRecord) -> Result<Se
     if record.supervisor.as_ref().is_some_and(record::is_alive) {
         return Ok(record);
     }
+    Hierarchies::look().clear(record.id.as_str());
     let ledger = state.ledger()?;
     let ended = ledger.set_ended(
         &record.id,
@@ -105,9 +107,12 @@ pub fn is_running(record: &SessionRecord) -> bool {
 /// [`ErrorKind::Ledger`] if it is of a version that this one does not know.
 pub fn authority(record: &SessionRecord) -> Result<Authority, Error> {
     serde_json::from_str(&record.authority).map_err(|error| {
-        Error::new(ErrorKind::Ledger, format!("cannot read the authority of session {}", record.name.as_str()))
-            .because(error)
-            .hint("it is of another version; start a new session, and discard this one")
+        Error::new(
+            ErrorKind::Ledger,
+            format!("cannot read the authority of session {}", record.name.as_str()),
+        )
+        .because(error)
+        .hint("it is of another version; start a new session, and discard this one")
     })
 }
 
@@ -140,7 +145,11 @@ pub fn events(
 ///
 /// # Errors
 /// As [`find`].
-pub fn logs(context: &Context, state: &State, asked: Option<&str>) -> Result<(SessionRecord, Vec<PathBuf>), Error> {
+pub fn logs(
+    context: &Context,
+    state: &State,
+    asked: Option<&str>,
+) -> Result<(SessionRecord, Vec<PathBuf>), Error> {
     let record = find(context, state, asked)?;
     let log = state.session(&record.id).log();
     let files = [crate::supervise::former_log(&log), log];

@@ -15,13 +15,16 @@ use crate::resolve::{self, Resolved};
 use crate::sessions;
 use crate::state::State;
 use crate::supervise::{Connection, Ending, Outcome, Streams, Supervised, supervise};
-use cofferdam_cell::Cell;
-use cofferdam_ledger::{EndState, Ending as Recorded, NameWish, NewSession, Resumption, SessionRecord, UidRanges};
+use cofferdam_cell::{Cell, CellError};
+use cofferdam_ledger::{
+    EndState, Ending as Recorded, NameWish, NewSession, Resumption, SessionRecord, SessionState, UidRanges,
+};
 use cofferdam_policy::admission::{Permit, Verdict, admit};
 use cofferdam_policy::authority::{Authority, CellKind};
 use cofferdam_policy::event::{Event, ExitStatus, StoppedBy};
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::ID_RANGE;
+use cofferdam_policy::plan::Plan;
 use cofferdam_policy::presets::limits::LimitName;
 use cofferdam_policy::session_id::{SessionId, SessionName};
 use std::ffi::OsString;
@@ -87,6 +90,7 @@ pub fn run(
     told: &dyn Fn(&[String]),
     progress: Progress<'_>,
 ) -> Result<Started, Error> {
+    let waiting = Waiting::launch()?;
     let state = State::open(context)?;
     let machine = Machine::look();
     let resolved = resolve::resolve(context, &state, &machine, request)?;
@@ -124,7 +128,7 @@ pub fn run(
         at: (context.now)(),
     })?;
     let begun = Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved };
-    begun.go(&permit, &request.command, options, progress, true)
+    begun.go(waiting, &permit, &request.command, options, progress, true)
 }
 
 /// Starts a stopped session again, on the same layers and home.
@@ -147,8 +151,12 @@ pub fn resume(
     let authority = sessions::authority(former)?;
     let resolved = resolve::reopen(context, authority, former.directory.clone())?;
     let permit = permit(resolved.authority.clone(), &machine)?;
-    let command: Vec<OsString> =
-        if command.is_empty() { former.command.iter().map(OsString::from).collect() } else { command.to_vec() };
+    let command: Vec<OsString> = if command.is_empty() {
+        former.command.iter().map(OsString::from).collect()
+    } else {
+        command.to_vec()
+    };
+    let waiting = Waiting::launch()?;
     let session = state.ledger()?.resume(
         &former.id,
         &Resumption {
@@ -160,7 +168,7 @@ pub fn resume(
         },
     )?;
     let begun = Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved };
-    begun.go(&permit, &command, options, progress, false)
+    begun.go(waiting, &permit, &command, options, progress, false)
 }
 
 /// The verdict, as a permit or an error.
@@ -169,6 +177,34 @@ pub(crate) fn permit(authority: Authority, machine: &Machine) -> Result<Permit, 
         Verdict::Permit(permit) => Ok(*permit),
         Verdict::Refuse(reasons) => Err(machine::refusal(&reasons)),
     }
+}
+
+/// A launcher that makes its namespaces while the plan is worked out; gone with this value if it is never built.
+struct Waiting(Option<Cell>);
+
+impl Waiting {
+    fn launch() -> Result<Self, Error> {
+        Cell::launch(&LAUNCHER_ARGUMENTS).map(|cell| Self(Some(cell))).map_err(no_cell)
+    }
+
+    fn build(mut self, plan: &Plan) -> Result<Cell, Error> {
+        let cell =
+            self.0.take().ok_or_else(|| Error::new(ErrorKind::Internal, "cannot build the cell twice"))?;
+        cell.build(plan).map_err(no_cell)?;
+        Ok(cell)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(cell) = self.0.take() {
+            cell.abandon();
+        }
+    }
+}
+
+fn no_cell(error: CellError) -> Error {
+    Error::new(ErrorKind::Cell, "cannot start the cell").because(error).hint("cofferdam doctor")
 }
 
 /// A session that the ledger knows of.
@@ -183,13 +219,14 @@ struct Begun<'a> {
 impl Begun<'_> {
     fn go(
         &self,
+        waiting: Waiting,
         permit: &Permit,
         command: &[OsString],
         options: StartOptions,
         progress: Progress<'_>,
         fresh: bool,
     ) -> Result<Started, Error> {
-        match self.attempt(permit, command, options, progress) {
+        match self.attempt(waiting, permit, command, options, progress) {
             Ok(Outcome::Detached) => {
                 Ok(Started::Detached { name: self.session.name.clone(), id: self.session.id.clone() })
             }
@@ -204,6 +241,7 @@ impl Begun<'_> {
 
     fn attempt(
         &self,
+        waiting: Waiting,
         permit: &Permit,
         command: &[OsString],
         options: StartOptions,
@@ -220,16 +258,17 @@ impl Begun<'_> {
             permit,
             progress,
         )?;
-        let cell = Cell::start(&plan, &LAUNCHER_ARGUMENTS).map_err(|error| {
-            Error::new(ErrorKind::Cell, "cannot start the cell").because(error).hint("cofferdam doctor")
-        })?;
+        let cell = waiting.build(&plan)?;
         let session = Supervised {
             context: self.context,
             state: self.state,
             id: self.session.id.clone(),
             place: self.state.session(&self.session.id),
             plan: &plan,
-            time_max: authority.limits.get(LimitName::Time).map(|bound| Duration::from_secs(bound.limit.value())),
+            time_max: authority
+                .limits
+                .get(LimitName::Time)
+                .map(|bound| Duration::from_secs(bound.limit.value())),
         };
         let connection =
             if options.detach { Connection::Background } else { Connection::Foreground(options.streams) };
@@ -243,8 +282,7 @@ impl Begun<'_> {
             Ending::Stopped | Ending::TimeLimit => (None, Event::Stopped { by: StoppedBy::Owner }),
             Ending::Vanished => (None, Event::Stopped { by: StoppedBy::Guardian }),
         };
-        let recorded =
-            Recorded { state: EndState::Stopped, exit_status, event, at: (self.context.now)() };
+        let recorded = Recorded { state: EndState::Stopped, exit_status, event, at: (self.context.now)() };
         let id = &self.session.id;
         let ledger = self.state.ledger()?;
         let changes = match changes::of(self.state, self.session, &self.resolved.authority) {
@@ -264,21 +302,23 @@ impl Begun<'_> {
         Ok(Ended { name: self.session.name.clone(), id: id.clone(), ending, changes, removed })
     }
 
-    /// The session could not start: a new one leaves nothing behind, an old one keeps its layers.
+    /// A new session whose program never ran leaves nothing behind; every other keeps its layers.
     fn give_up(&self, error: Error, fresh: bool) -> Error {
         let event = Event::Failed { step: error.to_string(), cause: error.why() };
         let at = (self.context.now)();
         let recorded = Recorded { state: EndState::Failed, exit_status: None, event, at };
-        let cleared = self
-            .state
-            .ledger()
-            .and_then(|ledger| Ok(ledger.set_ended(&self.session.id, &recorded)?))
-            .and_then(|()| if fresh { sessions::remove(self.context, self.state, &self.session.id) } else { Ok(()) });
-        match cleared {
-            Ok(()) => error,
-            // The first failure is the one to mend; the second is found by `doctor`.
-            Err(_) => error,
-        }
+        let _cleared = self.state.ledger().and_then(|ledger| {
+            let never_ran = ledger.session(&self.session.id)?.state == SessionState::Starting;
+            ledger.set_ended(&self.session.id, &recorded)?;
+            drop(ledger);
+            if fresh && never_ran {
+                sessions::remove(self.context, self.state, &self.session.id)
+            } else {
+                Ok(())
+            }
+        });
+        // The first failure is the one to mend; a second one is found by `doctor`.
+        error
     }
 }
 
@@ -295,7 +335,9 @@ fn new_id() -> Result<SessionId, Error> {
     let mut random = [0_u8; 8];
     match rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()) {
         Ok(8) => Ok(SessionId::from_random(random)),
-        Ok(_) | Err(_) => Err(Error::new(ErrorKind::Internal, "cannot draw a random number").hint("try again")),
+        Ok(_) | Err(_) => {
+            Err(Error::new(ErrorKind::Internal, "cannot draw a random number").hint("try again"))
+        }
     }
 }
 
@@ -309,9 +351,12 @@ fn free_ranges() -> Result<UidRanges, Error> {
             let mut fields = line.split(':').skip(1).map(|field| field.trim().parse::<u64>());
             if let (Some(Ok(start)), Some(Ok(count))) = (fields.next(), fields.next()) {
                 if start <= last && start.saturating_add(count) > first {
-                    return Err(Error::new(ErrorKind::Unenforceable, "cannot give the cell user ids of its own")
-                        .since(format!("{file} promises ids from {first} to {last} to somebody else: {line}"))
-                        .hint("move that range, or run as an ordinary user"));
+                    return Err(Error::new(
+                        ErrorKind::Unenforceable,
+                        "cannot give the cell user ids of its own",
+                    )
+                    .since(format!("{file} promises ids from {first} to {last} to somebody else: {line}"))
+                    .hint("move that range, or run as an ordinary user"));
                 }
             }
         }

@@ -36,7 +36,14 @@ impl State {
     /// [`ErrorKind::State`] if it can't be made, belongs to somebody else or can be entered by others.
     pub fn open(context: &Context) -> Result<Self, Error> {
         let state = Self { root: context.state.clone(), ledger: RefCell::new(None) };
-        for directory in [PathBuf::new(), "ledger".into(), "sessions".into(), "census".into(), "veils".into(), "etc".into()] {
+        for directory in [
+            PathBuf::new(),
+            "ledger".into(),
+            "sessions".into(),
+            "census".into(),
+            "veils".into(),
+            "etc".into(),
+        ] {
             make_private(&state.root.as_path().join(directory), context.uid)?;
         }
         Ok(state)
@@ -73,7 +80,8 @@ impl State {
         self.close_ledger();
         // Without the child the log stays long, and SQLite shortens it in its own time.
         if let Ok(Fork::Child) = clone_into_namespaces(Namespaces::NONE) {
-            let tidied = background().is_ok() && Ledger::open(&directory).and_then(|ledger| ledger.tidy()).is_ok();
+            let tidied =
+                background().is_ok() && Ledger::open(&directory).and_then(|ledger| ledger.tidy()).is_ok();
             exit_now(i32::from(!tidied))
         }
     }
@@ -173,9 +181,12 @@ fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
     }
     let found = rustix::fs::lstat(path).map_err(cannot)?;
     if found.st_uid != uid || found.st_mode & 0o170_077 != 0o040_000 {
-        return Err(Error::new(ErrorKind::State, format!("cannot use the state directory {}", path.display()))
-            .since("it must be a directory of your own that nobody else may enter")
-            .hint(format!("chmod 700 {0}, or move it away", path.display())));
+        return Err(Error::new(
+            ErrorKind::State,
+            format!("cannot use the state directory {}", path.display()),
+        )
+        .since("it must be a directory of your own that nobody else may enter")
+        .hint(format!("chmod 700 {0}, or move it away", path.display())));
     }
     Ok(())
 }

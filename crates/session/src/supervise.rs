@@ -10,8 +10,9 @@ mod program;
 
 pub(crate) use log::former as former_log;
 pub use owner::Streams;
-pub(crate) use owner::{RawTerminal, filtered, window, write_some, PipeFilters};
+pub(crate) use owner::{PipeFilters, RawTerminal, filtered, window, write_some};
 
+use crate::cgroup;
 use crate::context::Context;
 use crate::control;
 use crate::error::{Error, ErrorKind};
@@ -28,8 +29,9 @@ use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_s
 use log::Log;
 use program::ProgramSide;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{PidfdFlags, Signal, WaitOptions, pidfd_open};
 use std::time::{Duration, Instant};
 
@@ -215,7 +217,10 @@ impl<'c> Supervisor<'c> {
     }
 
     fn is_over(&self) -> bool {
-        self.cell.is_none() && self.program.is_drained() && self.to_owner.is_empty() && self.to_owner_error.is_empty()
+        self.cell.is_none()
+            && self.program.is_drained()
+            && self.to_owner.is_empty()
+            && self.to_owner_error.is_empty()
     }
 
     fn wait(&mut self) -> Result<Vec<(Token, PollFlags)>, Error> {
@@ -227,11 +232,15 @@ impl<'c> Supervisor<'c> {
             on(Token::Cell, cell.as_fd(), PollFlags::IN);
         }
         let attended = !matches!(self.owner, OwnerSide::Absent);
-        if attended && self.owner_reads && self.program.takes_input() && self.to_program.len() < QUEUE_BYTES_MAX {
+        if attended
+            && self.owner_reads
+            && self.program.takes_input()
+            && self.to_program.len() < QUEUE_BYTES_MAX
+        {
             on(Token::OwnerIn, rustix::stdio::stdin(), PollFlags::IN);
         }
         if attended && !self.to_owner.is_empty() {
-            on(Token::OwnerOut, rustix::stdio::stdout(), PollFlags::OUT);
+            on(Token::OwnerOut, self.destination(), PollFlags::OUT);
         }
         if attended && !self.to_owner_error.is_empty() {
             on(Token::OwnerError, rustix::stdio::stderr(), PollFlags::OUT);
@@ -251,12 +260,18 @@ impl<'c> Supervisor<'c> {
         }
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
         let due = [self.deadline, self.stop_at].into_iter().flatten().min();
-        let timeout = due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
+        let timeout =
+            due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(own("wait")(errno)),
         }
-        Ok(tokens.into_iter().zip(&fds).map(|(t, f)| (t, f.revents())).filter(|(_, e)| !e.is_empty()).collect())
+        Ok(tokens
+            .into_iter()
+            .zip(&fds)
+            .map(|(t, f)| (t, f.revents()))
+            .filter(|(_, e)| !e.is_empty())
+            .collect())
     }
 
     fn handle(&mut self, token: Token, events: PollFlags) -> Result<Turn, Error> {
@@ -270,7 +285,8 @@ impl<'c> Supervisor<'c> {
             }
             Token::OwnerIn => return self.read_owner(),
             Token::OwnerOut => {
-                if !write_some(rustix::stdio::stdout(), &mut self.to_owner) {
+                let destination = self.destination();
+                if !write_some(destination, &mut self.to_owner) {
                     self.program.close_output();
                 }
             }
@@ -291,7 +307,9 @@ impl<'c> Supervisor<'c> {
         loop {
             let Some(cell) = &self.cell else { return Ok(Turn::Stay) };
             let heard = cell.report().map_err(|error| {
-                Error::new(ErrorKind::Cell, "cannot understand the cell").because(error).hint("cofferdam doctor")
+                Error::new(ErrorKind::Cell, "cannot understand the cell")
+                    .because(error)
+                    .hint("cofferdam doctor")
             })?;
             match heard {
                 CellReport::Silent => return Ok(Turn::Stay),
@@ -456,7 +474,8 @@ impl<'c> Supervisor<'c> {
         if let Some(cell) = &self.cell {
             let asked = cell.order(&Order::SignalAll { signal: Signal::TERM.as_raw() });
             // What is stopped can't hear; and a cell that can't be told is gone.
-            let _gone = asked.and_then(|()| cell.order(&Order::SignalAll { signal: Signal::CONT.as_raw() })).is_err();
+            let _gone =
+                asked.and_then(|()| cell.order(&Order::SignalAll { signal: Signal::CONT.as_raw() })).is_err();
         }
         self.stop_at = Some(Instant::now() + grace);
         self.ending = Some(why);
@@ -504,11 +523,20 @@ impl<'c> Supervisor<'c> {
         Ok(Outcome::Ended { ending, attended: !matches!(self.owner, OwnerSide::Absent) })
     }
 
+    /// Where the program's output goes as long as the owner is there.
+    fn destination(&self) -> BorrowedFd<'static> {
+        match self.connection {
+            Connection::Foreground(streams) => streams.destination(),
+            Connection::Background => rustix::stdio::stdout(),
+        }
+    }
+
     fn leave_terminal(&mut self, departure: Departure) {
         let OwnerSide::Terminal(_) = &self.owner else { return };
         if let ProgramSide::Terminal { screen, .. } = &self.program {
             screen.leave(departure, &mut self.to_owner);
-            while !self.to_owner.is_empty() && write_some(rustix::stdio::stdout(), &mut self.to_owner) {}
+            let destination = self.destination();
+            while !self.to_owner.is_empty() && write_some(destination, &mut self.to_owner) {}
         }
         // Dropping it puts the terminal back; what follows on it is plain.
         self.owner = OwnerSide::Pipes(PipeFilters::default());
@@ -531,6 +559,8 @@ impl<'c> Supervisor<'c> {
                 Err(errno) => return Err(own("wait for the guardian")(errno)),
             }
         }
+        // Its own to remove, unless somebody killed it.
+        self.session.plan.groups.iter().for_each(|group| cgroup::remove(group.path.as_path()));
         // A child of this process, unless it was detached; then somebody else's.
         let _reaped = rustix::process::wait(WaitOptions::NOHANG).is_ok();
         Ok(())
@@ -540,9 +570,17 @@ impl<'c> Supervisor<'c> {
     fn detach(&mut self) -> Result<Turn, Error> {
         self.leave_terminal(Departure::Detach);
         self.session.state.close_ledger();
+        let (taken, handover) = pipe_with(PipeFlags::CLOEXEC).map_err(own("go on in the background"))?;
         match clone_into_namespaces(Namespaces::NONE).map_err(own("go on in the background"))? {
-            Fork::Parent(..) => Ok(Turn::Leave),
+            Fork::Parent(..) => {
+                // Leaving before the child has a session of its own and is recorded would hang up on it, and show
+                // everybody a session that nobody supervises. It says so by closing its end, or by its own end.
+                drop(handover);
+                let _ended = rustix::io::retry_on_intr(|| rustix::io::read(&taken, &mut [0_u8; 1])).is_err();
+                Ok(Turn::Leave)
+            }
             Fork::Child => {
+                drop(taken);
                 let foreground = !matches!(self.owner, OwnerSide::Absent);
                 self.owner = OwnerSide::Absent;
                 self.to_owner.clear();
@@ -552,6 +590,7 @@ impl<'c> Supervisor<'c> {
                 if foreground {
                     record::event(&self.session, &Event::Detached)?;
                 }
+                drop(handover);
                 self.session.state.close_ledger();
                 Ok(Turn::Stay)
             }

@@ -79,7 +79,8 @@ fn shared_etc(state: &State, parts: &etc::Parts, identity: &Identity) -> Result<
             let parent = state::open_directory(&state.etc())?;
             let name = partial.file_name().unwrap_or_default();
             use std::os::unix::ffi::OsStrExt as _;
-            cofferdam_workspace::discard::remove(parent.as_fd(), name.as_bytes()).map_err(|error| cannot(&error))?;
+            cofferdam_workspace::discard::remove(parent.as_fd(), name.as_bytes())
+                .map_err(|error| cannot(&error))?;
             Ok(path)
         }
         Err(error) => Err(cannot(&error)),

@@ -27,7 +27,11 @@ pub(crate) struct Veiling {
 }
 
 /// The veiling of every mounted directory that gets one, with the number of its layer.
-pub(crate) fn all(resolved: &Resolved, cache: BorrowedFd<'_>, now_seconds: i64) -> Result<Vec<(AbsPath, Veiling)>, Error> {
+pub(crate) fn all(
+    resolved: &Resolved,
+    cache: BorrowedFd<'_>,
+    now_seconds: i64,
+) -> Result<Vec<(AbsPath, Veiling)>, Error> {
     let mut all = Vec::new();
     for (target, ground) in &resolved.opened {
         if let Some(veiling) = one(resolved, target, ground, cache, now_seconds)? {
@@ -52,7 +56,8 @@ fn one(
         return Ok(Some(veiling));
     }
     let masks = mask_set(authority, kind)?;
-    let census = census::take(ground.fd.as_fd(), cache, &masks, now_seconds).map_err(|error| cannot(target, error))?;
+    let census =
+        census::take(ground.fd.as_fd(), cache, &masks, now_seconds).map_err(|error| cannot(target, error))?;
     apply(&census, ground, &mut veiling).map_err(|error| cannot(target, error))?;
     for path in masks.literal_paths().filter_map(|path| WorkspacePath::new(path).ok()) {
         veiling.plan.hide_beforehand(path);
@@ -101,17 +106,22 @@ pub(crate) fn masks(authority: &Authority, target: &AbsPath) -> Result<MaskSet, 
 /// Every mounted directory and file, in the order by which their layers are numbered.
 pub(crate) fn targets(authority: &Authority) -> Vec<AbsPath> {
     let workspaces = authority.workspaces.iter().map(|known| known.path.clone());
-    let mut targets: Vec<AbsPath> = workspaces.chain(authority.mounts.iter().map(|known| known.target.clone())).collect();
+    let mut targets: Vec<AbsPath> =
+        workspaces.chain(authority.mounts.iter().map(|known| known.target.clone())).collect();
     targets.sort();
     targets
 }
 
 fn mask_set(authority: &Authority, kind: Kind) -> Result<MaskSet, Error> {
     let rules = rules(authority, kind).map_err(|error| {
-        Error::new(ErrorKind::Policy, "cannot use a mask").because(error).hint("write it as in a .gitignore file")
+        Error::new(ErrorKind::Policy, "cannot use a mask")
+            .because(error)
+            .hint("write it as in a .gitignore file")
     })?;
     MaskSet::new(rules).map_err(|error| {
-        Error::new(ErrorKind::Policy, "cannot use the masks").because(error).hint("use fewer, or simpler ones")
+        Error::new(ErrorKind::Policy, "cannot use the masks")
+            .because(error)
+            .hint("use fewer, or simpler ones")
     })
 }
 

@@ -84,7 +84,9 @@ impl VeilPlan {
         let mut names = Vec::new();
         for (path, covering) in &self.coverings {
             match covering {
-                Covering::Whiteout | Covering::Literal if path.parent().is_empty() => names.push(path.as_bytes()),
+                Covering::Whiteout | Covering::Literal if path.parent().is_empty() => {
+                    names.push(path.as_bytes())
+                }
                 // Left out where the directory for it does not exist.
                 Covering::Literal if beneath::stat_path(real, path.parent())?.is_none() => {}
                 Covering::Whiteout | Covering::Literal | Covering::Hollow | Covering::Replacement { .. } => {

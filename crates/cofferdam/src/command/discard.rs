@@ -19,7 +19,9 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
         if !changes.is_empty() && !output.confirm(&asked) {
             return Err(Error::new(ErrorKind::Declined, format!("cannot discard session {name}"))
                 .since(format!("it has unapplied changes ({}), and nobody said yes", counts(&changes)))
-                .hint(format!("look at them: cofferdam show {name}; or don't ask: cofferdam discard {name} -f")));
+                .hint(format!(
+                    "look at them: cofferdam show {name}; or don't ask: cofferdam discard {name} -f"
+                )));
         }
     }
     if sessions::is_running(&record) {

@@ -66,7 +66,12 @@ fn print(output: &Output, explanation: &Explanation) {
         output.line(&if limit.mechanism.is_some() { row.clone() } else { toned(Tone::Bad, row) });
     }
     listed(output, "hidden", Tone::Good, &explanation.masked);
-    listed(output, "looks like a secret, and is shown (hide it: --mask NAME)", Tone::Bad, &explanation.resembling);
+    listed(
+        output,
+        "looks like a secret, and is shown (hide it: --mask NAME)",
+        Tone::Bad,
+        &explanation.resembling,
+    );
     for note in &explanation.notes {
         output.line("");
         output.line(&format!("note: {note}"));
@@ -83,6 +88,9 @@ fn listed(output: &Output, title: &str, tone: Tone, paths: &[String]) {
         output.line(&toned(tone, &cut(&format!("  {path}"), COLUMNS_MAX)));
     }
     if paths.len() > LISTED_MAX {
-        output.line(&toned(Tone::Dim, &format!("  … and {} more (--json lists them)", paths.len() - LISTED_MAX)));
+        output.line(&toned(
+            Tone::Dim,
+            &format!("  … and {} more (--json lists them)", paths.len() - LISTED_MAX),
+        ));
     }
 }

@@ -38,7 +38,11 @@ impl<'a> Row<'a> {
             started_at: record.started_at.map(|at| at.0),
             ended_at: record.ended_at.map(|at| at.0),
             exit_status: record.exit_status,
-            supervisor_pid: record.supervisor.as_ref().filter(|_| sessions::is_running(record)).map(|s| s.pid),
+            supervisor_pid: record
+                .supervisor
+                .as_ref()
+                .filter(|_| sessions::is_running(record))
+                .map(|s| s.pid),
             authority_digest: &record.authority_digest,
         }
     }

@@ -15,8 +15,9 @@ pub(super) fn resume(context: &Context, output: &Output, arguments: &ResumeArgum
     let options = StartOptions { detach: arguments.detach, remove: false, streams: Streams::look() };
     let mut progress = summary::Progress::new(output);
     let told = |notes: &[String]| notes.iter().for_each(|note| output.aside(&format!("note: {note}")));
-    let started = start::resume(context, &record, &arguments.command, options, &told, &mut |files, bytes| {
-        progress.show(files, bytes);
-    })?;
+    let started =
+        start::resume(context, &record, &arguments.command, options, &told, &mut |files, bytes| {
+            progress.show(files, bytes);
+        })?;
     summary::started(output, started)
 }

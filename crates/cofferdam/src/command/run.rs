@@ -14,18 +14,16 @@ use cofferdam_session::supervise::Streams;
 pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
     let streams = Streams::look();
     let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams };
-    let request = RunRequest {
-        name: arguments.name,
-        command: arguments.command,
-        ..request(arguments.authority)?
-    };
+    let request =
+        RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };
     let mut progress = summary::Progress::new(output);
     let told = |notes: &[String]| {
         for note in notes {
             output.aside(&toned(Tone::Dim, &format!("note: {note}")));
         }
     };
-    let started = start::run(context, &request, options, &told, &mut |files, bytes| progress.show(files, bytes))?;
+    let started =
+        start::run(context, &request, options, &told, &mut |files, bytes| progress.show(files, bytes))?;
     summary::started(output, started)
 }
 

@@ -23,7 +23,8 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     if output.json {
         return Ok(0);
     }
-    let line = |key: &str, value: &str| output.line(&format!("{}  {value}", toned(Tone::Dim, &format!("{key:>9}"))));
+    let line =
+        |key: &str, value: &str| output.line(&format!("{}  {value}", toned(Tone::Dim, &format!("{key:>9}"))));
     line("session", &format!("{} ({})", toned(Tone::Strong, record.name.as_str()), record.id.as_str()));
     let since = age((context.now)().0 - record.created_at.0);
     line("state", &format!("{}, made {since} ago", record.state.name()));

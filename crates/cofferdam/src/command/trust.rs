@@ -37,7 +37,10 @@ pub(super) fn trust(context: &Context, output: &Output, arguments: &TrustArgumen
     if arguments.digest.is_none() && !output.confirm("accept exactly this?") {
         return Err(Error::new(ErrorKind::Declined, "the request was not accepted")
             .since("nobody said yes")
-            .hint(format!("off a terminal, name what you saw: cofferdam trust --digest {}", request.digest)));
+            .hint(format!(
+                "off a terminal, name what you saw: cofferdam trust --digest {}",
+                request.digest
+            )));
     }
     trust::accept(&ledger, &directory, &request, (context.now)())?;
     report(output, &directory, &request, &widened, true)?;
@@ -45,17 +48,27 @@ pub(super) fn trust(context: &Context, output: &Output, arguments: &TrustArgumen
     Ok(0)
 }
 
-pub(super) fn untrust(context: &Context, output: &Output, arguments: &DirectoryArguments) -> Result<u8, Error> {
+pub(super) fn untrust(
+    context: &Context,
+    output: &Output,
+    arguments: &DirectoryArguments,
+) -> Result<u8, Error> {
     let state = State::open(context)?;
     let directory = directory(context, arguments.directory.as_deref())?;
     let withdrawn = trust::withdraw(&*state.ledger()?, &directory)?;
-    output.object(&serde_json::json!({ "directory": directory.to_string_lossy(), "withdrawn": withdrawn }))?;
+    output
+        .object(&serde_json::json!({ "directory": directory.to_string_lossy(), "withdrawn": withdrawn }))?;
     output.line(if withdrawn { "withdrawn; it counts for nothing now" } else { "nothing was accepted here" });
     Ok(0)
 }
 
 /// Every item of authority that the request adds to the owner's own policy.
-fn widened(context: &Context, state: &State, directory: &Path, request: &Request) -> Result<Vec<String>, Error> {
+fn widened(
+    context: &Context,
+    state: &State,
+    directory: &Path,
+    request: &Request,
+) -> Result<Vec<String>, Error> {
     let machine = Machine::look();
     let own = RunRequest { workspaces: vec![directory.to_owned()], ..RunRequest::default() };
     let asked = RunRequest { wish: request.wish.clone(), ..own.clone() };
@@ -92,6 +105,9 @@ fn report(
 
 /// The top of the repository, as `run` would find it.
 fn directory(context: &Context, named: Option<&Path>) -> Result<PathBuf, Error> {
-    let request = RunRequest { workspaces: named.iter().map(|path| path.to_path_buf()).collect(), ..RunRequest::default() };
+    let request = RunRequest {
+        workspaces: named.iter().map(|path| path.to_path_buf()).collect(),
+        ..RunRequest::default()
+    };
     resolve::first_workspace(context, &request)
 }

@@ -4,8 +4,8 @@ use super::OWNER;
 use cofferdam_testkit::Home;
 
 const COMMANDS: [&str; 17] = [
-    "run", "ls", "ps", "show", "exec", "attach", "logs", "events", "stop", "resume", "refresh", "discard", "explain",
-    "doctor", "trust", "untrust", "init",
+    "run", "ls", "ps", "show", "exec", "attach", "logs", "events", "stop", "resume", "refresh", "discard",
+    "explain", "doctor", "trust", "untrust", "init",
 ];
 
 #[test]

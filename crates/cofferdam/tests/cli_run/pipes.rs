@@ -93,8 +93,11 @@ fn a_further_program_that_says_more_than_it_hears_is_not_stuck() {
     home.cofferdam().args(["run", "-d", "--", "sleep", "1000"]).run().assert_success();
     let script = "import sys\nwhile b := sys.stdin.buffer.read(4096): sys.stdout.buffer.write(b * 16)";
     let sent: Vec<u8> = noise().into_iter().take(1 << 20).collect();
-    let run =
-        home.cofferdam().args(["exec", "--", "python3", "-c", script]).input(sent.clone()).run_within(PATIENCE);
+    let run = home
+        .cofferdam()
+        .args(["exec", "--", "python3", "-c", script])
+        .input(sent.clone())
+        .run_within(PATIENCE);
     assert_eq!(run.assert_success().stdout.len(), sent.len() * 16);
 }
 

@@ -50,8 +50,12 @@ fn run_reports_one_object_and_standard_output_holds_nothing_else() {
     assert_eq!(directory["path"], home.work().to_str().unwrap());
     let count = |key: &str| directory[key].as_u64().unwrap();
     assert_eq!((count("added"), count("modified"), count("deleted")), (1, 1, 1), "{directory}");
-    let listed: Vec<&str> =
-        directory["entries"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
+    let listed: Vec<&str> = directory["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
     for path in ["kept", "gone", "new"] {
         assert!(listed.contains(&path), "{listed:?}");
     }
@@ -95,14 +99,18 @@ fn every_report_is_one_value_of_a_known_form() {
     assert!(logs["output"].as_str().unwrap().contains("out\n"));
     assert_eq!(keys(&json(&["explain"]).json()), keys(&json(&["explain", "one"]).json()));
     assert!(json(&["doctor"]).json().is_object());
-    assert_eq!(json(&["discard", "one", "-f"]).json(), serde_json::json!({ "session": "one", "discarded": true }));
+    assert_eq!(
+        json(&["discard", "one", "-f"]).json(),
+        serde_json::json!({ "session": "one", "discarded": true })
+    );
     assert_eq!(json(&["ls"]).json(), serde_json::json!([]));
 }
 
 #[test]
 fn commands_to_a_running_session_report_one_object_each() {
     let home = Home::of(OWNER);
-    let started = home.cofferdam().args(["run", "-d", "--json", "--name", "job", "--", "sleep", "1000"]).run();
+    let started =
+        home.cofferdam().args(["run", "-d", "--json", "--name", "job", "--", "sleep", "1000"]).run();
     assert_eq!(started.assert_success().json()["detached"], true);
     let exec = home.cofferdam().args(["exec", "--json", "--", "sh", "-c", "echo out; exit 3"]).run();
     let expected = serde_json::json!({ "session": "job", "exit_status": { "code": 3 } });
@@ -143,7 +151,8 @@ fn the_summary_has_at_most_six_lines_and_says_what_to_type_next() {
         assert!(said.contains("cofferdam discard "), "{run}");
         assert!(!said.contains('\x1b') && !said.contains('\u{202e}'), "{said:?}");
     }
-    let limited = home.cofferdam().args(["run", "--limit", "time=1s", "--", "sh", "-c", "touch a b c d e; sleep 99"]);
+    let limited =
+        home.cofferdam().args(["run", "--limit", "time=1s", "--", "sh", "-c", "touch a b c d e; sleep 99"]);
     let limited = limited.run();
     assert!(limited.assert_exit(212).stderr().lines().count() <= SUMMARY_LINES_MAX, "{limited}");
 }
@@ -151,7 +160,8 @@ fn the_summary_has_at_most_six_lines_and_says_what_to_type_next() {
 #[test]
 fn tables_fit_eighty_columns_whatever_they_show() {
     let home = Home::of(OWNER);
-    let long = home.directory("a-directory-with-a-rather-long-name/and-one-below-it-that-is-longer-still/end");
+    let long =
+        home.directory("a-directory-with-a-rather-long-name/and-one-below-it-that-is-longer-still/end");
     let name = "a-name-of-a-session-that-is-as-long-as-names-may-be-here";
     let mut command = vec!["run", "--name", name, "--", "echo"];
     command.extend(["argument"; 40]);

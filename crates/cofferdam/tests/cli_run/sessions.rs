@@ -206,8 +206,14 @@ fn a_time_limit_ends_the_session_with_a_code_of_its_own() {
 #[test]
 fn a_session_whose_supervisor_was_killed_is_stopped_and_can_go_on() {
     let home = Home::of(OWNER);
-    home.cofferdam().args(["run", "-d", "--", "sh", "-c", "echo x >kept; exec sleep 1000"]).run().assert_success();
-    home.cofferdam().args(["exec", "--", "sh", "-c", "until test -s kept; do sleep 0.02; done"]).run().assert_success();
+    home.cofferdam()
+        .args(["run", "-d", "--", "sh", "-c", "echo x >kept; exec sleep 1000"])
+        .run()
+        .assert_success();
+    home.cofferdam()
+        .args(["exec", "--", "sh", "-c", "until test -s kept; do sleep 0.02; done"])
+        .run()
+        .assert_success();
     let row: Value = home.cofferdam().args(["ls", "--json"]).run().json()[0].clone();
     home.invoke("kill").args(["-9", &row["supervisor_pid"].to_string()]).run().assert_success();
     home.wait_until_quiet();

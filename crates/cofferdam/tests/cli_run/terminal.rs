@@ -105,8 +105,7 @@ fn the_owners_terminal_is_as_it_was_also_after_a_crash_of_the_program() {
         );
         let script = "stty -a >before; \"$1\" run --rm -- sh -c \"$2\"; stty -a >after; echo ba''ck";
         let arguments = ["-c", script, "sh"];
-        let mut terminal =
-            home.invoke("sh").args(arguments).arg(&cofferdam).arg(&program).terminal(24, 80);
+        let mut terminal = home.invoke("sh").args(arguments).arg(&cofferdam).arg(&program).terminal(24, 80);
         terminal.finish();
         let read = |name: &str| std::fs::read_to_string(home.work().join(name)).unwrap();
         assert_eq!(read("before"), read("after"), "after {end}");
@@ -123,8 +122,7 @@ fn the_owners_terminal_is_as_it_was_after_the_command_itself_was_terminated() {
     let home = Home::of(OWNER);
     let cofferdam = home.cofferdam().command().get_program().to_owned();
     let script = "stty -a >before; \"$1\" run -- sh -c 'stty raw; exec sleep 1000'; stty -a >after";
-    let mut terminal =
-        home.invoke("sh").args(["-c", script, "sh"]).arg(&cofferdam).terminal(24, 80);
+    let mut terminal = home.invoke("sh").args(["-c", script, "sh"]).arg(&cofferdam).terminal(24, 80);
     let pid = until("the session to run", || {
         let listed = home.cofferdam().args(["ls", "--json"]).run();
         let asked: serde_json::Value = serde_json::from_slice(&listed.stdout).ok()?;

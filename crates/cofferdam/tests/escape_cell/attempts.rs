@@ -47,7 +47,12 @@ fn every_forbidden_act_is_refused_for_its_own_reason_and_every_allowed_one_works
             findings.push(report.to_string());
         }
     }
-    assert!(findings.is_empty(), "{} acts went otherwise than listed:\n{}", findings.len(), findings.join("\n"));
+    assert!(
+        findings.is_empty(),
+        "{} acts went otherwise than listed:\n{}",
+        findings.len(),
+        findings.join("\n")
+    );
     let listed: usize = REFUSED.iter().map(|answer| answer.acts.len()).sum();
     assert!(reports(&output).len() > listed, "the probe tried fewer acts than are listed");
     let plants = plants.as_mut().unwrap();

@@ -78,7 +78,12 @@ impl<'c> Found<'c> {
     }
 
     /// The first workspace and the others, of the flags and of the policy.
-    pub(super) fn workspaces(&mut self, first: &Path, request: &RunRequest, wish: &Wish) -> Result<(), Error> {
+    pub(super) fn workspaces(
+        &mut self,
+        first: &Path,
+        request: &RunRequest,
+        wish: &Wish,
+    ) -> Result<(), Error> {
         let shown: Vec<PathBuf> = wish
             .instructions
             .iter()
@@ -110,9 +115,12 @@ impl<'c> Found<'c> {
         let ground = inspect(path, &surroundings).map_err(|error| unusable(path, error))?;
         self.check_denied(&ground.path)?;
         if let (false, Some(mount)) = (self.copy, ground.mounts_below.first()) {
-            return Err(Error::new(ErrorKind::Workspace, format!("cannot use {} as a workspace", ground.path))
-                .since(format!("another file system is mounted inside it, at {}", mount.point.display()))
-                .hint("use --copy, or name the directory that you need as the workspace"));
+            return Err(Error::new(
+                ErrorKind::Workspace,
+                format!("cannot use {} as a workspace", ground.path),
+            )
+            .since(format!("another file system is mounted inside it, at {}", mount.point.display()))
+            .hint("use --copy, or name the directory that you need as the workspace"));
         }
         self.workspaces.push(workspace(ground.path.clone(), self.copy, instructions));
         self.note(ground.path.clone(), ground);
@@ -140,7 +148,11 @@ impl<'c> Found<'c> {
             })?;
             let Some(found) = found else { continue };
             for refused in &found.refused {
-                notes.push(format!("{}: a git pointer that is not followed ({})", refused.path.display(), refused.reason));
+                notes.push(format!(
+                    "{}: a git pointer that is not followed ({})",
+                    refused.path.display(),
+                    refused.reason
+                ));
             }
             for place in found.outside {
                 let target = place.path;
@@ -248,8 +260,8 @@ impl<'c> Found<'c> {
             let (home, state) = (&self.context.home, &self.context.state);
             // What it lies on was judged at the first start; a copy stays one.
             let surroundings = Surroundings { home, state, others: &[], copied: true };
-            let ground =
-                inspect(source.as_path(), &surroundings).map_err(|error| unusable(source.as_path(), error))?;
+            let ground = inspect(source.as_path(), &surroundings)
+                .map_err(|error| unusable(source.as_path(), error))?;
             self.note(target.clone(), ground);
         } else {
             let (inode, opened) = open_directory(source)?;
@@ -262,9 +274,12 @@ impl<'c> Found<'c> {
         let taken = self.mounts.iter().any(|known| known.target == mount.target)
             || self.workspaces.iter().any(|known| known.path == mount.target);
         if taken {
-            return Err(Error::new(ErrorKind::Usage, format!("cannot mount {} at {}", mount.source, mount.target))
-                .since("something else is mounted there")
-                .hint("name each target once"));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("cannot mount {} at {}", mount.source, mount.target),
+            )
+            .since("something else is mounted there")
+            .hint("name each target once"));
         }
         if self.mounts.len() >= MOUNTS_MAX {
             return Err(Error::new(ErrorKind::Usage, format!("cannot mount {}", mount.source))
@@ -351,7 +366,9 @@ fn look_at_file(source: &AbsPath) -> Result<Inode, Error> {
 
 fn absolute(path: &Path) -> Result<AbsPath, Error> {
     AbsPath::new(path).map_err(|error| {
-        Error::new(ErrorKind::Workspace, "cannot use a path").because(error).hint("rename it, or mount it elsewhere")
+        Error::new(ErrorKind::Workspace, "cannot use a path")
+            .because(error)
+            .hint("rename it, or mount it elsewhere")
     })
 }
 

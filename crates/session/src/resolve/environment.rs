@@ -33,7 +33,9 @@ pub(super) fn resolve(
         };
         if let Some(sign) = looks_secret_value(key, &value) {
             return Err(Error::new(ErrorKind::Secret, format!("cannot pass {key} into the cell"))
-                .since(format!("it looks like a secret ({sign}), and the agent could send it anywhere it can reach"))
+                .since(format!(
+                    "it looks like a secret ({sign}), and the agent could send it anywhere it can reach"
+                ))
                 .hint(format!("leave it out; or, if it is none, name it: --dangerous-env {key}")));
         }
         environment.insert(key.to_owned(), kept);

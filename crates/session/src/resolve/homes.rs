@@ -33,7 +33,8 @@ impl Homes {
         let environment = |key: &str| context.variable(key).map(str::to_owned);
         let names: BTreeSet<&String> = wish.tools.iter().collect();
         for name in names {
-            let tool = tools::tool(name).ok_or_else(|| unknown("set of tools", name, TOOLS.iter().map(|t| t.name)))?;
+            let tool = tools::tool(name)
+                .ok_or_else(|| unknown("set of tools", name, TOOLS.iter().map(|t| t.name)))?;
             homes.tool(context, tool, &environment, found, notes)?;
         }
         let names: BTreeSet<&String> = wish.agent_homes.iter().collect();

@@ -105,9 +105,12 @@ impl Clients {
         for client in self.connected.values_mut() {
             let _slow = rustix::io::ioctl_fionbio(&client.socket, false).is_err();
             let timeout = Some(Duration::from_secs(1));
-            let _unset =
-                rustix::net::sockopt::set_socket_timeout(&client.socket, rustix::net::sockopt::Timeout::Send, timeout)
-                    .is_err();
+            let _unset = rustix::net::sockopt::set_socket_timeout(
+                &client.socket,
+                rustix::net::sockopt::Timeout::Send,
+                timeout,
+            )
+            .is_err();
             while !client.backlog.is_empty() && client.send_portion().is_ok() {}
         }
         self.answer(|_| true, &Answer::Ended { status }, &[], true);
@@ -249,7 +252,8 @@ impl Supervisor<'_> {
         terminal: Option<ScreenSize>,
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), Error> {
-        let command = program.arguments.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+        let command =
+            program.arguments.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect();
         record::event(&self.session, &Event::Executed { command })?;
         self.set_role(number, Role::Running(number));
         let Some(cell) = &self.cell else { return Ok(()) };

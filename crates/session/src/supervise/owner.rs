@@ -16,6 +16,8 @@ pub struct Streams {
     pub output: bool,
     /// Whether errors go to a terminal.
     pub error: bool,
+    /// Whether output goes where errors go, because standard output is for a report alone.
+    pub aside: bool,
 }
 
 impl Streams {
@@ -26,7 +28,20 @@ impl Streams {
             input: isatty(rustix::stdio::stdin()),
             output: isatty(rustix::stdio::stdout()),
             error: isatty(rustix::stdio::stderr()),
+            aside: false,
         }
+    }
+
+    /// As they are, with standard output kept for a report: the program's output goes to standard error.
+    #[must_use]
+    pub fn look_aside() -> Self {
+        let streams = Self::look();
+        Self { output: streams.error, aside: true, ..streams }
+    }
+
+    /// Where the program's output goes.
+    pub(crate) fn destination(self) -> BorrowedFd<'static> {
+        if self.aside { rustix::stdio::stderr() } else { rustix::stdio::stdout() }
     }
 
     /// Whether the program gets a terminal: both ways must be one.
@@ -39,7 +54,8 @@ impl Streams {
 /// The size of the owner's terminal.
 #[must_use]
 pub(crate) fn window() -> ScreenSize {
-    match tcgetwinsize(rustix::stdio::stdout()) {
+    // Input, because output may be a file while a terminal is there.
+    match tcgetwinsize(rustix::stdio::stdin()) {
         Ok(size) if size.ws_row > 0 && size.ws_col > 0 => ScreenSize::new(size.ws_row, size.ws_col),
         Ok(_) | Err(_) => ScreenSize::new(24, 80),
     }

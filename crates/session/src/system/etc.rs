@@ -50,7 +50,10 @@ impl Parts {
     pub(super) fn key(&self, identity: &Identity) -> String {
         let mut digest = Sha256::new();
         let mut add = |text: String| digest.update(text.as_bytes());
-        add(format!("{LAYOUT_VERSION} {} {} {} {}\n", identity.name, identity.uid, identity.gid, identity.home));
+        add(format!(
+            "{LAYOUT_VERSION} {} {} {} {}\n",
+            identity.name, identity.uid, identity.gid, identity.home
+        ));
         for (path, _, found) in &self.files {
             // What a link leads to may change without the link.
             let end = std::fs::metadata(path).map_or_else(|_| String::new(), |end| stamp(&end));
@@ -154,7 +157,8 @@ fn matching(pattern: &str) -> Vec<PathBuf> {
     for segment in pattern.split('/') {
         let mut next = Vec::new();
         for (directory, below) in found {
-            let join = |name: &str| if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+            let join =
+                |name: &str| if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
             if !segment.contains('*') {
                 next.push((directory.join(segment), join(segment)));
                 continue;
@@ -171,8 +175,9 @@ fn matching(pattern: &str) -> Vec<PathBuf> {
 }
 
 fn is_public_file(path: &Path) -> bool {
-    std::fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o004 != 0 && found.len() <= FILE_BYTES_MAX)
+    std::fs::symlink_metadata(path).is_ok_and(|found| {
+        found.is_file() && found.permissions().mode() & 0o004 != 0 && found.len() <= FILE_BYTES_MAX
+    })
 }
 
 fn is_in_usr(path: &Path) -> bool {

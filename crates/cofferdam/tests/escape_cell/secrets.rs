@@ -1,0 +1,134 @@
+//! Secrets that lie in a workspace: masked at any depth, by any name, and when they come later.
+//!
+//! Each hidden file has a neighbour with the same text that is not hidden: the control that the probe can read at all.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::scene::Scene;
+
+const SECRET: &str = "token-that-must-not-be-seen";
+
+/// Below the workspace; `<key>` files hold what makes them keys.
+const HIDDEN: [&str; 7] = [
+    ".env",
+    "deep/er/.env.local",
+    "deep/.npmrc",
+    "a/b/c/d/e/f/g/.pypirc",
+    "keys/id_ed25519",
+    "deep/er/.aws/credentials",
+    "infra/terraform.tfstate",
+];
+
+fn plant(scene: &Scene) {
+    for path in HIDDEN {
+        scene.home.write(scene.project().join(path), SECRET);
+        let neighbour = scene.project().join(path).with_file_name("neighbour.txt");
+        scene.home.write(neighbour, SECRET);
+    }
+}
+
+/// What the probe says to reading `path`, in a running session.
+#[track_caller]
+fn reading(scene: &Scene, session: &str, path: &Path) -> Value {
+    let exec = scene.cofferdam(["exec", "-s", session, "--"]).arg(scene.home.probe());
+    let exec = exec.args(["try", "file-read"]).arg(format!("outside-file={}", path.display()));
+    exec.arg(format!("canary={SECRET}")).run().assert_success().json()
+}
+
+#[test]
+fn secrets_are_masked_at_any_depth_and_their_neighbours_are_not() {
+    let scene = Scene::set();
+    plant(&scene);
+    scene.detached("masked", ["sleep", "1000"]);
+    for path in HIDDEN {
+        let path = scene.project().join(path);
+        let hidden = reading(&scene, "masked", &path);
+        assert_eq!(hidden["outcome"], "refused", "{hidden}");
+        let neighbour = reading(&scene, "masked", &path.with_file_name("neighbour.txt"));
+        assert_eq!(neighbour["outcome"], "reached", "{neighbour}");
+    }
+    scene.cofferdam(["stop", "--grace", "0", "masked"]).run().assert_success();
+}
+
+#[test]
+fn neither_renaming_what_is_above_nor_linking_brings_a_masked_file_back() {
+    let tricks: [(&str, &str); 6] = [
+        ("renames what is above", "mv deep moved 2>&1; P=moved/er/.env.local"),
+        ("copies what is above", "cp -a deep copied 2>&1; P=copied/er/.env.local"),
+        ("makes a hard link", "ln deep/er/.env.local linked 2>&1; P=linked"),
+        ("makes a symbolic link", "ln -s \"$PWD/deep/er/.env.local\" pointing; P=pointing"),
+        ("removes what hides it", "rm -rf deep/er/.env.local 2>&1; P=deep/er/.env.local"),
+        ("makes the directory anew", "rm -rf deep 2>&1; mkdir -p deep/er; P=deep/er/.env.local"),
+    ];
+    let scene = Scene::set();
+    plant(&scene);
+    let probe = scene.home.probe();
+    for (does, trick) in tricks {
+        let script =
+            format!("{trick} 1>&2; exec \"$1\" try file-read outside-file=\"$PWD/$P\" canary={SECRET}");
+        let run = scene.cofferdam(["run", "--rm", "--mount"]).arg(probe.parent().unwrap());
+        let run = run.args(["--", "/bin/sh", "-c", &script, "sh"]).arg(&probe).run();
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{does}: {run}"));
+        assert_eq!(report["outcome"], "refused", "{does}: {run}");
+    }
+}
+
+#[test]
+fn a_secret_that_the_owner_makes_while_the_session_runs_stays_hidden() {
+    let scene = Scene::set();
+    scene.detached("early", ["sleep", "1000"]);
+    let (late, plain) = (scene.project().join(".env"), scene.project().join("plain.txt"));
+    scene.home.write(&late, SECRET);
+    scene.home.write(&plain, SECRET);
+    let hidden = reading(&scene, "early", &late);
+    assert_eq!(hidden["outcome"], "refused", "{hidden}");
+    // After a refresh the owner's new files are seen, which is the control, and the mask holds.
+    scene.cofferdam(["refresh", "early"]).run().assert_success();
+    let seen = reading(&scene, "early", &plain);
+    assert_eq!(seen["outcome"], "reached", "{seen}");
+    let hidden = reading(&scene, "early", &late);
+    assert_eq!(hidden["outcome"], "refused", "{hidden}");
+    scene.cofferdam(["stop", "--grace", "0", "early"]).run().assert_success();
+}
+
+#[test]
+fn the_configuration_of_git_shows_no_credentials() {
+    let scene = Scene::set();
+    let repo = scene.repo();
+    let url = format!("https://owner:{SECRET}@forge.example/project.git");
+    repo.git(["remote", "add", "origin", &url]);
+    repo.git([
+        "config",
+        "http.https://forge.example/.extraheader",
+        &format!("Authorization: Basic {SECRET}"),
+    ]);
+    let config = repo.path().join(".git/config");
+    assert!(String::from_utf8_lossy(&repo.read(".git/config")).contains(SECRET), "the control");
+    let run = scene.cofferdam(["run", "--rm", "--", "cat"]).arg(&config).run();
+    let shown = run.assert_success().stdout();
+    assert!(shown.contains("forge.example"), "the control: the rest is there: {run}");
+    assert!(!shown.contains(SECRET), "{run}");
+    let search = scene.cofferdam(["run", "--rm", "--", "grep", "-raF", SECRET, ".git"]).run();
+    assert!(!search.stdout().contains(SECRET), "nowhere below .git: {search}");
+}
+
+#[test]
+fn the_instructions_of_a_second_workspace_are_masked_unless_named() {
+    let scene = Scene::set();
+    let second = scene.home.repo("second");
+    for name in ["CLAUDE.md", "AGENTS.md", ".mcp.json", "sub/CLAUDE.md", ".claude/settings.json"] {
+        second.write(name, SECRET);
+    }
+    second.write("code.txt", "code\n");
+    scene.home.write("project/CLAUDE.md", "first\n");
+    let list = ["--", "/bin/sh", "-c", "cat CLAUDE.md; cd \"$1\" && cat code.txt; grep -raF token- .", "sh"];
+    let both = ["run", "--rm", "-w", ".", "-w", "../second"];
+    let masked = scene.cofferdam(both).args(list).arg(second.path()).run();
+    assert!(masked.stdout().contains("first\ncode\n"), "the control: {masked}");
+    assert!(!masked.stdout().contains(SECRET), "{masked}");
+    let named =
+        scene.cofferdam(both).args(["--instructions", "../second"]).args(list).arg(second.path()).run();
+    assert!(named.stdout().contains(&format!("./CLAUDE.md:{SECRET}")), "{named}");
+}
