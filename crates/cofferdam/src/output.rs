@@ -4,6 +4,7 @@
 
 use clap::error::ErrorKind as ClapKind;
 use cofferdam_session::error::{Error, ErrorKind};
+use cofferdam_session::supervise::Streams;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -38,6 +39,11 @@ pub(crate) fn toned(tone: Tone, text: &str) -> String {
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         Self { json }
+    }
+
+    /// The owner's streams for a program: with `--json`, standard output is for the one object alone.
+    pub(crate) fn streams(&self) -> Streams {
+        if self.json { Streams::look_aside() } else { Streams::look() }
     }
 
     /// A line on standard output; with `--json`, nothing.

@@ -19,9 +19,13 @@ mod root {
     mod attempts;
     mod beyond;
     mod destruction;
+    mod fail_open;
     mod lifecycle;
+    mod neighbours;
+    mod resources;
     mod scene;
     mod secrets;
+    mod terminal;
 }
 
 #[path = "escape_cell"]
@@ -32,7 +36,11 @@ mod ordinary {
     mod attempts;
     mod beyond;
     mod destruction;
+    mod fail_open;
     mod lifecycle;
+    mod neighbours;
+    mod resources;
     mod scene;
     mod secrets;
+    mod terminal;
 }

@@ -76,7 +76,7 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.directories
             .iter()
-            .all(|directory| directory.summary.is_empty() && directory.summary.git_internal == 0)
+            .all(|directory| directory.summary.is_empty() && directory.summary.git_kept == 0)
     }
 
     /// How many changes there are, of those that [`Changes::entries`] lists.
@@ -126,17 +126,33 @@ pub fn of(state: &State, record: &SessionRecord, authority: &Authority) -> Resul
     for (number, target) in veiling::targets(authority).iter().enumerate() {
         let workspace = authority.workspaces.iter().find(|known| known.path == *target);
         let mount = authority.mounts.iter().find(|known| known.target == *target);
-        let (original, view) = match (workspace, mount) {
-            (Some(workspace), _) => (&workspace.path, workspace.view),
-            (None, Some(mount)) if mount.access == Access::Cow && mount.purpose == Purpose::Chosen => {
-                (&mount.source, View::Overlay)
-            }
+        let (original, view, is_git) = match (workspace, mount) {
+            (Some(workspace), _) => (&workspace.path, workspace.view, false),
+            (None, Some(mount)) if mount.access == Access::Cow => match &mount.purpose {
+                Purpose::Chosen => (&mount.source, View::Overlay, false),
+                Purpose::Git(_) => (&mount.source, View::Overlay, true),
+                // Caches and settings: nothing in them is the owner's work.
+                Purpose::Tool(_) | Purpose::Cache(_) | Purpose::AgentHome(_) | Purpose::System => continue,
+            },
             (None, Some(_) | None) => continue,
         };
-        let summary = directory(&place, number, target, original, view, authority)?;
+        let mut summary = directory(&place, number, target, original, view, authority)?;
+        if is_git {
+            summary = inside_git(&summary);
+        }
         changes.directories.push(DirectoryChanges { path: target.clone(), summary });
     }
     Ok(changes)
+}
+
+/// The changes of a git directory that is mounted on its own: counted, as those of any other git directory.
+fn inside_git(summary: &ChangeSummary) -> ChangeSummary {
+    let kept = summary.entries.iter().filter(|entry| entry.path.name() != b"index").count();
+    ChangeSummary {
+        git_internal: summary.total(),
+        git_kept: if summary.truncated { summary.total() } else { kept as u64 },
+        ..ChangeSummary::default()
+    }
 }
 
 fn directory(

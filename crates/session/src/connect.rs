@@ -8,9 +8,10 @@ use crate::control::{self, Answer, Ask, Line, Packet, Size, broken};
 use crate::error::{Error, ErrorKind};
 use crate::failure;
 use crate::program;
+use crate::resolve::AGENT_ID;
 use crate::sessions;
 use crate::state::State;
-use crate::supervise::{GRACE, PipeFilters, RawTerminal, Streams, filtered, window, write_some};
+use crate::supervise::{GRACE, PipeFilters, RawTerminal, Streams, filtered, give, window, write_some};
 use crate::terminal::{Departure, Size as ScreenSize, Stroke, Terminal, reset};
 use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::event::ExitStatus;
@@ -19,12 +20,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use std::ffi::OsString;
 use std::time::Duration;
 
 const QUEUE_BYTES_MAX: usize = 64 << 10;
 const PORTION_BYTES: usize = 16 << 10;
+/// How long a supervisor may take to record an end and to look what changed.
+const RECORDED_MAX: Duration = Duration::from_secs(30);
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +58,10 @@ pub fn exec(
         let (answer, beside) = line.ask(&Ask::Exec { program, terminal }, &[])?;
         started(answer)?;
         let controlling = beside.into_iter().next().ok_or_else(|| broken(Errno::BADMSG))?;
-        return through_terminal(
-            &line,
-            Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) },
-        );
+        let screened = Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) };
+        return through_terminal(&line, screened, streams.destination());
     }
-    let Pipes { ours, theirs } = Pipes::make().map_err(broken)?;
+    let Pipes { ours, theirs } = Pipes::make(record.uid_base.map(|base| base + AGENT_ID)).map_err(broken)?;
     let borrowed: Vec<BorrowedFd<'_>> = theirs.iter().map(OwnedFd::as_fd).collect();
     let (answer, _) = line.ask(&Ask::Exec { program, terminal: None }, &borrowed)?;
     // Kept open here, the program's output would never end.
@@ -89,7 +90,7 @@ pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result
             .hint("see what it printed: cofferdam logs")),
         Answer::Ended { status } => Ok(Parting::Ended(status)),
         Answer::Done | Answer::NotStarted { .. } | Answer::NotRefreshed { .. } => {
-            through_terminal(&line, Screened::Relayed)
+            through_terminal(&line, Screened::Relayed, streams.destination())
         }
     }
 }
@@ -101,7 +102,15 @@ pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result
 pub fn stop(state: &State, record: &SessionRecord, grace: Option<Duration>) -> Result<(), Error> {
     let line = line(state, record)?;
     let grace_ms = u64::try_from(grace.unwrap_or(GRACE).as_millis()).unwrap_or(u64::MAX);
-    line.ask(&Ask::Stop { grace_ms }, &[]).map(|_| ())
+    let supervisor = record.supervisor.as_ref().and_then(|known| Pid::from_raw(i32::try_from(known.pid).ok()?));
+    let supervisor = supervisor.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    line.ask(&Ask::Stop { grace_ms }, &[])?;
+    // Its end is recorded before the supervisor goes: who asks next must not find the session running.
+    if let Some(supervisor) = supervisor {
+        let mut gone = [PollFd::new(&supervisor, PollFlags::IN)];
+        let _in_time = poll(&mut gone, RECORDED_MAX.try_into().ok().as_ref()).is_ok();
+    }
+    Ok(())
 }
 
 /// Mounts the workspaces of a running session anew, so that the owner's later changes show.
@@ -150,26 +159,32 @@ enum Screened {
     Relayed,
 }
 
-fn through_terminal(line: &Line, mut screened: Screened) -> Result<Parting, Error> {
+fn through_terminal(
+    line: &Line,
+    mut screened: Screened,
+    destination: BorrowedFd<'static>,
+) -> Result<Parting, Error> {
     let signals = signal_descriptor(&[Signal::WINCH, Signal::HUP, Signal::TERM]).map_err(broken)?;
     let mut raw = RawTerminal::enter().map_err(broken)?;
     let (mut to_program, mut to_owner) = (Vec::new(), Vec::new());
     let mut ended: Option<Option<ExitStatus>> = None;
     let parting = loop {
-        if let (Some(status), true) = (ended, to_owner.is_empty()) {
+        if let Some(status) = ended {
+            while !to_owner.is_empty() && write_some(destination, &mut to_owner) {}
             break Parting::Ended(status);
         }
-        let woken = wait_terminal(line, &screened, &signals, &to_program, &to_owner).map_err(broken)?;
+        let woken = wait_terminal(line, &screened, &signals, &to_program, (&to_owner, destination))
+            .map_err(broken)?;
         if woken.signal {
             while let Some(number) = next_signal(signals.as_fd()).map_err(broken)? {
                 if number == Signal::WINCH.as_raw() {
                     resized(line, &mut screened).map_err(broken)?;
                 } else {
-                    return leave(line, &screened, raw, Parting::Detached);
+                    return leave(line, &screened, raw, Parting::Detached, destination);
                 }
             }
         }
-        if woken.typed && type_on(&mut raw, &mut to_program) == Typed::Leave {
+        if woken.typed && type_on(&mut raw, &mut to_program) == Typing::Leave {
             break Parting::Detached;
         }
         if woken.program_takes {
@@ -189,11 +204,11 @@ fn through_terminal(line: &Line, mut screened: Screened) -> Result<Parting, Erro
                 Packet::Word(..) | Packet::Silent => {}
             }
         }
-        if woken.owner_takes && !write_some(rustix::stdio::stdout(), &mut to_owner) {
+        if woken.owner_takes && !write_some(destination, &mut to_owner) {
             break Parting::Detached;
         }
     };
-    leave(line, &screened, raw, parting)
+    leave(line, &screened, raw, parting, destination)
 }
 
 /// What there is to do.
@@ -212,10 +227,9 @@ fn wait_terminal(
     screened: &Screened,
     signals: &OwnedFd,
     to_program: &[u8],
-    to_owner: &[u8],
+    (to_owner, destination): (&[u8], BorrowedFd<'static>),
 ) -> Result<Woken, Errno> {
     let stdin = rustix::stdio::stdin();
-    let stdout = rustix::stdio::stdout();
     let typing = if to_program.len() < QUEUE_BYTES_MAX { PollFlags::IN } else { PollFlags::empty() };
     let showing = if to_owner.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
     let hearing = if to_owner.len() < QUEUE_BYTES_MAX { PollFlags::IN } else { PollFlags::empty() };
@@ -227,7 +241,7 @@ fn wait_terminal(
     let mut polled = [
         PollFd::new(signals, PollFlags::IN),
         PollFd::from_borrowed_fd(stdin, typing),
-        PollFd::from_borrowed_fd(stdout, showing),
+        PollFd::from_borrowed_fd(destination, showing),
         PollFd::new(&line.socket, line_flags),
         PollFd::from_borrowed_fd(program, hearing | feeding),
     ];
@@ -250,21 +264,21 @@ fn wait_terminal(
 }
 
 #[derive(PartialEq, Eq)]
-enum Typed {
+enum Typing {
     On,
     Leave,
 }
 
-fn type_on(raw: &mut RawTerminal, to_program: &mut Vec<u8>) -> Typed {
+fn type_on(raw: &mut RawTerminal, to_program: &mut Vec<u8>) -> Typing {
     let mut bytes = [0_u8; PORTION_BYTES];
     match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
-        Ok(0) => Typed::Leave,
+        Ok(0) => Typing::Leave,
         Ok(read) => match raw.key.feed(bytes.get(..read).unwrap_or_default(), to_program) {
-            Stroke::Passed => Typed::On,
-            Stroke::Detach => Typed::Leave,
+            Stroke::Passed => Typing::On,
+            Stroke::Detach => Typing::Leave,
         },
-        Err(Errno::AGAIN | Errno::INTR) => Typed::On,
-        Err(_) => Typed::Leave,
+        Err(Errno::AGAIN | Errno::INTR) => Typing::On,
+        Err(_) => Typing::Leave,
     }
 }
 
@@ -327,7 +341,13 @@ fn resized(line: &Line, screened: &mut Screened) -> Result<(), Errno> {
 }
 
 /// The terminal is put back, and says no more.
-fn leave(line: &Line, screened: &Screened, raw: RawTerminal, parting: Parting) -> Result<Parting, Error> {
+fn leave(
+    line: &Line,
+    screened: &Screened,
+    raw: RawTerminal,
+    parting: Parting,
+    destination: BorrowedFd<'static>,
+) -> Result<Parting, Error> {
     let departure = match parting {
         Parting::Detached => Departure::Detach,
         Parting::Ended(_) => Departure::End,
@@ -337,7 +357,7 @@ fn leave(line: &Line, screened: &Screened, raw: RawTerminal, parting: Parting) -
         Screened::Direct { screen, .. } => screen.leave(departure, &mut last),
         Screened::Relayed => reset(true, departure, &mut last),
     }
-    while !last.is_empty() && write_some(rustix::stdio::stdout(), &mut last) {}
+    while !last.is_empty() && write_some(destination, &mut last) {}
     drop(raw);
     // A program that was started from here ends with its terminal: the supervisor hangs up on it.
     let _open = line.socket.as_fd();
@@ -351,14 +371,14 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn make() -> Result<Self, Errno> {
+    fn make(agent: Option<u32>) -> Result<Self, Errno> {
         let (their_input, input) = pipe_with(PipeFlags::CLOEXEC)?;
         let (output, their_output) = pipe_with(PipeFlags::CLOEXEC)?;
         let (error, their_error) = pipe_with(PipeFlags::CLOEXEC)?;
-        Ok(Self {
-            ours: [Some(input), Some(output), Some(error)],
-            theirs: [their_input, their_output, their_error],
-        })
+        rustix::io::ioctl_fionbio(&input, true)?;
+        let theirs = [their_input, their_output, their_error];
+        give(&theirs, agent)?;
+        Ok(Self { ours: [Some(input), Some(output), Some(error)], theirs })
     }
 }
 
@@ -367,56 +387,112 @@ fn through_pipes(line: &Line, mut ours: [Option<OwnedFd>; 3], streams: Streams) 
         signal_descriptor(&[Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT]).map_err(broken)?;
     let mut filters = PipeFilters::of(streams);
     let mut ended: Option<Option<ExitStatus>> = None;
-    let mut typed_out = false;
+    let mut typed = Typed::default();
     loop {
-        let [input, output, error] = &mut ours;
-        if let (Some(status), None, None) = (ended, output.as_ref(), error.as_ref()) {
+        if let (Some(status), [_, None, None]) = (ended, &ours) {
             return Ok(Parting::Ended(status));
         }
-        let none = PollFlags::empty();
-        let on = |fd: &Option<OwnedFd>| if fd.is_some() { PollFlags::IN } else { none };
-        let stdin_flags = if input.is_some() && !typed_out { PollFlags::IN } else { none };
-        // Not the socket: once the other side is gone, it would wake us for ever.
-        let idle = signals.as_fd();
-        let socket = if ended.is_none() { line.socket.as_fd() } else { idle };
-        let mut polled = [
-            PollFd::new(&signals, PollFlags::IN),
-            PollFd::from_borrowed_fd(rustix::stdio::stdin(), stdin_flags),
-            PollFd::from_borrowed_fd(socket, if ended.is_none() { PollFlags::IN } else { none }),
-            PollFd::from_borrowed_fd(output.as_ref().map_or(idle, OwnedFd::as_fd), on(output)),
-            PollFd::from_borrowed_fd(error.as_ref().map_or(idle, OwnedFd::as_fd), on(error)),
-        ];
-        match poll(&mut polled, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(broken(errno)),
-        }
-        let [signal, typed, said, out, err] = polled.map(|fd| fd.revents());
-        if signal.intersects(PollFlags::IN) {
-            while let Some(signal) = next_signal(signals.as_fd()).map_err(broken)? {
-                control::say(line.socket.as_fd(), &Ask::Signal { signal }, &[]).map_err(broken)?;
+        let woken = wait_pipes(line, &signals, &ours, &typed, ended.is_none()).map_err(broken)?;
+        let [input, output, error] = &mut ours;
+        for stream in woken {
+            match stream {
+                Stream::Signals => {
+                    while let Some(signal) = next_signal(signals.as_fd()).map_err(broken)? {
+                        control::say(line.socket.as_fd(), &Ask::Signal { signal }, &[]).map_err(broken)?;
+                    }
+                }
+                Stream::Owner => typed.read(),
+                Stream::Input => typed.write(input),
+                Stream::Output => {
+                    pump_out(output, streams.destination(), filters.output.as_mut()).map_err(broken)?;
+                }
+                Stream::Error => {
+                    pump_out(error, rustix::stdio::stderr(), filters.error.as_mut()).map_err(broken)?;
+                }
+                Stream::Line => match control::hear::<Answer>(line.socket.as_fd()).map_err(broken)? {
+                    Packet::Word(Answer::Ended { status }, _) => ended = Some(status),
+                    Packet::Gone => ended = Some(None),
+                    Packet::Word(..) | Packet::Data(_) | Packet::Silent => {}
+                },
             }
         }
-        if stdin_flags != none && !typed.is_empty() {
-            typed_out =
-                !pump(rustix::stdio::stdin(), input.as_ref().map(OwnedFd::as_fd), None).map_err(broken)?;
-            if typed_out {
-                *input = None;
-            }
-        }
-        if !on(output).is_empty() && !out.is_empty() {
-            pump_out(output, rustix::stdio::stdout(), filters.output.as_mut()).map_err(broken)?;
-        }
-        if !on(error).is_empty() && !err.is_empty() {
-            pump_out(error, rustix::stdio::stderr(), filters.error.as_mut()).map_err(broken)?;
-        }
-        if ended.is_none() && !said.is_empty() {
-            match control::hear::<Answer>(line.socket.as_fd()).map_err(broken)? {
-                Packet::Word(Answer::Ended { status }, _) => ended = Some(status),
-                Packet::Gone => ended = Some(None),
-                Packet::Word(..) | Packet::Data(_) | Packet::Silent => {}
-            }
+        if typed.over && typed.waiting.is_empty() {
+            // The program finds the end of its input once it has got all of it.
+            *input = None;
         }
     }
+}
+
+/// The owner's input on its way to a program that takes it in its own time: waiting for the program here, while it
+/// waits to be read, would be for ever.
+#[derive(Default)]
+struct Typed {
+    waiting: Vec<u8>,
+    over: bool,
+}
+
+impl Typed {
+    fn read(&mut self) {
+        let mut bytes = [0_u8; PORTION_BYTES];
+        match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Ok(0) | Err(_) => self.over = true,
+            Ok(read) => self.waiting.extend_from_slice(bytes.get(..read).unwrap_or_default()),
+        }
+    }
+
+    fn write(&mut self, input: &mut Option<OwnedFd>) {
+        if input.as_ref().is_some_and(|pipe| !write_some(pipe.as_fd(), &mut self.waiting)) {
+            *input = None;
+        }
+    }
+}
+
+/// What woke us between pipes.
+#[derive(Clone, Copy)]
+enum Stream {
+    Signals,
+    Owner,
+    Input,
+    Output,
+    Error,
+    Line,
+}
+
+fn wait_pipes(
+    line: &Line,
+    signals: &OwnedFd,
+    [input, output, error]: &[Option<OwnedFd>; 3],
+    typed: &Typed,
+    listening: bool,
+) -> Result<Vec<Stream>, Errno> {
+    let mut streams = vec![Stream::Signals];
+    let mut polled = vec![PollFd::new(signals, PollFlags::IN)];
+    let mut on = |stream: Stream, fd, flags| {
+        streams.push(stream);
+        polled.push(PollFd::from_borrowed_fd(fd, flags));
+    };
+    if input.is_some() && !typed.over && typed.waiting.len() < QUEUE_BYTES_MAX {
+        on(Stream::Owner, rustix::stdio::stdin(), PollFlags::IN);
+    }
+    if let Some(pipe) = input.as_ref().filter(|_| !typed.waiting.is_empty()) {
+        on(Stream::Input, pipe.as_fd(), PollFlags::OUT);
+    }
+    if let Some(pipe) = output {
+        on(Stream::Output, pipe.as_fd(), PollFlags::IN);
+    }
+    if let Some(pipe) = error {
+        on(Stream::Error, pipe.as_fd(), PollFlags::IN);
+    }
+    // Not once the other side is gone: that would wake us for ever.
+    if listening {
+        on(Stream::Line, line.socket.as_fd(), PollFlags::IN);
+    }
+    match poll(&mut polled, None) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(errno) => return Err(errno),
+    }
+    Ok(streams.into_iter().zip(&polled).filter(|(_, fd)| !fd.revents().is_empty()).map(|(s, _)| s).collect())
 }
 
 fn pump_out(
@@ -425,7 +501,7 @@ fn pump_out(
     filter: Option<&mut crate::terminal::Filter>,
 ) -> Result<(), Errno> {
     let more = match from.as_ref() {
-        Some(fd) => pump(fd.as_fd(), Some(to), filter)?,
+        Some(fd) => pump(fd.as_fd(), to, filter)?,
         None => false,
     };
     if !more {
@@ -437,7 +513,7 @@ fn pump_out(
 /// Passes one portion on; `false` at the end, or when nobody takes it.
 fn pump(
     from: BorrowedFd<'_>,
-    to: Option<BorrowedFd<'_>>,
+    to: BorrowedFd<'_>,
     filter: Option<&mut crate::terminal::Filter>,
 ) -> Result<bool, Errno> {
     let mut bytes = [0_u8; PORTION_BYTES];
@@ -448,7 +524,6 @@ fn pump(
         Err(Errno::IO | Errno::BADF) => return Ok(false),
         Err(errno) => return Err(errno),
     };
-    let Some(to) = to else { return Ok(false) };
     let mut queue = Vec::new();
     filtered(filter, bytes.get(..read).unwrap_or_default(), &mut queue);
     while !queue.is_empty() {

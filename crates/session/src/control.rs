@@ -204,9 +204,12 @@ impl Line {
     /// Connects; a session whose supervisor does not answer is not running.
     pub(crate) fn open(path: &Path, name: &str) -> Result<Self, Error> {
         connect(path).map(|socket| Self { socket }).map_err(|errno| {
-            Error::new(ErrorKind::WrongState, format!("cannot reach session {name}"))
-                .because(errno)
-                .hint(format!("it is not running; start it again: cofferdam resume -s {name}"))
+            let error = Error::new(ErrorKind::WrongState, format!("cannot reach session {name}"));
+            match errno {
+                Errno::NOENT | Errno::CONNREFUSED => error.since("it is not running"),
+                errno => error.because(errno),
+            }
+            .hint(format!("start it again: cofferdam resume -s {name}"))
         })
     }
 

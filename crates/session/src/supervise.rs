@@ -11,6 +11,7 @@ mod program;
 pub(crate) use log::former as former_log;
 pub use owner::Streams;
 pub(crate) use owner::{PipeFilters, RawTerminal, filtered, window, write_some};
+pub(crate) use program::give;
 
 use crate::cgroup;
 use crate::context::Context;
@@ -195,9 +196,16 @@ impl<'c> Supervisor<'c> {
             // In the background a program has a terminal to be attached to, whatever it was started from.
             Connection::Background => true,
         };
-        let (side, ordered) = ProgramSide::order(cell, MAIN, program, interactive.then(window));
+        let (side, ordered) = ProgramSide::order(cell, MAIN, program, interactive.then(window), self.agent());
         self.program = side.map_err(own("make the program's pipes"))?;
         ordered.map_err(|error| Error::new(ErrorKind::Cell, "cannot start the command").because(error))
+    }
+
+    /// The agent's id on the host, where it is not the owner's own.
+    fn agent(&self) -> Option<u32> {
+        let identities = &self.session.plan.identities;
+        let base = identities.outer_uids.first().filter(|_| identities.privileged)?.outside;
+        Some(base + identities.uid)
     }
 
     fn run(&mut self) -> Result<Outcome, Error> {

@@ -52,6 +52,9 @@ pub struct ChangeSummary {
     pub mode: u64,
     /// Files in git directories.
     pub git_internal: u64,
+    /// Of these, all but indexes: an index is rewritten by merely looking, the rest would be lost.
+    #[serde(default)]
+    pub git_kept: u64,
     /// Changes that touch a masked path; counted above too.
     pub masked: u64,
     /// In the order of their paths, directory by directory.

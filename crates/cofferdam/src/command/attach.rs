@@ -6,14 +6,13 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::start::shell_status;
 use cofferdam_session::state::State;
-use cofferdam_session::supervise::Streams;
 use cofferdam_session::terminal::DETACH_KEY_NAME;
 
 pub(super) fn attach(context: &Context, output: &Output, asked: Option<&str>) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, asked)?;
     output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
-    match connect::attach(&state, &record, Streams::look())? {
+    match connect::attach(&state, &record, output.streams())? {
         Parting::Detached => {
             output.aside(&format!("detached; come back: cofferdam attach {}", record.name.as_str()));
             Ok(0)

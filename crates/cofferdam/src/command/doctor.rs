@@ -1,16 +1,16 @@
 //! `cofferdam doctor`: what this machine can enforce, tried one by one, and what is left over.
 
-use super::table::cut;
+use super::table::wrapped;
 use crate::arguments::DoctorArguments;
 use crate::output::{Output, Tone, toned};
 use cofferdam_session::context::Context;
 use cofferdam_session::doctor::{self, Check, CheckState, Fate, Leftover, Need};
 use cofferdam_session::error::Error;
 use cofferdam_session::exit;
-use cofferdam_session::terminal::visible;
+use cofferdam_session::terminal::{visible, visible_within};
 use std::collections::BTreeSet;
 
-const COLUMNS_MAX: usize = 80;
+const EVIDENCE_COLUMNS_MAX: usize = 400;
 
 pub(super) fn doctor(context: &Context, output: &Output, arguments: &DoctorArguments) -> Result<u8, Error> {
     let report = doctor::examine(context, arguments.fix);
@@ -37,13 +37,17 @@ fn print_check(output: &Output, check: &Check, said: &mut BTreeSet<String>) {
         (CheckState::Missing, Need::Required) => ("✗", Tone::Bad),
         (CheckState::Missing, Need::Optional) | (CheckState::CannotTell, _) => ("–", Tone::Strong),
     };
-    let text = format!("{:<34} {}", check.title, visible(check.evidence.as_bytes()));
-    output.line(&format!("{} {}", toned(tone, sign), cut(&text, COLUMNS_MAX - 2)));
+    output.line(&format!("{} {}", toned(tone, sign), check.title));
+    if check.state != CheckState::Works {
+        let lines = wrapped("    ", 4, &visible_within(check.evidence.as_bytes(), EVIDENCE_COLUMNS_MAX));
+        lines.iter().for_each(|text| output.line(text));
+    }
     for remedy in &check.remedies {
         if !said.insert(format!("{}{}", remedy.words, remedy.command)) {
             continue;
         }
-        output.line(&toned(Tone::Dim, &format!("    {}: {}", remedy.on, remedy.words)));
+        let lines = wrapped(&format!("    {}: ", remedy.on), 6, &remedy.words);
+        lines.iter().for_each(|text| output.line(&toned(Tone::Dim, text)));
         for line in remedy.command.lines() {
             output.line(&format!("      {line}"));
         }
@@ -63,7 +67,11 @@ fn print_leftovers(output: &Output, leftovers: &[Leftover]) {
             Fate::Kept(why) => ("–", Tone::Strong, format!("kept: {why}; {}", leftover.command)),
             Fate::Failed(why) => ("✗", Tone::Bad, why.clone()),
         };
-        output.line(&format!("{} {}", toned(tone, sign), cut(&what, COLUMNS_MAX - 2)));
+        let lines = wrapped("", 4, &what);
+        let (first, rest) =
+            lines.split_first().map_or(("", [].as_slice()), |(first, rest)| (first.as_str(), rest));
+        output.line(&format!("{} {first}", toned(tone, sign)));
+        rest.iter().for_each(|text| output.line(text));
         output.line(&toned(Tone::Dim, &format!("    {}", visible(more.as_bytes()))));
     }
 }

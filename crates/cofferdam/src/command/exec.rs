@@ -7,12 +7,11 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::start::shell_status;
 use cofferdam_session::state::State;
-use cofferdam_session::supervise::Streams;
 
 pub(super) fn exec(context: &Context, output: &Output, arguments: &ExecArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
-    match connect::exec(context, &state, &record, &arguments.command, Streams::look())? {
+    match connect::exec(context, &state, &record, &arguments.command, output.streams())? {
         Parting::Ended(Some(status)) => {
             output.object(&serde_json::json!({ "session": record.name.as_str(), "exit_status": status }))?;
             Ok(shell_status(status))

@@ -1,7 +1,7 @@
 //! `cofferdam explain`: the five radii, enumerated to the last item, before anything is started.
 
 use super::run::request;
-use super::table::{aligned, cut};
+use super::table::{aligned, cut, wrapped};
 use crate::arguments::ExplainArguments;
 use crate::output::{Output, Tone, toned};
 use cofferdam_session::context::Context;
@@ -46,10 +46,11 @@ fn print(output: &Output, explanation: &Explanation) {
         output.line("");
         output.line(&format!("{}  {}", toned(Tone::Strong, radius.name), toned(Tone::Dim, radius.question)));
         for reach in &radius.reach {
-            line(&format!("  • {reach}"));
+            wrapped("  • ", 4, reach).iter().for_each(|text| output.line(text));
         }
         for held in &radius.held_by {
-            output.line(&toned(Tone::Dim, &cut(&format!("    held by {held}"), COLUMNS_MAX)));
+            let lines = wrapped("    held by ", 6, held);
+            lines.iter().for_each(|text| output.line(&toned(Tone::Dim, text)));
         }
     }
     output.line("");
@@ -74,7 +75,7 @@ fn print(output: &Output, explanation: &Explanation) {
     );
     for note in &explanation.notes {
         output.line("");
-        output.line(&format!("note: {note}"));
+        wrapped("note: ", 6, note).iter().for_each(|text| output.line(text));
     }
 }
 

@@ -7,12 +7,11 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::start::{self, StartOptions};
 use cofferdam_session::state::State;
-use cofferdam_session::supervise::Streams;
 
 pub(super) fn resume(context: &Context, output: &Output, arguments: &ResumeArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
-    let options = StartOptions { detach: arguments.detach, remove: false, streams: Streams::look() };
+    let options = StartOptions { detach: arguments.detach, remove: false, streams: output.streams() };
     let mut progress = summary::Progress::new(output);
     let told = |notes: &[String]| notes.iter().for_each(|note| output.aside(&format!("note: {note}")));
     let started =

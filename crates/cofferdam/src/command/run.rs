@@ -9,10 +9,9 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::request::RunRequest;
 use cofferdam_session::start::{self, StartOptions};
-use cofferdam_session::supervise::Streams;
 
 pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
-    let streams = Streams::look();
+    let streams = output.streams();
     let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams };
     let request =
         RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };

@@ -23,6 +23,27 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// `text` in lines of at most 80 columns: the first begins with `first`, the others are indented by `indent`.
+pub(super) fn wrapped(first: &str, indent: usize, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = first.to_owned();
+    let mut is_begun = false;
+    for word in text.split(' ') {
+        let needed = chars(&line) + usize::from(is_begun) + chars(word);
+        if is_begun && needed > COLUMNS_MAX {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            is_begun = false;
+        }
+        if is_begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_begun = true;
+    }
+    lines.push(line);
+    lines.iter().map(|line| cut(line, COLUMNS_MAX)).collect()
+}
+
 fn chars(text: &str) -> usize {
     text.chars().count()
 }

@@ -167,7 +167,7 @@ fn tables_fit_eighty_columns_whatever_they_show() {
     command.extend(["argument"; 40]);
     home.cofferdam().args(&command).in_directory(&long).run().assert_success();
     home.cofferdam().args(["run", "--", "echo", "w\u{131}de \u{1b}[31m\n\u{202e}"]).run().assert_success();
-    for command in [["ls"].as_slice(), &["events"], &["explain"], &["doctor"]] {
+    for command in [["ls"].as_slice(), &["events"], &["explain"]] {
         let table = home.cofferdam().args(command).in_directory(&long).run();
         let text = table.assert_success().stdout();
         for line in text.lines() {

@@ -26,13 +26,11 @@ fn what_a_session_does_stays_in_it_and_is_there_when_it_goes_on() {
     repo.write("gone.txt", "before\n");
     repo.commit("first");
     let before = Tree::of(repo.path());
-    let own = Tree::of(home.home());
     let script = "echo after >kept.txt; rm gone.txt; mkdir d; echo new >d/new; echo mine >~/.mine; exit 3";
     let command = ["run", "--name", "one", "--", "sh", "-c", script];
     home.cofferdam().args(command).in_directory(repo.path()).run().assert_exit(3);
     Tree::of(repo.path()).assert_same_as(&before);
-    let added = Tree::of(home.home()).differences(&own);
-    assert!(!added.iter().any(|line| line.contains(".mine")), "{added:?}");
+    assert!(!home.home().join(".mine").exists());
 
     let script = "cat kept.txt d/new ~/.mine; test ! -e gone.txt; pwd";
     let command = ["resume", "-s", "one", "--", "sh", "-c", script];
@@ -63,7 +61,8 @@ fn a_session_left_out_is_the_latest_of_this_directory_and_is_named() {
     }
     for command in ["show", "logs", "events"] {
         let said = home.cofferdam().arg(command).in_directory(&one).run();
-        assert!(said.assert_success().stderr().contains("session second"), "{said}");
+        let text = format!("{}{}", said.assert_success().stdout(), said.stderr());
+        assert!(text.contains("session second") || text.contains("session  second"), "{said}");
     }
     assert_eq!(home.cofferdam().arg("logs").in_directory(&one).run().stdout(), "I am second\n");
     assert_eq!(home.cofferdam().args(["logs", "first"]).in_directory(&one).run().stdout(), "I am first\n");
@@ -168,7 +167,7 @@ fn a_running_session_can_be_neither_resumed_nor_silently_discarded() {
     let started =
         home.cofferdam().args(["run", "-d", "--name", "job", "--", "sh", "-c", "touch new; exec sleep 1000"]);
     started.run().assert_success();
-    home.cofferdam().args(["resume", "-s", "job"]).run().assert_refused(207, &["job"]);
+    home.cofferdam().args(["resume", "-s", "job"]).run().assert_refused(207, &["running"]);
     home.cofferdam().args(["discard", "job", "-f"]).run().assert_success();
     home.wait_until_quiet();
     assert_eq!(layers(&home), 0);
@@ -190,7 +189,7 @@ fn what_the_owner_changes_meanwhile_shows_after_a_refresh() {
 
     let held = home.cofferdam().args(["exec", "--", "sh", "-c", "echo held; exec sleep 1000"]).start();
     held.wait_for_output("held");
-    home.cofferdam().arg("refresh").run().assert_refused(207, &["process"]);
+    home.cofferdam().args(["refresh", "work"]).run().assert_refused(207, &["process"]);
     home.cofferdam().args(["stop", "--grace", "0"]).run().assert_success();
 }
 

@@ -21,7 +21,8 @@ fn the_program_has_a_terminal_of_its_own_with_the_size_of_the_owners_window() {
     terminal.wait_for("/dev/pts/0");
     terminal.wait_for("24 80");
     terminal.wait_for("all three");
-    terminal.send("trap 'echo now $(stty size)' WINCH\r");
+    terminal.send("trap 'echo now $(stty size)' WINCH; echo s''et\r");
+    terminal.wait_for("set\nprompt>");
     terminal.resize(30, 100);
     terminal.send("\r");
     terminal.wait_for("now 30 100");
@@ -49,8 +50,8 @@ fn the_control_keys_go_to_the_programs_job_and_not_to_the_session() {
     terminal.wait_for("Running");
     terminal.send("kill %1; wait; echo re''aped\r");
     terminal.wait_for("reaped");
-    terminal.send("\x04");
-    assert_eq!(terminal.finish().code(), Some(143), "{}", terminal.screen());
+    terminal.send("exit 9\r");
+    assert_eq!(terminal.finish().code(), Some(9), "{}", terminal.screen());
     home.wait_until_quiet();
 }
 
@@ -85,9 +86,9 @@ fn the_detach_key_leaves_the_program_running_and_attach_paints_its_screen() {
 #[test]
 fn a_closed_window_detaches_and_does_not_end_the_program() {
     let home = Home::of(OWNER);
-    let terminal = shell(&home);
+    let mut terminal = shell(&home);
     terminal.signal(rustix::process::Signal::HUP);
-    drop(terminal);
+    terminal.finish();
     let running = home.cofferdam().args(["ls", "--json"]).run();
     assert_eq!(running.json()[0]["state"], "running", "{running}");
     home.cofferdam().args(["stop", "--grace", "0"]).run().assert_success();

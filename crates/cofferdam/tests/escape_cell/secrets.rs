@@ -2,7 +2,7 @@
 //!
 //! Each hidden file has a neighbour with the same text that is not hidden: the control that the probe can read at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::scene::Scene;
 
 const SECRET: &str = "token-that-must-not-be-seen";
 
-/// Below the workspace; `<key>` files hold what makes them keys.
+/// Below the workspace.
 const HIDDEN: [&str; 7] = [
     ".env",
     "deep/er/.env.local",
@@ -24,9 +24,14 @@ const HIDDEN: [&str; 7] = [
 fn plant(scene: &Scene) {
     for path in HIDDEN {
         scene.home.write(scene.project().join(path), SECRET);
-        let neighbour = scene.project().join(path).with_file_name("neighbour.txt");
-        scene.home.write(neighbour, SECRET);
+        scene.home.write(neighbour_of(&scene.project().join(path)), SECRET);
     }
+}
+
+/// Beside what is hidden, be it the file or its whole directory.
+fn neighbour_of(path: &Path) -> PathBuf {
+    let hidden_whole = path.ancestors().find(|above| above.ends_with(".aws"));
+    hidden_whole.unwrap_or(path).with_file_name("neighbour.txt")
 }
 
 /// What the probe says to reading `path`, in a running session.
@@ -46,7 +51,7 @@ fn secrets_are_masked_at_any_depth_and_their_neighbours_are_not() {
         let path = scene.project().join(path);
         let hidden = reading(&scene, "masked", &path);
         assert_eq!(hidden["outcome"], "refused", "{hidden}");
-        let neighbour = reading(&scene, "masked", &path.with_file_name("neighbour.txt"));
+        let neighbour = reading(&scene, "masked", &neighbour_of(&path));
         assert_eq!(neighbour["outcome"], "reached", "{neighbour}");
     }
     scene.cofferdam(["stop", "--grace", "0", "masked"]).run().assert_success();
@@ -66,8 +71,9 @@ fn neither_renaming_what_is_above_nor_linking_brings_a_masked_file_back() {
     plant(&scene);
     let probe = scene.home.probe();
     for (does, trick) in tricks {
-        let script =
-            format!("{trick} 1>&2; exec \"$1\" try file-read outside-file=\"$PWD/$P\" canary={SECRET}");
+        let script = format!(
+            "{{ {trick}; }} 1>&2; exec \"$1\" try file-read outside-file=\"$PWD/$P\" canary={SECRET}"
+        );
         let run = scene.cofferdam(["run", "--rm", "--mount"]).arg(probe.parent().unwrap());
         let run = run.args(["--", "/bin/sh", "-c", &script, "sh"]).arg(&probe).run();
         let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{does}: {run}"));
@@ -78,7 +84,8 @@ fn neither_renaming_what_is_above_nor_linking_brings_a_masked_file_back() {
 #[test]
 fn a_secret_that_the_owner_makes_while_the_session_runs_stays_hidden() {
     let scene = Scene::set();
-    scene.detached("early", ["sleep", "1000"]);
+    // Out of the workspace, or it could not be mounted anew.
+    scene.detached("early", ["/bin/sh", "-c", "cd / && exec sleep 1000"]);
     let (late, plain) = (scene.project().join(".env"), scene.project().join("plain.txt"));
     scene.home.write(&late, SECRET);
     scene.home.write(&plain, SECRET);

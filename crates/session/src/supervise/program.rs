@@ -3,6 +3,7 @@
 use crate::terminal::{Size as ScreenSize, Terminal};
 use cofferdam_cell::{Cell, CellError, Program, Streams, WindowSize};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::termios::Winsize;
@@ -27,11 +28,12 @@ impl ProgramSide {
         number: u32,
         program: &Program,
         terminal: Option<ScreenSize>,
+        agent: Option<u32>,
     ) -> (Result<Self, Errno>, Result<(), CellError>) {
         if let Some(size) = terminal {
             return (Ok(Self::Awaited), cell.spawn(number, program, Streams::Terminal(window_size(size))));
         }
-        match pipes() {
+        match pipes(agent) {
             Ok((side, theirs)) => {
                 let [input, output, error] = &theirs;
                 let ordered = cell.spawn(
@@ -146,7 +148,7 @@ pub(crate) fn window_size(size: ScreenSize) -> WindowSize {
 }
 
 /// Our ends, non-blocking, and the program's: input, output, error.
-fn pipes() -> Result<(ProgramSide, [OwnedFd; 3]), Errno> {
+fn pipes(agent: Option<u32>) -> Result<(ProgramSide, [OwnedFd; 3]), Errno> {
     let (their_input, input) = pipe_with(PipeFlags::CLOEXEC)?;
     let (output, their_output) = pipe_with(PipeFlags::CLOEXEC)?;
     let (error, their_error) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -154,7 +156,18 @@ fn pipes() -> Result<(ProgramSide, [OwnedFd; 3]), Errno> {
         rustix::io::ioctl_fionbio(ours, true)?;
     }
     let side = ProgramSide::Pipes { input: Some(input), output: Some(output), error: Some(error) };
-    Ok((side, [their_input, their_output, their_error]))
+    let theirs = [their_input, their_output, their_error];
+    give(&theirs, agent)?;
+    Ok((side, theirs))
+}
+
+/// Makes pipes the agent's, where its id on the host is not the owner's: else a program could not open its own
+/// output by name (`/dev/stderr`).
+pub(crate) fn give(pipes: &[OwnedFd], agent: Option<u32>) -> Result<(), Errno> {
+    let Some(id) = agent else { return Ok(()) };
+    pipes
+        .iter()
+        .try_for_each(|pipe| rustix::fs::fchown(pipe, Some(Uid::from_raw(id)), Some(Gid::from_raw(id))))
 }
 
 /// `None` at the end; empty when nothing waits.

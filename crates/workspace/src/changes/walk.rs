@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if name == b".git" {
-            self.summary.git_internal = self.summary.git_internal.saturating_add(1);
+            self.count_git_file(name);
             return Ok(());
         }
         let masked = here.masked || self.holds_hidden(&path);
@@ -290,14 +290,14 @@ impl<'a> Walk<'a> {
         if beneath::kind(now) == FileType::Directory {
             directories.push(path.to_vec());
         } else {
-            self.summary.git_internal = self.summary.git_internal.saturating_add(1);
+            self.count_git_file(path);
         }
         while let Some(path) = directories.pop() {
             let fd = beneath::open_directory(self.root, &path).map_err(|errno| failure(&path, errno))?;
             for (name, kind) in self.list(fd.as_fd(), &path)? {
                 let below = joined(&path, name.to_bytes());
                 if kind != FileType::Directory {
-                    self.summary.git_internal = self.summary.git_internal.saturating_add(1);
+                    self.count_git_file(name.to_bytes());
                 } else if below.len() < PATH_BYTES_MAX {
                     directories.push(below);
                 } else {
@@ -306,6 +306,13 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    fn count_git_file(&mut self, name: &[u8]) {
+        self.summary.git_internal = self.summary.git_internal.saturating_add(1);
+        if name != b"index" {
+            self.summary.git_kept = self.summary.git_kept.saturating_add(1);
+        }
     }
 
     fn is_masked(&self, parent: &[u8], name: &[u8], path: &[u8], stat: &Statx) -> bool {

@@ -1,0 +1,104 @@
+//! What keeps a promise from being kept here ends in a refusal of three lines, never in a weaker session.
+//!
+//! Each hindrance is made in namespaces of the test's own. A kernel without Landlock cannot be made so: what follows
+//! from a machine's features is a pure function, tested where it is (`cofferdam-policy`, `admission`).
+
+use cofferdam_testkit::Outcome;
+
+use super::scene::Scene;
+
+/// Runs `cofferdam run` after `hindrance`, in new user and mount namespaces, in which the owner is root.
+fn hindered(scene: &Scene, unshare: &[&str], hindrance: &str) -> Outcome {
+    let cofferdam = scene.cofferdam(["run"]).command();
+    let script = format!("set -e; {hindrance}\nexec \"$@\"");
+    let shell = scene.home.invoke("unshare").args(["--user", "--map-root-user", "--mount"]).args(unshare);
+    let shell = shell.args(["--", "/bin/sh", "-c", &script, "sh"]).arg(cofferdam.get_program());
+    shell.args(["run", "--", "/bin/sh", "-c", "echo ran"]).in_directory(scene.project()).run()
+}
+
+#[track_caller]
+fn is_refused(outcome: &Outcome, codes: &[i32]) {
+    assert!(!outcome.stdout().contains("ran"), "it ran all the same: {outcome}");
+    assert!(codes.contains(&outcome.status.code().unwrap_or(-1)), "{outcome}");
+    let stderr = outcome.stderr();
+    assert_eq!(stderr.lines().count(), 3, "what, why, what to do: {outcome}");
+    assert!(stderr.contains("error: ") && stderr.contains("why: ") && stderr.contains("try: "), "{outcome}");
+}
+
+/// The exit codes of what this machine cannot keep: the promise, the cell, the ledger, the state.
+const UNENFORCEABLE: i32 = 203;
+const WORKSPACE: i32 = 204;
+const CELL: i32 = 209;
+const LEDGER: i32 = 210;
+const STATE: i32 = 214;
+
+#[test]
+fn without_a_hindrance_a_session_starts_in_namespaces_of_the_tests_own() {
+    let scene = Scene::set();
+    let run = hindered(&scene, &[], "true");
+    assert_eq!(run.assert_success().stdout(), "ran\n", "the control of all that follow: {run}");
+}
+
+#[test]
+fn without_user_namespaces_nothing_runs() {
+    let scene = Scene::set();
+    is_refused(&hindered(&scene, &[], "echo 0 > /proc/sys/user/max_user_namespaces"), &[UNENFORCEABLE, CELL]);
+    scene.home.wait_until_quiet();
+}
+
+#[test]
+fn without_mount_or_network_namespaces_nothing_runs() {
+    let scene = Scene::set();
+    for kind in ["mnt", "net", "pid"] {
+        let run = hindered(&scene, &[], &format!("echo 0 > /proc/sys/user/max_{kind}_namespaces"));
+        is_refused(&run, &[UNENFORCEABLE, CELL]);
+    }
+    scene.home.wait_until_quiet();
+}
+
+#[test]
+fn inside_a_container_that_masks_proc_nothing_runs() {
+    let scene = Scene::set();
+    let mask = "mount -t proc proc /proc; mount --bind /dev/null /proc/keys";
+    is_refused(&hindered(&scene, &["--pid", "--fork"], mask), &[UNENFORCEABLE, CELL]);
+    let run = hindered(&scene, &["--pid", "--fork"], "mount -t proc proc /proc");
+    assert_eq!(run.assert_success().stdout(), "ran\n", "the control: unmasked it runs: {run}");
+}
+
+#[test]
+fn where_overlays_cannot_be_stacked_further_nothing_runs() {
+    let scene = Scene::set();
+    let stack = format!(
+        "cd {0}; mkdir -p o/1 o/2 o/3 o/m o/n; \
+         mount -t overlay -o lowerdir=project:o/1 overlay o/m; mount -t overlay -o lowerdir=o/m:o/2 overlay o/n; \
+         mount --move o/n project; cd project",
+        scene.home.work().display()
+    );
+    is_refused(&hindered(&scene, &[], &stack), &[UNENFORCEABLE, WORKSPACE, CELL]);
+}
+
+#[test]
+fn with_a_ledger_that_cannot_be_written_nothing_runs() {
+    let scene = Scene::set();
+    scene.cofferdam(["run", "--rm", "--", "true"]).run().assert_success();
+    let state = scene.home.state();
+    let read_only =
+        format!("mount --bind {0} {0}; mount -o remount,bind,ro {0}", state.join("ledger").display());
+    is_refused(&hindered(&scene, &[], &read_only), &[LEDGER]);
+    let read_only = format!("mount --bind {0} {0}; mount -o remount,bind,ro {0}", state.display());
+    is_refused(&hindered(&scene, &[], &read_only), &[LEDGER, STATE]);
+    scene.home.wait_until_quiet();
+}
+
+#[test]
+fn with_a_full_disk_under_the_ledger_nothing_runs() {
+    let scene = Scene::set();
+    let state = scene.home.state();
+    scene.home.directory(&state);
+    let full = format!(
+        "chmod 700 {0}; mount -t tmpfs -o size=256k,mode=700 tmpfs {0}; dd if=/dev/zero of={0}/filling bs=4k 2> /dev/null || :",
+        state.display()
+    );
+    is_refused(&hindered(&scene, &[], &full), &[LEDGER, STATE]);
+    scene.home.wait_until_quiet();
+}

@@ -1,0 +1,104 @@
+//! What a program uses up ends at the limit, and at the session: its neighbours and the owner have theirs.
+//!
+//! Floods that fill logs, pipes and disks are in `slow_escape_cell`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::scene::Scene;
+
+/// The exit code of a limit that was asked for and has no mechanism on this machine.
+const UNENFORCEABLE: u8 = 203;
+
+/// One attempt of the probe under limits; each held at its limit, and below it nothing is in the way.
+#[track_caller]
+fn flood(scene: &Scene, limit: &str, id: &str, plant: &str) -> Value {
+    let run = scene.probe(["--rm", "--limit", limit]).args(["try", id, plant]).run();
+    run.assert_success().json()
+}
+
+#[test]
+fn a_fork_bomb_ends_at_the_limit_of_processes() {
+    let scene = Scene::set();
+    let held = flood(&scene, "processes=40", "flood-processes", "cap-processes=400");
+    assert_eq!((&held["outcome"], &held["errno"]), (&"refused".into(), &"EAGAIN".into()), "{held}");
+    let held = flood(&scene, "processes=40", "flood-threads", "cap-threads=400");
+    assert_eq!((&held["outcome"], &held["errno"]), (&"refused".into(), &"EAGAIN".into()), "{held}");
+    let free = flood(&scene, "processes=200", "flood-processes", "cap-processes=60");
+    assert_eq!(free["outcome"], "reached", "the control: {free}");
+    scene.home.wait_until_quiet();
+}
+
+#[test]
+fn a_session_at_its_limit_takes_nothing_from_its_neighbour() {
+    let scene = Scene::set();
+    let fill = "i=0; while [ $i -lt 28 ]; do sleep 600 & i=$((i+1)); done; echo filled; wait";
+    let full = scene.cofferdam(["run", "--limit", "processes=32", "--", "/bin/sh", "-c", fill]).start();
+    full.wait_for_output("filled");
+    let free = flood(&scene, "processes=32", "flood-processes", "cap-processes=20");
+    assert_eq!(free["outcome"], "reached", "{free}");
+    // And the owner is not bound by it either.
+    scene.home.invoke("/bin/sh").args(["-c", "true & true & true & wait"]).run().assert_success();
+}
+
+#[test]
+fn memory_ends_at_its_limit_or_the_limit_is_refused() {
+    let scene = Scene::set();
+    let run =
+        scene.probe(["--limit", "memory=64M"]).args(["try", "flood-memory", "cap-memory-mib=512"]).run();
+    if run.status.code() == Some(i32::from(UNENFORCEABLE)) {
+        assert_eq!(super::OWNER, cofferdam_testkit::Owner::Ordinary, "root has control groups: {run}");
+        run.assert_refused(UNENFORCEABLE, &["memory", "why:", "try:"]);
+        return;
+    }
+    let held = run.assert_success().json();
+    assert_eq!(held["outcome"], "refused", "{held}");
+    let free = flood(&scene, "memory=256M", "flood-memory", "cap-memory-mib=32");
+    assert_eq!(free["outcome"], "reached", "the control: {free}");
+}
+
+#[test]
+fn a_full_tmp_is_full_at_its_size_in_bytes_and_in_files() {
+    let scene = Scene::set();
+    let held = flood(&scene, "tmp=8M", "flood-disk-scratch", "cap-disk-mib=64");
+    assert_eq!((&held["outcome"], &held["errno"]), (&"refused".into(), &"ENOSPC".into()), "{held}");
+    let free = flood(&scene, "tmp=64M", "flood-disk-scratch", "cap-disk-mib=8");
+    assert_eq!(free["outcome"], "reached", "the control: {free}");
+    let held = flood(&scene, "tmp=1M", "flood-inodes", "cap-inodes=100000");
+    assert_eq!((&held["outcome"], &held["errno"]), (&"refused".into(), &"ENOSPC".into()), "{held}");
+}
+
+#[test]
+fn open_files_end_at_their_limit() {
+    let scene = Scene::set();
+    let held = flood(&scene, "files=64", "flood-open-files", "cap-open-files=2000");
+    assert_eq!((&held["outcome"], &held["errno"]), (&"refused".into(), &"EMFILE".into()), "{held}");
+    let free = flood(&scene, "files=512", "flood-open-files", "cap-open-files=100");
+    assert_eq!(free["outcome"], "reached", "the control: {free}");
+}
+
+#[test]
+fn a_limit_of_the_disk_is_kept_or_refused() {
+    let scene = Scene::set();
+    let workspace = format!("workspace={}", scene.project().display());
+    let run = scene.probe(["--limit", "disk=4M"]).args(["try", "flood-disk-workspace", "cap-disk-mib=64"]);
+    let run = run.arg(workspace).run();
+    if run.status.code() == Some(i32::from(UNENFORCEABLE)) {
+        run.assert_refused(UNENFORCEABLE, &["disk", "why:", "try:"]);
+        return;
+    }
+    assert_eq!(run.assert_success().json()["outcome"], "refused", "{run}");
+}
+
+/// What is looked at after a session must not cost what the agent says it is.
+#[test]
+fn a_huge_sparse_file_neither_fills_the_disk_nor_delays_the_owner() {
+    let scene = Scene::set();
+    let run = scene.cofferdam(["run", "--json", "--", "truncate", "-s", "10T", "huge"]);
+    let run = run.run_within(Duration::from_secs(10));
+    assert!(run.assert_success().json()["changes"].to_string().contains("huge"), "the control: {run}");
+    let shown = scene.cofferdam(["show", "--json"]).run_within(Duration::from_secs(10));
+    assert!(shown.assert_success().stdout().contains("huge"), "{shown}");
+    scene.cofferdam(["discard", "-f", "project"]).run_within(Duration::from_secs(10)).assert_success();
+}
