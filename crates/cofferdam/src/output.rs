@@ -122,26 +122,23 @@ fn three_lines(what: &str, why: &str, what_to_do: &str) {
 
 /// Help and versions go out as they are; everything else is a usage error in three lines.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    match error.kind() {
-        ClapKind::DisplayHelp | ClapKind::DisplayVersion => {
-            let _closed = error.print().is_err();
-            ExitCode::SUCCESS
-        }
-        ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _closed = error.print().is_err();
-            ExitCode::from(cofferdam_session::exit::USAGE)
-        }
-        _ => {
-            let rendered = error.render().to_string();
-            let mut paragraphs = rendered.split("\n\n");
-            let first = paragraphs.next().unwrap_or_default();
-            let why = first.strip_prefix("error: ").unwrap_or(first);
-            let tip = paragraphs.find_map(|text| text.trim().strip_prefix("tip: ").map(str::to_owned));
-            let try_this = tip.unwrap_or_else(|| "cofferdam --help, or cofferdam COMMAND --help".into());
-            three_lines("cannot understand the command line", why, &try_this);
-            ExitCode::from(cofferdam_session::exit::USAGE)
-        }
+    let kind = error.kind();
+    if matches!(kind, ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
+        let _closed = error.print().is_err();
+        return ExitCode::SUCCESS;
     }
+    if kind == ClapKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _closed = error.print().is_err();
+        return ExitCode::from(cofferdam_session::exit::USAGE);
+    }
+    let rendered = error.render().to_string();
+    let mut paragraphs = rendered.split("\n\n");
+    let first = paragraphs.next().unwrap_or_default();
+    let why = first.strip_prefix("error: ").unwrap_or(first);
+    let tip = paragraphs.find_map(|text| text.trim().strip_prefix("tip: ").map(str::to_owned));
+    let try_this = tip.unwrap_or_else(|| "cofferdam --help, or cofferdam COMMAND --help".into());
+    three_lines("cannot understand the command line", why, &try_this);
+    ExitCode::from(cofferdam_session::exit::USAGE)
 }
 
 /// The current directory is gone or can't be entered.

@@ -102,7 +102,8 @@ pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result
 pub fn stop(state: &State, record: &SessionRecord, grace: Option<Duration>) -> Result<(), Error> {
     let line = line(state, record)?;
     let grace_ms = u64::try_from(grace.unwrap_or(GRACE).as_millis()).unwrap_or(u64::MAX);
-    let supervisor = record.supervisor.as_ref().and_then(|known| Pid::from_raw(i32::try_from(known.pid).ok()?));
+    let supervisor =
+        record.supervisor.as_ref().and_then(|known| Pid::from_raw(i32::try_from(known.pid).ok()?));
     let supervisor = supervisor.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     line.ask(&Ask::Stop { grace_ms }, &[])?;
     // Its end is recorded before the supervisor goes: who asks next must not find the session running.
@@ -312,10 +313,10 @@ fn listen(screened: &mut Screened, to_program: &mut Vec<u8>, to_owner: &mut Vec<
 /// What the program had printed before it ended.
 fn drain(screened: &mut Screened, to_program: &mut Vec<u8>, to_owner: &mut Vec<u8>) {
     const DRAINED_BYTES_MAX: usize = 4 << 20;
-    if let Screened::Direct { controlling, .. } = &screened {
-        if rustix::io::ioctl_fionbio(controlling, true).is_err() {
-            return;
-        }
+    if let Screened::Direct { controlling, .. } = &screened
+        && rustix::io::ioctl_fionbio(controlling, true).is_err()
+    {
+        return;
     }
     while to_owner.len() < DRAINED_BYTES_MAX && listen(screened, to_program, to_owner) {}
 }

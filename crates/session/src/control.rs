@@ -136,7 +136,7 @@ pub(crate) fn say<W: Serialize>(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     let mut packet = vec![WORD];
-    serde_json::to_writer(&mut packet, word).map_err(|_| Errno::INVAL)?;
+    serde_json::to_writer(&mut packet, word).map_err(|_unwritable| Errno::INVAL)?;
     send(socket, &packet, descriptors)
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn hear<W: serde::de::DeserializeOwned>(socket: BorrowedFd<'_>) -> Re
         None => Ok(Packet::Gone),
         Some((&DATA, bytes)) => Ok(Packet::Data(bytes.to_vec())),
         Some((&WORD, text)) => {
-            let word = serde_json::from_slice(text).map_err(|_| Errno::BADMSG)?;
+            let word = serde_json::from_slice(text).map_err(|_misunderstood| Errno::BADMSG)?;
             Ok(Packet::Word(word, descriptors))
         }
         Some((_, _)) => Err(Errno::BADMSG),

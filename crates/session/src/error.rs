@@ -165,7 +165,18 @@ impl From<cofferdam_ledger::Error> for Error {
                     .because(error)
                     .hint("see its state: cofferdam show")
             }
-            other => Self::new(ErrorKind::Ledger, "cannot use the ledger")
+            other @ (Ledger::Place { .. }
+            | Ledger::ForeignOwner { .. }
+            | Ledger::Exposed { .. }
+            | Ledger::Irregular { .. }
+            | Ledger::NewerSchema { .. }
+            | Ledger::DiskFull { .. }
+            | Ledger::Corrupt { .. }
+            | Ledger::Busy { .. }
+            | Ledger::Database { .. }
+            | Ledger::Row { .. }
+            | Ledger::UidsExhausted { .. }
+            | Ledger::Ambiguous { .. }) => Self::new(ErrorKind::Ledger, "cannot use the ledger")
                 .because(other)
                 .hint("look at the state directory: cofferdam doctor"),
         }

@@ -62,7 +62,7 @@ pub(crate) fn lost_with_power(
     state: &State,
     record: &SessionRecord,
 ) -> Result<Option<String>, Error> {
-    let uptime = i64::try_from(rustix::system::sysinfo().uptime).unwrap_or(i64::MAX);
+    let uptime = rustix::system::sysinfo().uptime;
     let booted = (context.now)().0.saturating_sub(uptime.saturating_mul(1_000_000_000));
     if record.started_at.is_none_or(|started| started.0 >= booted) {
         return Ok(None);

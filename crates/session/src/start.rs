@@ -345,19 +345,31 @@ fn new_id() -> Result<SessionId, Error> {
 fn free_ranges() -> Result<UidRanges, Error> {
     let first = u64::from(UID_RANGES.start);
     let last = first + u64::from(UID_RANGES.size) * u64::from(UID_RANGES.ranges) - 1;
+    let unavailable = |why: String, hint: &str| {
+        Error::new(ErrorKind::Unenforceable, "cannot give the cell user ids of its own").since(why).hint(hint)
+    };
+    for file in ["/proc/self/uid_map", "/proc/self/gid_map"] {
+        let text = std::fs::read_to_string(Path::new(file)).unwrap_or_default();
+        if !covers(&text, first, last) {
+            return Err(unavailable(
+                format!(
+                    "in this user namespace (a container's?) there are no ids {first} to {last}, see {file}"
+                ),
+                "run it as an ordinary user, or on the host itself",
+            ));
+        }
+    }
     for file in ["/etc/subuid", "/etc/subgid"] {
         let text = std::fs::read_to_string(Path::new(file)).unwrap_or_default();
         for line in text.lines() {
             let mut fields = line.split(':').skip(1).map(|field| field.trim().parse::<u64>());
-            if let (Some(Ok(start)), Some(Ok(count))) = (fields.next(), fields.next()) {
-                if start <= last && start.saturating_add(count) > first {
-                    return Err(Error::new(
-                        ErrorKind::Unenforceable,
-                        "cannot give the cell user ids of its own",
-                    )
+            if let (Some(Ok(start)), Some(Ok(count))) = (fields.next(), fields.next())
+                && start <= last
+                && start.saturating_add(count) > first
+            {
+                return Err(Error::new(ErrorKind::Unenforceable, "cannot give the cell user ids of its own")
                     .since(format!("{file} promises ids from {first} to {last} to somebody else: {line}"))
                     .hint("move that range, or run as an ordinary user"));
-                }
             }
         }
     }

@@ -90,7 +90,7 @@ pub(crate) enum Connection {
 /// The owner's side, as long as there is one.
 enum OwnerSide {
     Terminal(RawTerminal),
-    Pipes(PipeFilters),
+    Pipes(Box<PipeFilters>),
     Absent,
 }
 
@@ -163,7 +163,7 @@ impl<'c> Supervisor<'c> {
         .map_err(own("watch for signals"))?;
         let guardian = pidfd_open(cell.guardian(), PidfdFlags::empty()).map_err(own("watch the guardian"))?;
         let owner = match connection {
-            Connection::Foreground(streams) => OwnerSide::Pipes(PipeFilters::of(streams)),
+            Connection::Foreground(streams) => OwnerSide::Pipes(Box::new(PipeFilters::of(streams))),
             Connection::Background => OwnerSide::Absent,
         };
         let deadline = session.time_max.map(|time| Instant::now() + time);
@@ -437,10 +437,10 @@ impl<'c> Supervisor<'c> {
     }
 
     fn feed_program(&mut self) {
-        if let Some(input) = self.program.input() {
-            if !write_some(input, &mut self.to_program) {
-                self.program.close_input();
-            }
+        if let Some(input) = self.program.input()
+            && !write_some(input, &mut self.to_program)
+        {
+            self.program.close_input();
         }
         if !self.owner_reads && self.to_program.is_empty() {
             self.program.close_input();
@@ -547,7 +547,7 @@ impl<'c> Supervisor<'c> {
             while !self.to_owner.is_empty() && write_some(destination, &mut self.to_owner) {}
         }
         // Dropping it puts the terminal back; what follows on it is plain.
-        self.owner = OwnerSide::Pipes(PipeFilters::default());
+        self.owner = OwnerSide::Pipes(Box::default());
     }
 
     /// Returns when no process of the session is left.

@@ -101,7 +101,24 @@ impl<'c> Found<'c> {
             }
             self.workspace(&real, shown.contains(&real))?;
         }
+        self.check_instructions(wish, first)?;
         Ok(())
+    }
+
+    /// A misspelt directory would otherwise quietly hide what was to be shown.
+    fn check_instructions(&self, wish: &Wish, first: &Path) -> Result<(), Error> {
+        let is_workspace = |text: &&String| {
+            let real = std::fs::canonicalize(self.context.expand(text, first));
+            real.is_ok_and(|real| self.workspaces.iter().any(|known| known.path.as_path() == real))
+        };
+        match wish.instructions.iter().find(|text| !is_workspace(text)) {
+            None => Ok(()),
+            Some(text) => {
+                Err(Error::new(ErrorKind::Workspace, format!("cannot show the instructions of {text:?}"))
+                    .since("it is not a workspace of this session")
+                    .hint("name it as one too: -w DIR --instructions DIR"))
+            }
+        }
     }
 
     fn workspace(&mut self, path: &Path, instructions: bool) -> Result<(), Error> {
@@ -201,6 +218,11 @@ impl<'c> Found<'c> {
             Some((rest, "cow")) => (rest, Access::Cow),
             Some(_) | None => (text, Access::Ro),
         };
+        if rest.is_empty() || rest.starts_with(':') {
+            return Err(Error::new(ErrorKind::Usage, format!("cannot mount {text:?}"))
+                .since("it names no source")
+                .hint("write --mount SRC[:DST][:ro|:cow]"));
+        }
         // A name may hold a colon: the whole is tried first.
         let whole = self.context.expand(rest, first);
         if whole.exists() {

@@ -172,11 +172,11 @@ impl Supervisor<'_> {
 
     fn send_to(&mut self, number: u32) {
         let Some(client) = self.clients.connected.get_mut(&number) else { return };
-        if std::mem::take(&mut client.repaint) {
-            if let ProgramSide::Terminal { screen, .. } = &self.program {
-                client.backlog.clear();
-                screen.repaint(&mut client.backlog);
-            }
+        if std::mem::take(&mut client.repaint)
+            && let ProgramSide::Terminal { screen, .. } = &self.program
+        {
+            client.backlog.clear();
+            screen.repaint(&mut client.backlog);
         }
         if !client.backlog.is_empty() && !matches!(client.send_portion(), Ok(()) | Err(Errno::AGAIN)) {
             self.clients.connected.remove(&number);
@@ -292,10 +292,10 @@ impl Supervisor<'_> {
 
 impl Clients {
     fn answer_one(&mut self, number: u32, answer: &Answer) {
-        if let Some(client) = self.connected.get(&number) {
-            if control::say(client.socket.as_fd(), answer, &[]).is_err() {
-                self.connected.remove(&number);
-            }
+        if let Some(client) = self.connected.get(&number)
+            && control::say(client.socket.as_fd(), answer, &[]).is_err()
+        {
+            self.connected.remove(&number);
         }
     }
 }

@@ -103,12 +103,11 @@ fn stamp(found: &Metadata) -> String {
 }
 
 fn copy(path: &Path, kind: EtcFile, target: &Path) -> io::Result<()> {
-    if let EtcFile::Link(_) = kind {
-        if let Ok(to) = std::fs::read_link(path) {
-            if path.parent().is_some_and(|etc| is_in_usr(&etc.join(&to))) {
-                return std::os::unix::fs::symlink(to, target);
-            }
-        }
+    if let EtcFile::Link(_) = kind
+        && let Ok(to) = std::fs::read_link(path)
+        && path.parent().is_some_and(|etc| is_in_usr(&etc.join(&to)))
+    {
+        return std::os::unix::fs::symlink(to, target);
     }
     // What a link of the administrator's leads to is taken only if it stays among public files of the system.
     let Ok(real) = std::fs::canonicalize(path) else { return Ok(()) };
