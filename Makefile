@@ -13,12 +13,14 @@ ARGS ?=
 help: ## What can be made
 	@printf 'Cofferdam\n\n'
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\n  make quick ARGS="-p cofferdam-policy" passes ARGS on to the test runner.\n'
+	@printf '\nARGS go on to the test runner or the bench:\n'
+	@printf '  make quick ARGS="-p cofferdam-policy"   make bench ARGS="--json FILE"\n'
 
 .PHONY: demo
-demo: ## A scripted agent in a cell, on a clone of this repository; leaves nothing behind
+demo: ## A scripted agent in a cell, on a clone of this repository
 	@scripts/prerequisites demo
-	@$(CARGO) build --release --locked --quiet -p cofferdam -p cofferdam-probe
+	@echo 'building cofferdam in release mode (a few minutes the first time) …'
+	@$(CARGO) build --release --locked --quiet -p cofferdam
 	@scripts/demo
 
 .PHONY: test
@@ -43,7 +45,7 @@ lint: ## Layout and lints only
 	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
 
 .PHONY: bench
-bench: ## Start, reading and memory against bwrap and against no cell; ARGS="--json FILE" keeps the numbers
+bench: ## Start, reading, memory: beside bwrap, and beside no cell
 	@scripts/prerequisites bench
 	@$(CARGO) build --release --locked --quiet -p cofferdam
 	@scripts/bench $(ARGS)

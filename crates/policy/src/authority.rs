@@ -245,10 +245,22 @@ impl Authority {
         items
     }
 
-    /// The items of `self` that `narrower` lacks: what `self` widens.
+    /// What `self` widens: the items that `narrower` lacks, and limits that are looser.
     #[must_use]
     pub fn beyond(&self, narrower: &Self) -> BTreeSet<String> {
-        self.items().difference(&narrower.items()).cloned().collect()
+        let mut beyond: BTreeSet<String> = self.items().difference(&narrower.items()).cloned().collect();
+        for bound in narrower.limits.iter() {
+            let own = self.limits.get(bound.limit.name());
+            if own.is_none_or(|own| own.limit.value() > bound.limit.value()) {
+                let shown = own.map_or_else(|| "none".to_owned(), |own| own.limit.printed_value());
+                beyond.insert(format!(
+                    "limit {}: {shown} in place of {}",
+                    bound.limit.name(),
+                    bound.limit.printed_value()
+                ));
+            }
+        }
+        beyond
     }
 }
 
@@ -266,5 +278,43 @@ impl Access {
             Self::Ro => "read-only",
             Self::Cow => "copy-on-write",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets::limits::Machine;
+
+    fn authority(limits: &[&str]) -> Authority {
+        let mut bounds = Limits::defaults(Machine { memory_bytes: 8 << 30 });
+        limits.iter().for_each(|text| bounds.ask(text.parse().unwrap()));
+        Authority {
+            version: AUTHORITY_VERSION,
+            cell: CellKind::Namespaces,
+            identity: Identity { uid: 1, gid: 1, name: "a".into(), home: AbsPath::root() },
+            workspaces: Vec::new(),
+            mounts: Vec::new(),
+            home_files: Vec::new(),
+            environment: BTreeMap::new(),
+            path: Vec::new(),
+            masks: Vec::new(),
+            denied: Vec::new(),
+            limits: bounds,
+            profiles: BTreeSet::new(),
+            label: Label::initial(),
+        }
+    }
+
+    #[test]
+    fn a_request_that_loosens_a_default_limit_is_shown_as_widening() {
+        let before = authority(&[]);
+        let loose = authority(&["processes=1000000"]);
+        let tight = authority(&["processes=10"]);
+        assert!(
+            loose.beyond(&before).iter().any(|item| item.contains("processes: 1000000 in place of 4096"))
+        );
+        assert!(tight.beyond(&before).is_empty());
+        assert!(before.beyond(&before).is_empty());
     }
 }

@@ -28,8 +28,9 @@ pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
             cell(format!("cannot open {path} for the cell"), errno).hint(
                 match Errno::from_raw_os_error(errno) {
                     Errno::INVAL => {
-                        "another file system is mounted inside it: use --copy, or the directory below it"
+                        "another file system is mounted inside it, or it lies on one that can't map ids: name another directory, or --copy"
                     }
+                    Errno::PERM => "a container's root can't map ids: run as an ordinary user, or on the host itself",
                     Errno::LOOP => "a link stands in its path: name the real directory",
                     _ => "check that you can read it",
                 },

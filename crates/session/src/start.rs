@@ -345,18 +345,14 @@ fn new_id() -> Result<SessionId, Error> {
 fn free_ranges() -> Result<UidRanges, Error> {
     let first = u64::from(UID_RANGES.start);
     let last = first + u64::from(UID_RANGES.size) * u64::from(UID_RANGES.ranges) - 1;
-    let unavailable = |why: String, hint: &str| {
-        Error::new(ErrorKind::Unenforceable, "cannot give the cell user ids of its own").since(why).hint(hint)
-    };
     for file in ["/proc/self/uid_map", "/proc/self/gid_map"] {
         let text = std::fs::read_to_string(Path::new(file)).unwrap_or_default();
         if !covers(&text, first, last) {
-            return Err(unavailable(
-                format!(
-                    "in this user namespace (a container's?) there are no ids {first} to {last}, see {file}"
-                ),
-                "run it as an ordinary user, or on the host itself",
-            ));
+            return Err(Error::new(ErrorKind::Unenforceable, "cannot give the cell user ids of its own")
+                .since(format!(
+                    "this user namespace (a container's?) has no ids {first} to {last}: see {file}"
+                ))
+                .hint("run it as an ordinary user, or on the host itself"));
         }
     }
     for file in ["/etc/subuid", "/etc/subgid"] {
@@ -374,6 +370,14 @@ fn free_ranges() -> Result<UidRanges, Error> {
         }
     }
     Ok(UID_RANGES)
+}
+
+/// Whether one extent of an id map (user_namespaces(7)) holds all ids from `first` to `last`.
+fn covers(map: &str, first: u64, last: u64) -> bool {
+    map.lines().any(|line| {
+        let fields: Vec<u64> = line.split_ascii_whitespace().filter_map(|field| field.parse().ok()).collect();
+        matches!(fields[..], [inside, _, count] if inside <= first && last < inside.saturating_add(count))
+    })
 }
 
 fn printable(command: &[OsString]) -> Vec<String> {

@@ -22,7 +22,7 @@ use crate::record;
 use crate::state::{SessionPlace, State, background};
 use crate::terminal::{Departure, Size as ScreenSize, Stroke};
 use clients::Clients;
-use cofferdam_cell::{Cell, CellReport, Order, Program, Report};
+use cofferdam_cell::{Cell, CellError, CellReport, Order, Program, Report};
 use cofferdam_policy::event::{Event, ExitStatus};
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::session_id::SessionId;
@@ -113,6 +113,7 @@ pub(crate) struct Supervisor<'c> {
     stop_at: Option<Instant>,
     ending: Option<Ending>,
     failure: Option<Error>,
+    has_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +187,7 @@ impl<'c> Supervisor<'c> {
             stop_at: None,
             ending: None,
             failure: None,
+            has_run: false,
         })
     }
 
@@ -198,7 +200,20 @@ impl<'c> Supervisor<'c> {
         };
         let (side, ordered) = ProgramSide::order(cell, MAIN, program, interactive.then(window), self.agent());
         self.program = side.map_err(own("make the program's pipes"))?;
-        ordered.map_err(|error| Error::new(ErrorKind::Cell, "cannot start the command").because(error))
+        match ordered {
+            // A cell that is gone already has said why, which is heard next.
+            Ok(()) | Err(CellError::System { source: Errno::PIPE | Errno::CONNRESET, .. }) => Ok(()),
+            Err(error @ CellError::ProgramTooLong) => {
+                Err(Error::new(ErrorKind::Usage, "cannot start the command")
+                    .because(error)
+                    .hint("pass long lists in a file"))
+            }
+            Err(error @ (CellError::System { .. } | CellError::Plan(_))) => {
+                Err(Error::new(ErrorKind::Cell, "cannot start the command")
+                    .because(error)
+                    .hint("cofferdam doctor"))
+            }
+        }
     }
 
     /// The agent's id on the host, where it is not the owner's own.
@@ -342,6 +357,7 @@ impl<'c> Supervisor<'c> {
                 self.end(Ending::Vanished);
             }
             Report::Spawned { process: MAIN } => {
+                self.has_run = true;
                 self.program.started(descriptor, window());
                 return self.connect();
             }
@@ -527,6 +543,11 @@ impl<'c> Supervisor<'c> {
         let _was_there = rustix::fs::unlink(self.session.place.socket()).is_ok();
         if let Some(failure) = self.failure.take() {
             return Err(failure);
+        }
+        if !self.has_run && ending == Ending::Vanished {
+            return Err(Error::new(ErrorKind::Cell, "cannot start the command")
+                .since("the cell ended before it, without a word")
+                .hint("cofferdam doctor"));
         }
         Ok(Outcome::Ended { ending, attended: !matches!(self.owner, OwnerSide::Absent) })
     }

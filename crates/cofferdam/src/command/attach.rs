@@ -11,8 +11,11 @@ use cofferdam_session::terminal::DETACH_KEY_NAME;
 pub(super) fn attach(context: &Context, output: &Output, asked: Option<&str>) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, asked)?;
-    output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
-    match connect::attach(&state, &record, output.streams())? {
+    let streams = output.streams();
+    if streams.interactive() {
+        output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
+    }
+    match connect::attach(&state, &record, streams)? {
         Parting::Detached => {
             output.aside(&format!("detached; come back: cofferdam attach {}", record.name.as_str()));
             Ok(0)

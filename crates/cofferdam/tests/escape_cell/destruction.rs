@@ -36,6 +36,7 @@ fn what_a_program_destroys_in_its_workspace_is_not_lost() {
         Tree::of(plants.directory()).assert_same_as(&before[1]);
     }
     assert_eq!(plants.reached(), Vec::<&str>::new());
+    drop(plants);
     scene.home.wait_until_quiet();
 }
 

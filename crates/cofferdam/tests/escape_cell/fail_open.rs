@@ -3,15 +3,29 @@
 //! Each hindrance is made in namespaces of the test's own. A kernel without Landlock cannot be made so: what follows
 //! from a machine's features is a pure function, tested where it is (`cofferdam-policy`, `admission`).
 
-use cofferdam_testkit::Outcome;
+use cofferdam_testkit::{Outcome, Owner};
 
+use super::OWNER;
 use super::scene::Scene;
 
-/// Runs `cofferdam run` after `hindrance`, in new user and mount namespaces, in which the owner is root.
-fn hindered(scene: &Scene, unshare: &[&str], hindrance: &str) -> Outcome {
+/// What the hindrance needs to be made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum In {
+    /// A user namespace, in which the owner is its root, and a mount namespace.
+    UserNamespace,
+    /// A mount namespace; an ordinary user needs a user namespace for it.
+    MountNamespace,
+}
+
+/// Runs `cofferdam run` after `hindrance`, in namespaces that `unshare` makes, with these flags besides.
+fn hindered(scene: &Scene, place: In, flags: &[&str], hindrance: &str) -> Outcome {
     let cofferdam = scene.cofferdam(["run"]).command();
     let script = format!("set -e; {hindrance}\nexec \"$@\"");
-    let shell = scene.home.invoke("unshare").args(["--user", "--map-root-user", "--mount"]).args(unshare);
+    let own_user: &[&str] = match (place, OWNER) {
+        (In::MountNamespace, Owner::Root) => &[],
+        (In::UserNamespace, Owner::Root) | (_, Owner::Ordinary) => &["--user", "--map-root-user"],
+    };
+    let shell = scene.home.invoke("unshare").args(own_user).arg("--mount").args(flags);
     let shell = shell.args(["--", "/bin/sh", "-c", &script, "sh"]).arg(cofferdam.get_program());
     shell.args(["run", "--", "/bin/sh", "-c", "echo ran"]).in_directory(scene.project()).run()
 }
@@ -31,18 +45,23 @@ const WORKSPACE: i32 = 204;
 const CELL: i32 = 209;
 const LEDGER: i32 = 210;
 const STATE: i32 = 214;
+/// Root of a user namespace without ids for the cell is refused before the cell is built.
+const REFUSALS: &[i32] = &[UNENFORCEABLE, CELL, STATE];
 
 #[test]
 fn without_a_hindrance_a_session_starts_in_namespaces_of_the_tests_own() {
     let scene = Scene::set();
-    let run = hindered(&scene, &[], "true");
+    let run = hindered(&scene, In::MountNamespace, &[], "true");
     assert_eq!(run.assert_success().stdout(), "ran\n", "the control of all that follow: {run}");
 }
 
 #[test]
 fn without_user_namespaces_nothing_runs() {
     let scene = Scene::set();
-    is_refused(&hindered(&scene, &[], "echo 0 > /proc/sys/user/max_user_namespaces"), &[UNENFORCEABLE, CELL]);
+    is_refused(
+        &hindered(&scene, In::UserNamespace, &[], "echo 0 > /proc/sys/user/max_user_namespaces"),
+        REFUSALS,
+    );
     scene.home.wait_until_quiet();
 }
 
@@ -50,8 +69,13 @@ fn without_user_namespaces_nothing_runs() {
 fn without_mount_or_network_namespaces_nothing_runs() {
     let scene = Scene::set();
     for kind in ["mnt", "net", "pid"] {
-        let run = hindered(&scene, &[], &format!("echo 0 > /proc/sys/user/max_{kind}_namespaces"));
-        is_refused(&run, &[UNENFORCEABLE, CELL]);
+        let run = hindered(
+            &scene,
+            In::UserNamespace,
+            &[],
+            &format!("echo 0 > /proc/sys/user/max_{kind}_namespaces"),
+        );
+        is_refused(&run, REFUSALS);
     }
     scene.home.wait_until_quiet();
 }
@@ -60,8 +84,8 @@ fn without_mount_or_network_namespaces_nothing_runs() {
 fn inside_a_container_that_masks_proc_nothing_runs() {
     let scene = Scene::set();
     let mask = "mount -t proc proc /proc; mount --bind /dev/null /proc/keys";
-    is_refused(&hindered(&scene, &["--pid", "--fork"], mask), &[UNENFORCEABLE, CELL]);
-    let run = hindered(&scene, &["--pid", "--fork"], "mount -t proc proc /proc");
+    is_refused(&hindered(&scene, In::MountNamespace, &["--pid", "--fork"], mask), &[UNENFORCEABLE, CELL]);
+    let run = hindered(&scene, In::MountNamespace, &["--pid", "--fork"], "mount -t proc proc /proc");
     assert_eq!(run.assert_success().stdout(), "ran\n", "the control: unmasked it runs: {run}");
 }
 
@@ -74,7 +98,7 @@ fn where_overlays_cannot_be_stacked_further_nothing_runs() {
          mount --move o/n project; cd project",
         scene.home.work().display()
     );
-    is_refused(&hindered(&scene, &[], &stack), &[UNENFORCEABLE, WORKSPACE, CELL]);
+    is_refused(&hindered(&scene, In::MountNamespace, &[], &stack), &[UNENFORCEABLE, WORKSPACE, CELL]);
 }
 
 #[test]
@@ -84,9 +108,9 @@ fn with_a_ledger_that_cannot_be_written_nothing_runs() {
     let state = scene.home.state();
     let read_only =
         format!("mount --bind {0} {0}; mount -o remount,bind,ro {0}", state.join("ledger").display());
-    is_refused(&hindered(&scene, &[], &read_only), &[LEDGER]);
+    is_refused(&hindered(&scene, In::MountNamespace, &[], &read_only), &[LEDGER]);
     let read_only = format!("mount --bind {0} {0}; mount -o remount,bind,ro {0}", state.display());
-    is_refused(&hindered(&scene, &[], &read_only), &[LEDGER, STATE]);
+    is_refused(&hindered(&scene, In::MountNamespace, &[], &read_only), &[LEDGER, STATE]);
     scene.home.wait_until_quiet();
 }
 
@@ -99,6 +123,6 @@ fn with_a_full_disk_under_the_ledger_nothing_runs() {
         "chmod 700 {0}; mount -t tmpfs -o size=256k,mode=700 tmpfs {0}; dd if=/dev/zero of={0}/filling bs=4k 2> /dev/null || :",
         state.display()
     );
-    is_refused(&hindered(&scene, &[], &full), &[LEDGER, STATE]);
+    is_refused(&hindered(&scene, In::MountNamespace, &[], &full), &[LEDGER, STATE]);
     scene.home.wait_until_quiet();
 }

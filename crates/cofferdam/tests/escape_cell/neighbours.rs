@@ -17,7 +17,7 @@ fn nothing_of_one_session_is_to_be_seen_in_another() {
     // In the same directory: a file in /tmp, in the workspace and at home, an abstract name, a port, an argument.
     let script = format!(
         "for f in /tmp/mine mine ~/mine /dev/shm/mine; do echo {WORD} > $f; done; \
-         \"$1\" control serve-tcp 45678 canary={WORD} & exec \"$1\" control serve-abstract \"$2\" canary={WORD}"
+         sleep 1000 | \"$1\" control serve-tcp 45678 canary={WORD} & exec \"$1\" control serve-abstract \"$2\" canary={WORD}"
     );
     for session in ["first", "second"] {
         let command = if session == "first" { script.as_str() } else { "sleep 1000" };
@@ -71,15 +71,15 @@ fn a_program_started_by_exec_is_confined_as_the_first_one() {
     let wall = ["--limit", "processes=300", "--limit", "files=200", "--mount", mount.as_str()];
     // Both with pipes, so that the only difference left would be one of confinement.
     let run = scene.cofferdam(["run", "--name", "alike"]).args(wall);
-    let _run = run.args(["--", "/bin/sh", "-c", &first, "sh", "run", &probe]).start();
+    let run = run.args(["--", "/bin/sh", "-c", &format!("echo up; {first}"), "sh", "run", &probe]).start();
+    run.wait_for_output("up");
     let exec = |arguments: &[&str]| scene.cofferdam(["exec", "-s", "alike", "--"]).args(arguments).run();
-    until("the session to run", || exec(&["true"]).status.success().then_some(()));
     exec(&["/bin/sh", "-c", &both, "sh", "exec", &probe]).assert_success();
     let read = |name: &str| exec(&["cat", name]).assert_success().stdout();
     until("the first program to have told", || serde_json::from_str::<Value>(&read("/tmp/run.json")).ok());
-    let (run, executed) = (read("/tmp/run"), read("/tmp/exec"));
-    assert!(run.contains("Seccomp:\t2"), "the control: {run}");
-    assert_eq!(run, executed);
+    let (first, executed) = (read("/tmp/run"), read("/tmp/exec"));
+    assert!(first.contains("Seccomp:\t2"), "the control: {first}");
+    assert_eq!(first, executed);
     assert_eq!(outcomes(&read("/tmp/run.json")), outcomes(&read("/tmp/exec.json")));
 }
 

@@ -61,12 +61,12 @@ fn nothing_that_could_act_on_the_owners_terminal_comes_out_raw() {
 #[test]
 fn what_is_printed_before_an_attach_and_during_it_is_filtered_too() {
     let scene = Scene::set();
-    let script = format!("{}; read -r _; {}; read -r _", script(), script());
+    let script = format!("{}; read -r _; {}; echo said-again; read -r _", script(), script());
     scene.detached("shown", ["/bin/sh", "-c", &script]);
     let mut terminal = scene.cofferdam(["attach", "shown"]).terminal(24, 80);
     terminal.wait_for("said-all");
     terminal.send("\r");
-    terminal.wait_for("said-all\n\n");
+    terminal.wait_for("said-again");
     terminal.send("\r");
     terminal.finish();
     nothing_raw_in(&terminal.raw());
@@ -93,7 +93,7 @@ fn names_that_a_program_gave_to_files_and_arguments_are_shown_without_effect() {
 
 /// Modes that a program takes and does not give back.
 const TAKES_ALL: &str = "printf '\\033[?1049h\\033[?1000h\\033[?1006h\\033[?2004h\\033[?25l\\033[?1h\\033[31;7m'; \
-                         printf taken; ";
+                         printf ta''ken; ";
 
 fn owners_shell(scene: &Scene) -> Terminal {
     let shell = scene.home.invoke("/bin/sh").env("PS1", "owner> ").arg("-i").in_directory(scene.project());
@@ -128,7 +128,7 @@ fn the_terminal_is_handed_back_at_the_end_and_when_the_program_is_killed() {
         terminal.wait_for("taken");
         assert!(terminal.emulator().alternate_screen(), "the control: the program took it");
         terminal.send("\r");
-        terminal.wait_for("nothing changed");
+        terminal.wait_for("ended");
         is_handed_back(&mut terminal);
         terminal.send("clear\r");
     }
@@ -161,10 +161,12 @@ fn what_arrives_late_does_not_reach_the_owners_shell() {
     terminal.wait_for("started");
     terminal.send("echo con$((20+22))trol\r");
     terminal.wait_for("con42trol");
-    terminal.send(format!("{cofferdam} run --rm -- /bin/sh -c 'stty -echo; echo in''side; sleep 1'\r"));
+    terminal.send(format!(
+        "{cofferdam} run --rm -- /bin/sh -c 'stty -echo; echo in\"\"side; sleep 1'; echo en''ded\r"
+    ));
     terminal.wait_for("inside");
     terminal.send("echo late$((20+22))reply\r\x1b[?62;c");
-    terminal.wait_for("nothing changed");
+    terminal.wait_for("ended");
     terminal.send("echo after$((1+1))wards\r");
     terminal.wait_for("after2wards");
     assert!(!terminal.screen().contains("late42reply"), "{}", terminal.screen());
