@@ -22,6 +22,7 @@ mod root {
     mod fail_open;
     mod lifecycle;
     mod neighbours;
+    mod reports;
     mod resources;
     mod scene;
     mod secrets;
@@ -39,6 +40,7 @@ mod ordinary {
     mod fail_open;
     mod lifecycle;
     mod neighbours;
+    mod reports;
     mod resources;
     mod scene;
     mod secrets;

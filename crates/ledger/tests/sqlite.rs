@@ -73,7 +73,7 @@ fn whole_life(ledger: &Ledger, number: u64) {
 /// Starts this test program again to run the one test that is `entry`.
 fn child(entry: &str, directory: &Path, number: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", entry, "--ignored", "--quiet"])
+        .args(["--exact", entry, "--quiet"])
         .env(DIRECTORY_VARIABLE, directory)
         .env(NUMBER_VARIABLE, number.to_string())
         .stdout(Stdio::null())
@@ -86,8 +86,8 @@ fn child_arguments() -> Option<(PathBuf, u64)> {
     Some((directory.into(), std::env::var(NUMBER_VARIABLE).unwrap().parse().unwrap()))
 }
 
+/// The body of a process that another test starts; by itself it does nothing.
 #[test]
-#[ignore = "the body of a process that another test starts"]
 fn process_that_lives_once() {
     let Some((directory, number)) = child_arguments() else { return };
     let ledger = Ledger::open(&directory).unwrap();
@@ -111,8 +111,8 @@ fn a_hundred_processes_that_make_the_ledger_together_lose_nothing() {
     assert_eq!(ledger.events(None, 0, u32::MAX).unwrap().len(), 200);
 }
 
+/// As above; another test kills it.
 #[test]
-#[ignore = "the body of a process that another test starts and kills"]
 fn process_that_writes_until_killed() {
     let Some((directory, number)) = child_arguments() else { return };
     let progress = directory.join(format!("progress-{number}"));
@@ -323,8 +323,8 @@ fn a_row_that_no_version_writes_is_named_not_guessed() {
     assert!(matches!(&error, Error::Row { what: "body", .. }), "{error:?}");
 }
 
+/// As above, with little room.
 #[test]
-#[ignore = "the body of a process that another test starts with little room"]
 fn process_without_room() {
     let Some((directory, _)) = child_arguments() else { return };
     let ledger = Ledger::open(&directory).unwrap();
@@ -351,10 +351,7 @@ fn no_room_refuses_the_session_and_loses_none() {
     let directory = filled();
     // A limit on the size of files stands in for a full disk; the shell sets it for the child alone.
     let status = Command::new("sh")
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 600; exec \"$0\" --exact process_without_room --ignored --quiet",
-        ])
+        .args(["-c", "trap '' XFSZ; ulimit -f 600; exec \"$0\" --exact process_without_room --quiet"])
         .arg(std::env::current_exe().unwrap())
         .env(DIRECTORY_VARIABLE, directory.path())
         .env(NUMBER_VARIABLE, "0")
@@ -411,63 +408,4 @@ fn no_newline_of_a_body_is_in_the_file_as_such() {
     let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     assert!(holds(br"forged\nline"));
     assert!(!holds(b"forged\nline"));
-}
-
-#[test]
-#[ignore = "prints what a start costs; run by hand, in release mode"]
-fn cost_of_a_start() {
-    let directory = private_directory();
-    let median = |mut times: Vec<Duration>| {
-        times.sort_unstable();
-        (times[times.len() / 2], times[times.len() * 9 / 10], *times.last().unwrap())
-    };
-    let mut numbers = 0..;
-    let mut next = || numbers.next().unwrap();
-    drop(Ledger::open(directory.path()).unwrap());
-    for kept_open in [false, true] {
-        let _other = kept_open.then(|| Ledger::open(directory.path()).unwrap());
-        let (mut open, mut begin, mut rest, mut tidy) = (vec![], vec![], vec![], vec![]);
-        for _ in 0..500 {
-            let number = next();
-            let at = Instant::now();
-            let ledger = Ledger::open(directory.path()).unwrap();
-            open.push(at.elapsed());
-            let at = Instant::now();
-            let id = ledger.begin_session(&new_session(number)).unwrap().id;
-            begin.push(at.elapsed());
-            let at = Instant::now();
-            ledger
-                .set_running(&id, &Supervisor { pid: 1, started_ticks: 1, boot_id: "b".into() }, UnixNanos(2))
-                .unwrap();
-            let event = Event::Exited { status: ExitStatus::Code(0) };
-            let ending = Ending { state: EndState::Stopped, exit_status: None, event, at: UnixNanos(3) };
-            ledger.set_ended(&id, &ending).unwrap();
-            ledger.set_discarded(&id, UnixNanos(4)).unwrap();
-            rest.push(at.elapsed());
-            let at = Instant::now();
-            if ledger.tidy().unwrap() {
-                tidy.push(at.elapsed());
-            }
-        }
-        println!("another process has it open: {kept_open} (median, 9 in 10, worst)");
-        println!(
-            "  open {:?}\n  begin {:?}\n  run, end, discard {:?}",
-            median(open),
-            median(begin),
-            median(rest)
-        );
-        println!("  tidy, {} of 500 {:?}", tidy.len(), median(tidy));
-    }
-    let ledger = Ledger::open(directory.path()).unwrap();
-    let id = ledger.begin_session(&new_session(next())).unwrap().id;
-    for durability in [Durability::Process, Durability::Disk] {
-        let times = (0..200).map(|_| {
-            let at = Instant::now();
-            ledger.record(&id, UnixNanos(1), &Event::Attached, durability).unwrap();
-            at.elapsed()
-        });
-        println!("record {durability:?} {:?}", median(times.collect()));
-    }
-    let record = TrustRecord { request_digest: "d".into(), accepted_at: UnixNanos(1), body: String::new() };
-    ledger.trust(Path::new("/a"), &record).unwrap();
 }

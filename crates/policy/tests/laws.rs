@@ -1,4 +1,5 @@
 //! Laws that hold for every plan and every authority, tried on many.
+#![forbid(unsafe_code)]
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod scene;

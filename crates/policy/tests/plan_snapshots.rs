@@ -1,6 +1,7 @@
 //! Whole plans, as a person would read them and as the launcher gets them.
 //!
 //! A change in what a cell is made of shows here, line by line, and is looked at before it is accepted.
+#![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod scene;

@@ -168,9 +168,16 @@ pub(crate) fn hear<W: serde::de::DeserializeOwned>(socket: BorrowedFd<'_>) -> Re
     let mut packet = vec![0_u8; PACKET_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut packet)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-    });
+    let mut receive = || {
+        rustix::io::retry_on_intr(|| {
+            recvmsg(socket, &mut [IoSliceMut::new(&mut packet)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        })
+    };
+    let received = match receive() {
+        // Told once to whom the other side left something unread; what it said before is still there (unix(7)).
+        Err(Errno::CONNRESET) => receive(),
+        received => received,
+    };
     let length = match received {
         Ok(received) => received.bytes,
         Err(Errno::AGAIN) => return Ok(Packet::Silent),

@@ -152,7 +152,7 @@ fn collateral(authority: &Authority, landlock: u32) -> Radius {
         authority
             .profiles
             .iter()
-            .map(|profile| format!("weaker by profile {}: {}", profile.name(), profile.permits())),
+            .map(|profile| format!("a filter that profile {} widens: {}", profile.name(), profile.permits())),
     );
     Radius { name: "collateral", question: "what outside it can be touched?", reach, held_by }
 }

@@ -92,7 +92,7 @@ fn write_new(path: &Path, mut bytes: &[u8]) -> Result<(), Errno> {
 fn exists(path: &Path) -> Error {
     Error::new(ErrorKind::Policy, "cannot write a policy for this directory")
         .since("there is one already")
-        .hint(format!("edit {}, or move it away", shown(path)))
+        .hint(format!("edit {}, or replace it: cofferdam init --overwrite", shown(path)))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub fn resolve(
     let mut found = directories::Found::new(context, request.copy, denied);
     found.workspaces(&first, request, &wish)?;
     found.git(&mut notes)?;
-    found.mounts(&wish, &first, &mut notes)?;
+    found.mounts(&wish, request, &first, &mut notes)?;
     let homes = homes::Homes::look(context, &wish, &mut found, &mut notes)?;
     let environment =
         environment::resolve(context, &wish, &request.dangerous_environment, homes.environment)?;

@@ -167,15 +167,16 @@ fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
             .because(errno)
             .hint("set XDG_STATE_HOME to a directory that you can write")
     };
-    match rustix::fs::mkdir(path, PRIVATE) {
+    let mut made = rustix::fs::mkdir(path, PRIVATE);
+    if made == Err(Errno::NOENT) {
+        let parent = path.parent().ok_or_else(|| cannot(Errno::NOENT))?;
+        std::fs::create_dir_all(parent)
+            .map_err(|error| cannot(error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)))?;
+        made = rustix::fs::mkdir(path, PRIVATE);
+    }
+    match made {
         Ok(()) => return Ok(()),
-        Err(Errno::NOENT) => {
-            let parent = path.parent().ok_or_else(|| cannot(Errno::NOENT))?;
-            std::fs::create_dir_all(parent)
-                .map_err(|error| cannot(error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)))?;
-            rustix::fs::mkdir(path, PRIVATE).map_err(cannot)?;
-            return Ok(());
-        }
+        // Also when another start was quicker.
         Err(Errno::EXIST) => {}
         Err(errno) => return Err(cannot(errno)),
     }

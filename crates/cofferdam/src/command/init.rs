@@ -23,8 +23,8 @@ pub(super) fn init(context: &Context, output: &Output, arguments: &InitArguments
     init::write(&plan, arguments.overwrite)?;
     output.line(&format!("wrote {}", toned(Tone::Strong, &plan.path.display().to_string())));
     for found in &plan.found {
-        let text = format!("  {}: {}", found.name, found.reason);
-        output.line(&toned(Tone::Dim, &visible(text.as_bytes())));
+        let text = format!("{}: {}", found.name, found.reason);
+        output.line(&toned(Tone::Dim, &format!("  {}", visible(text.as_bytes()))));
     }
     output.line(&toned(Tone::Dim, "see what it amounts to: cofferdam explain"));
     Ok(0)

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::OWNER;
 use super::answers::{CONCERNS_THE_CELL_ONLY, REFUSED};
 use super::beyond;
-use super::scene::{Scene, reports};
+use super::reports::reports;
+use super::scene::Scene;
 
 /// The share of what is within reach outside that must be reached there, in percent.
 const REACHED_PERCENT_MIN: usize = 95;

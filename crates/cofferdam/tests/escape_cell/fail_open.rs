@@ -11,7 +11,7 @@ use super::scene::Scene;
 /// What the hindrance needs to be made in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum In {
-    /// A user namespace, in which the owner is its root, and a mount namespace.
+    /// A user namespace, in which the owner is who they are, and a mount namespace.
     UserNamespace,
     /// A mount namespace; an ordinary user needs a user namespace for it.
     MountNamespace,
@@ -20,10 +20,21 @@ enum In {
 /// Runs `cofferdam run` after `hindrance`, in namespaces that `unshare` makes, with these flags besides.
 fn hindered(scene: &Scene, place: In, flags: &[&str], hindrance: &str) -> Outcome {
     let cofferdam = scene.cofferdam(["run"]).command();
-    let script = format!("set -e; {hindrance}\nexec \"$@\"");
+    // What the owner does not have outside is given up again before the product starts.
+    let give_up: &str = match OWNER {
+        Owner::Root => "",
+        Owner::Ordinary => "setpriv --ambient-caps=-all --inh-caps=-all --",
+    };
+    let script = format!(
+        "set -e; {hindrance}
+exec {give_up} \"$@\""
+    );
     let own_user: &[&str] = match (place, OWNER) {
         (In::MountNamespace, Owner::Root) => &[],
-        (In::UserNamespace, Owner::Root) | (_, Owner::Ordinary) => &["--user", "--map-root-user"],
+        (In::UserNamespace, Owner::Root) => &["--user", "--map-root-user"],
+        (In::UserNamespace | In::MountNamespace, Owner::Ordinary) => {
+            &["--user", "--map-current-user", "--keep-caps"]
+        }
     };
     let shell = scene.home.invoke("unshare").args(own_user).arg("--mount").args(flags);
     let shell = shell.args(["--", "/bin/sh", "-c", &script, "sh"]).arg(cofferdam.get_program());
@@ -94,8 +105,8 @@ fn where_overlays_cannot_be_stacked_further_nothing_runs() {
     let scene = Scene::set();
     let stack = format!(
         "cd {0}; mkdir -p o/1 o/2 o/3 o/m o/n; \
-         mount -t overlay -o lowerdir=project:o/1 overlay o/m; mount -t overlay -o lowerdir=o/m:o/2 overlay o/n; \
-         mount --move o/n project; cd project",
+         mount -n -t overlay -o lowerdir=project:o/1 overlay o/m; mount -n -t overlay -o lowerdir=o/m:o/2 overlay o/n; \
+         mount -n --move o/n project; cd project",
         scene.home.work().display()
     );
     is_refused(&hindered(&scene, In::MountNamespace, &[], &stack), &[UNENFORCEABLE, WORKSPACE, CELL]);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use cofferdam_testkit::until;
 use serde_json::Value;
 
-use super::scene::{Scene, reports};
+use super::reports::reports;
+use super::scene::Scene;
 
 const WORD: &str = "word-of-the-first-session";
 
@@ -49,7 +50,7 @@ fn nothing_of_one_session_is_to_be_seen_in_another() {
     }
     let count = |session: &str| {
         let list = scene.cofferdam(["exec", "-s", session, "--", "/bin/sh", "-c"]);
-        list.arg("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c serve-").run().stdout()
+        list.arg("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c '[s]erve-'").run().stdout()
     };
     assert_ne!(count("first").trim(), "0", "the control");
     assert_eq!(count("second").trim(), "0");

@@ -5,8 +5,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use cofferdam_testkit::{Home, Invocation, Repo};
-use serde_json::Value;
+use cofferdam_testkit::{Home, Invocation};
 
 /// A home with a project to work on.
 pub(super) struct Scene {
@@ -14,7 +13,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// A repository with two committed files and a linked directory.
+    /// A repository with two committed files.
     pub(super) fn set() -> Self {
         let home = Home::of(super::OWNER);
         let repo = home.repo("project");
@@ -27,11 +26,6 @@ impl Scene {
     /// The work tree.
     pub(super) fn project(&self) -> PathBuf {
         self.home.work().join("project")
-    }
-
-    /// The same, to be written by the owner.
-    pub(super) fn repo(&self) -> Repo<'_> {
-        self.home.repo("project")
     }
 
     /// `cofferdam`, typed by the owner in the project.
@@ -62,11 +56,4 @@ impl Scene {
         let row = rows.as_array()?.iter().find(|row| row["name"] == name)?.clone();
         row["state"].as_str().map(str::to_owned)
     }
-}
-
-/// The probe's reports by their ids.
-#[track_caller]
-pub(super) fn reports(output: &Value) -> Vec<(&str, &Value)> {
-    let reports = output.as_array().map(Vec::as_slice).unwrap_or_default();
-    reports.iter().filter_map(|report| Some((report["id"].as_str()?, report))).collect()
 }

@@ -103,7 +103,7 @@ fn a_secret_that_the_owner_makes_while_the_session_runs_stays_hidden() {
 #[test]
 fn the_configuration_of_git_shows_no_credentials() {
     let scene = Scene::set();
-    let repo = scene.repo();
+    let repo = scene.home.repo("project");
     let url = format!("https://owner:{SECRET}@forge.example/project.git");
     repo.git(["remote", "add", "origin", &url]);
     repo.git([

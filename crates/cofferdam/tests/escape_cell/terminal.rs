@@ -123,8 +123,8 @@ fn the_terminal_is_handed_back_at_the_end_and_when_the_program_is_killed() {
     let cofferdam = scene.home.root().join("bin/cofferdam").display().to_string();
     let _linked = scene.home.cofferdam();
     for end in ["read -r _", "read -r _; kill -KILL $$"] {
-        terminal
-            .send(format!("{cofferdam} run --rm -- /bin/sh -c \"{TAKES_ALL}{}\"\r", end.replace('$', "\\$")));
+        let command = format!("{TAKES_ALL}{}", end.replace('$', "\\$"));
+        terminal.send(format!("{cofferdam} run --rm -- /bin/sh -c \"{command}\"; echo en''ded\r"));
         terminal.wait_for("taken");
         assert!(terminal.emulator().alternate_screen(), "the control: the program took it");
         terminal.send("\r");

@@ -1,3 +1,5 @@
+//! Masks and signs of secrets, judged by examples and by laws.
+
 use super::*;
 use proptest::prelude::*;
 

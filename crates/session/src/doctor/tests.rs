@@ -1,3 +1,5 @@
+//! What doctor says for answers that this machine does not give.
+
 use super::attempt::in_child;
 use super::*;
 use cofferdam_policy::event::UnixNanos;

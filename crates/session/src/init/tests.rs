@@ -1,3 +1,5 @@
+//! What init finds, and that what it writes is a policy.
+
 use super::*;
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::wish::Wish;

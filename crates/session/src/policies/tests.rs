@@ -1,3 +1,5 @@
+//! Where policies lie, and which are refused.
+
 use super::*;
 use proptest::prelude::*;
 use std::fs;

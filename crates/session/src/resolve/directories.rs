@@ -84,10 +84,10 @@ impl<'c> Found<'c> {
         request: &RunRequest,
         wish: &Wish,
     ) -> Result<(), Error> {
-        let shown: Vec<PathBuf> = wish
-            .instructions
+        let instructions = self.based(&wish.instructions, request.wish.instructions.len(), first);
+        let shown: Vec<PathBuf> = instructions
             .iter()
-            .filter_map(|text| std::fs::canonicalize(self.context.expand(text, first)).ok())
+            .filter_map(|(text, base)| std::fs::canonicalize(self.context.expand(text, base)).ok())
             .collect();
         let flagged = request.workspaces.iter().skip(1).map(|path| self.context.current.join(path));
         let wished = wish.workspaces.iter().map(|text| self.context.expand(text, first));
@@ -101,19 +101,30 @@ impl<'c> Found<'c> {
             }
             self.workspace(&real, shown.contains(&real))?;
         }
-        self.check_instructions(wish, first)?;
+        self.check_instructions(&instructions)?;
         Ok(())
     }
 
+    /// Each text with the directory that it is relative to: for the last ones, which are flags, the current one, for
+    /// the others, which a policy or a request brought, the first workspace.
+    fn based<'t>(&self, texts: &'t [String], flags: usize, first: &'t Path) -> Vec<(&'t String, &'t Path)>
+    where
+        'c: 't,
+    {
+        let brought = texts.len().saturating_sub(flags);
+        let current = self.context.current.as_path();
+        texts.iter().enumerate().map(|(n, text)| (text, if n < brought { first } else { current })).collect()
+    }
+
     /// A misspelt directory would otherwise quietly hide what was to be shown.
-    fn check_instructions(&self, wish: &Wish, first: &Path) -> Result<(), Error> {
-        let is_workspace = |text: &&String| {
-            let real = std::fs::canonicalize(self.context.expand(text, first));
+    fn check_instructions(&self, instructions: &[(&String, &Path)]) -> Result<(), Error> {
+        let is_workspace = |(text, base): &(&String, &Path)| {
+            let real = std::fs::canonicalize(self.context.expand(text, base));
             real.is_ok_and(|real| self.workspaces.iter().any(|known| known.path.as_path() == real))
         };
-        match wish.instructions.iter().find(|text| !is_workspace(text)) {
+        match instructions.iter().find(|named| !is_workspace(named)) {
             None => Ok(()),
-            Some(text) => {
+            Some((text, _)) => {
                 Err(Error::new(ErrorKind::Workspace, format!("cannot show the instructions of {text:?}"))
                     .since("it is not a workspace of this session")
                     .hint("name it as one too: -w DIR --instructions DIR"))
@@ -187,9 +198,16 @@ impl<'c> Found<'c> {
     }
 
     /// `SRC[:DST][:ro|:cow]`, each.
-    pub(super) fn mounts(&mut self, wish: &Wish, first: &Path, notes: &mut Vec<String>) -> Result<(), Error> {
-        for text in &wish.mounts {
-            let (source, target, access) = self.parse_mount(text, first)?;
+    pub(super) fn mounts(
+        &mut self,
+        wish: &Wish,
+        request: &RunRequest,
+        first: &Path,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        let mounts = self.based(&wish.mounts, request.wish.mounts.len(), first);
+        for (text, base) in mounts {
+            let (source, target, access) = self.parse_mount(text, base)?;
             let source = std::fs::canonicalize(&source).map_err(|error| {
                 Error::new(ErrorKind::Workspace, format!("cannot mount {}", source.display()))
                     .because(error)

@@ -1,3 +1,5 @@
+//! The census against trees that change, links, and broken indexes.
+
 use super::*;
 use cofferdam_policy::mask::{default_masks, explicit_mask};
 use rustix::fd::{AsFd, OwnedFd};

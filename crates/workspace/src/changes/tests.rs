@@ -1,3 +1,5 @@
+//! What counts as a change, in layers and copies made by hand.
+
 use super::*;
 use cofferdam_policy::mask::default_masks;
 use proptest::prelude::*;

@@ -172,6 +172,8 @@ impl<'a> Walk<'a> {
         let masked = here.masked || self.is_masked(&here.path, name, &path, &now);
         let kind = file_kind(&now);
         let standing = match (&before, here.standing) {
+            // What lies in a directory that was left empty (a mount point) the agent never saw.
+            (Some(_), _) if self.is_hidden(&path) => Standing::Alone,
             (Some(before), standing) if file_kind(before) == FileKind::Directory => standing,
             (Some(_) | None, _) => Standing::Alone,
         };

@@ -1,3 +1,5 @@
+//! Copies of trees with all that a tree can hold.
+
 use super::*;
 use crate::changes::{self, Change, ChangeQuery, ChangeSummary};
 use cofferdam_policy::mask::{MaskSet, default_masks};

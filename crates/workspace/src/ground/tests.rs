@@ -1,3 +1,5 @@
+//! Directories that can be workspaces, and those that can not.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::symlink;

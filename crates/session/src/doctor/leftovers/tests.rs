@@ -1,3 +1,5 @@
+//! What is left over is found and cleared, and what lives is left alone.
+
 use super::*;
 use crate::record::this_process;
 use cofferdam_ledger::{NameWish, NewSession, Supervisor};

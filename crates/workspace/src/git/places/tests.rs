@@ -1,3 +1,5 @@
+//! Where git directories lie, and which pointers are not followed.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,0 +1,162 @@
+//! Command lines that can't be understood, or ask for what there is not.
+
+use super::scene::{POLICY, SECRET, Scene, UNENFORCEABLE, USAGE, WORKSPACE};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+#[test]
+fn unknown_flags_and_commands_and_missing_words() {
+    let scene = Scene::new();
+    let lines: [&[&str]; 14] = [
+        &["run", "--nonsense", "--", "true"],
+        &["nonsense"],
+        &["run", "true"],
+        &["run"],
+        &["run", "--"],
+        &["run", "--name"],
+        &["discard"],
+        &["stop", "--grace", "soon"],
+        &["completions", "nonsense"],
+        &["explain", "-w", ".", "session"],
+        &["show", "one", "two"],
+        &["exec", "ls"],
+        &["--json"],
+        &["ls", "--json=yes"],
+    ];
+    for line in lines {
+        scene.refused(scene.cofferdam().args(line), USAGE, &["error:", "why:", "try:"]);
+    }
+}
+
+#[test]
+fn names_that_a_shell_or_a_terminal_would_stumble_over() {
+    let scene = Scene::new();
+    let long = "x".repeat(300);
+    let names: [&[u8]; 8] = [b"a/b", b"a\nb", b"a\xff", b"", b"..", b"a b", b"\x1b[31m", long.as_bytes()];
+    for name in names {
+        scene.run_refused(&[OsStr::new("--name"), OsStr::from_bytes(name)], USAGE, &["name"]);
+    }
+}
+
+#[test]
+fn limits_that_are_none() {
+    let scene = Scene::new();
+    for limit in [
+        "memory=x",
+        "memory=0",
+        "memory=-1",
+        "memory=1K",
+        "memory=",
+        "memory",
+        "=1",
+        "nonsense=1",
+        "time=0",
+        "time=99999999999999d",
+        "cpu=0",
+        "cpu=nan",
+        "processes=1",
+        "files=1",
+        "tmp=x",
+        "time=1",
+    ] {
+        scene.run_refused(&["--limit", limit], USAGE, &["limit"]);
+    }
+}
+
+/// By default a disk is shared without a quota; asked for by name, the limit must hold or be refused.
+#[test]
+fn a_limit_that_nothing_here_can_keep() {
+    let scene = Scene::new();
+    scene.run_refused(&["--limit", "disk=1G"], UNENFORCEABLE, &["disk"]);
+}
+
+#[test]
+fn mounts_that_lead_nowhere_or_to_too_much() {
+    let scene = Scene::new();
+    let home = scene.home.home().to_str().unwrap().to_owned();
+    for mount in ["file:relative:ro", "a:b:c", ":/x", ".:/etc", ".:/usr/x", ".:/", ".:/proc"] {
+        scene.run_refused(&["--mount", mount], USAGE, &["mount"]);
+    }
+    scene.run_refused(&["--mount", &format!(".:{home}")], USAGE, &["hide"]);
+    for mount in ["missing", "/", "~", "/dev/null:/n"] {
+        scene.run_refused(&["--mount", mount], WORKSPACE, &["mount"]);
+    }
+    std::fs::create_dir_all(scene.home.state()).unwrap();
+    scene.home.invoke("true").run();
+    let state = scene.home.state().to_str().unwrap().to_owned();
+    scene.run_refused(&["--mount", &state], WORKSPACE, &["own files"]);
+    let twice = ["--mount", "below/file:/x", "--mount", "file:/x"];
+    scene.run_refused(&twice, USAGE, &["/x"]);
+}
+
+/// A socket or FIFO leads to whoever listens on the host, however it is mounted.
+#[test]
+fn mounts_of_sockets_and_fifos() {
+    let scene = Scene::new();
+    let plants = scene.home.directory("plants");
+    let make = "import os, socket; os.mkfifo('fifo'); socket.socket(socket.AF_UNIX).bind('socket')";
+    scene.home.invoke("python3").args(["-c", make]).in_directory(&plants).run().assert_success();
+    for plant in ["fifo", "socket"] {
+        let mount = format!("{}:/x", plants.join(plant).display());
+        let run = scene.cofferdam().args(["run", "--mount", &mount, "--", "true"]).run();
+        run.assert_refused(WORKSPACE, &["neither a directory nor a regular file"]);
+    }
+    scene.assert_no_session();
+}
+
+#[test]
+fn masks_that_are_no_patterns() {
+    let scene = Scene::new();
+    for mask in ["", "[", "a/[", "!shown", "/", "..", "a\nb", "a\\"] {
+        scene.run_refused(&["--mask", mask], POLICY, &["mask"]);
+    }
+}
+
+#[test]
+fn variables_without_a_name_and_those_that_the_cell_sets() {
+    let scene = Scene::new();
+    for variable in ["1A=2", "A B=1", "=1", "", "PATH=/x", "HOME=/", "USER", "COFFERDAM_SESSION=x"] {
+        scene.run_refused(&["-e", variable], USAGE, &["variable"]);
+    }
+    scene.run_refused(&["--dangerous-env", "A B"], USAGE, &["variable"]);
+}
+
+#[test]
+fn a_secret_in_a_variable_is_named_and_never_repeated() {
+    let scene = Scene::new();
+    let secret = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    for (variable, name) in [
+        (format!("A={secret}"), "A"),
+        ("DB_PASSWORD=correct-horse-battery".to_owned(), "DB_PASSWORD"),
+        ("INHERITED_TOKEN".to_owned(), "INHERITED_TOKEN"),
+    ] {
+        let run =
+            scene.cofferdam().env("INHERITED_TOKEN", secret).args(["run", "-e", &variable, "--", "true"]);
+        let refused = scene.refused(run, SECRET, &[name, "--dangerous-env"]);
+        let stderr = refused.stderr();
+        assert!(!stderr.contains(secret) && !stderr.contains("correct-horse"), "{stderr}");
+    }
+}
+
+#[test]
+fn tools_agents_and_profiles_that_nobody_knows_are_refused_with_those_that_are_known() {
+    let scene = Scene::new();
+    scene.run_refused(&["--tools", "nonsense"], POLICY, &["nonsense", "cargo", "node"]);
+    scene.run_refused(&["--agent-home", "nonsense"], POLICY, &["nonsense", "claude", "codex", "opencode"]);
+    scene.run_refused(&["--profile", "nonsense"], POLICY, &["nonsense", "chromium"]);
+    scene.run_refused(&["--instructions", "nonsense"], WORKSPACE, &["nonsense"]);
+}
+
+#[test]
+fn sessions_that_there_are_not() {
+    let scene = Scene::new();
+    for line in
+        [["show", "nobody"], ["stop", "nobody"], ["logs", ""], ["discard", "no/body"], ["attach", "\n"]]
+    {
+        scene.refused(scene.cofferdam().args(line), 205, &["cofferdam ls"]);
+    }
+    for command in ["show", "logs", "events", "stop", "refresh", "resume", "attach"] {
+        scene.refused(scene.cofferdam().arg(command), 205, &["cofferdam"]);
+    }
+    scene.refused(scene.cofferdam().args(["exec", "--", "true"]), 205, &["cofferdam"]);
+}
