@@ -42,6 +42,8 @@ const MAIN: u32 = 1;
 const QUEUE_BYTES_MAX: usize = 64 << 10;
 /// How long processes have between being asked and being ended.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How long the last output of a session that was stopped is offered to a reader that takes none.
+const UNREAD_MAX: Duration = Duration::from_secs(1);
 /// How long a cell may take to vanish.
 const VANISH_MAX: Duration = Duration::from_secs(20);
 
@@ -111,6 +113,7 @@ pub(crate) struct Supervisor<'c> {
     log: Log,
     deadline: Option<Instant>,
     stop_at: Option<Instant>,
+    leave_unread_at: Option<Instant>,
     ending: Option<Ending>,
     failure: Option<Error>,
     has_run: bool,
@@ -185,6 +188,7 @@ impl<'c> Supervisor<'c> {
             log,
             deadline,
             stop_at: None,
+            leave_unread_at: None,
             ending: None,
             failure: None,
             has_run: false,
@@ -282,7 +286,7 @@ impl<'c> Supervisor<'c> {
             on(Token::Client(number), client, flags);
         }
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
-        let due = [self.deadline, self.stop_at].into_iter().flatten().min();
+        let due = [self.deadline, self.stop_at, self.leave_unread_at].into_iter().flatten().min();
         let timeout =
             due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
         match poll(&mut fds, timeout.as_ref()) {
@@ -516,13 +520,24 @@ impl<'c> Supervisor<'c> {
             self.stop_at = None;
             self.end(self.ending.unwrap_or(Ending::Stopped));
         }
+        if self.leave_unread_at.is_some_and(|at| at <= now) {
+            self.leave_unread_at = None;
+            self.program.close_output();
+            self.program.close_error();
+            self.to_owner.clear();
+            self.to_owner_error.clear();
+        }
         Ok(Turn::Stay)
     }
 
     /// Closes the lifeline: the guardian ends whatever still runs, and the program's streams come to their end.
     fn end(&mut self, ending: Ending) {
         // What was decided first holds: a program that ends because it was stopped was stopped.
-        self.ending.get_or_insert(ending);
+        let ending = *self.ending.get_or_insert(ending);
+        // Who stops a session does not wait for a reader that has stopped reading (ATTACKS 7).
+        if matches!(ending, Ending::Stopped | Ending::TimeLimit) {
+            self.leave_unread_at = Some(Instant::now() + UNREAD_MAX);
+        }
         self.cell = None;
         self.stop_at = None;
         self.program.close_input();

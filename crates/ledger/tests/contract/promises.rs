@@ -168,7 +168,10 @@ pub(crate) fn a_session_goes_only_where_its_state_leads<S: Store>(factory: impl 
     assert_eq!((running.state, running.started_at), (SessionState::Running, Some(at)));
     assert_eq!(running.supervisor, Some(watcher()));
 
-    refused(ledger.set_running(&session, &watcher(), at), SessionState::Running);
+    // Detaching hands a running session over to another supervisor.
+    let other = Supervisor { pid: watcher().pid + 1, ..watcher() };
+    ledger.set_running(&session, &other, at).unwrap();
+    assert_eq!(ledger.session(&session).unwrap().supervisor, Some(other));
     refused(ledger.set_discarded(&session, at), SessionState::Running);
     ledger.set_ended(&session, &ending(EndState::Stopped, 8)).unwrap();
     let ended = ledger.session(&session).unwrap();
