@@ -135,6 +135,7 @@ pub(crate) fn limit(limit: &ResourceLimit) -> Result<(), Errno> {
         LimitedResource::Processes => Resource::Nproc,
         LimitedResource::OpenFiles => Resource::Nofile,
         LimitedResource::Core => Resource::Core,
+        LimitedResource::PendingSignals => Resource::Sigpending,
         LimitedResource::LockedMemory => Resource::Memlock,
         LimitedResource::MessageQueues => return message_queues(limit.most),
     };

@@ -320,10 +320,12 @@ fn inner_namespace(plan: &Plan) -> Result<OwnedFd, Errno> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     match clone_into_namespaces(Namespaces::NONE)? {
         Fork::Child => {
-            let mut processes =
-                plan.entry.limits.iter().filter(|limit| limit.resource == LimitedResource::Processes);
-            let limited = processes.try_for_each(entry::limit);
-            let made = limited.and_then(|()| unshare(Namespaces::USER));
+            let limited = plan.entry.limits.iter().filter(|limit| counts_for_the_namespace(limit.resource));
+            let made = limited
+                .map(entry::limit)
+                .collect::<Result<(), Errno>>()
+                .and_then(|()| unshare(Namespaces::USER))
+                .and_then(|()| limit_watches());
             let errno = made.err().map_or(0, Errno::raw_os_error);
             let told = rustix::io::write(&writer, &errno.to_ne_bytes());
             // Waits to be killed: the parent opens the namespace meanwhile.
@@ -348,6 +350,25 @@ fn inner_namespace(plan: &Plan) -> Result<OwnedFd, Errno> {
             namespace
         }
     }
+}
+
+/// Whether the kernel keeps a limit for a user namespace as a whole (`UCOUNT_RLIMIT_*`): set before the namespace is
+/// made, it keeps the agent from using up what the owner's other processes share with it.
+fn counts_for_the_namespace(resource: LimitedResource) -> bool {
+    match resource {
+        LimitedResource::Processes
+        | LimitedResource::PendingSignals
+        | LimitedResource::LockedMemory
+        | LimitedResource::MessageQueues => true,
+        LimitedResource::OpenFiles | LimitedResource::Core => false,
+    }
+}
+
+/// Watches of files are counted by user, over all namespaces: a session takes a part of them, not all.
+fn limit_watches() -> Result<(), Errno> {
+    const INSTANCES: &str = "/proc/sys/user/max_inotify_instances";
+    const INSTANCES_MAX: &str = "48";
+    crate::guardian::write(std::path::Path::new(INSTANCES), INSTANCES_MAX)
 }
 
 /// What the entering process said before it ended; `None` when its program runs, `EAGAIN` while neither is so.

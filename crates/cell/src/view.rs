@@ -44,6 +44,8 @@ pub(crate) const STAGED_VIEW: &str = "/root";
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 /// Where the stage is attached before it becomes the root: any of these, being directories of every host.
 const STAGE_PLACES: [&str; 4] = ["/tmp", "/run", "/mnt", "/var"];
+/// The most terminals of one cell: the host has a number of them for all.
+const TERMINALS_MAX: &str = "256";
 const STAGE_BYTES: &str = "1048576";
 
 impl<'p> View<'p> {
@@ -132,7 +134,7 @@ impl<'p> View<'p> {
             Step::Devpts { target } => {
                 let mount = new_mount(
                     "devpts",
-                    &[("mode", "0600"), ("ptmxmode", "0666")],
+                    &[("mode", "0600"), ("ptmxmode", "0666"), ("max", TERMINALS_MAX)],
                     &["newinstance"],
                     MountAttrFlags::MOUNT_ATTR_NOEXEC,
                 )?;

@@ -246,9 +246,21 @@ pub(crate) fn receive<M: DeserializeOwned>(
     let mut text = vec![0_u8; MESSAGE_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut ancillary, flags | RecvFlags::CMSG_CLOEXEC)
-    });
+    let mut once = || {
+        rustix::io::retry_on_intr(|| {
+            recvmsg(
+                socket,
+                &mut [IoSliceMut::new(&mut text)],
+                &mut ancillary,
+                flags | RecvFlags::CMSG_CLOEXEC,
+            )
+        })
+    };
+    // A peer that ended with something unread resets the socket, and what it said before comes after that.
+    let received = match once() {
+        Err(Errno::CONNRESET) => once(),
+        other => other,
+    };
     let received = match received {
         Err(Errno::CONNRESET) => return Ok(None),
         other => other?,

@@ -5,6 +5,7 @@
 use clap::error::ErrorKind as ClapKind;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::supervise::Streams;
+use cofferdam_session::terminal::visible_within;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -49,13 +50,13 @@ impl Output {
     /// A line on standard output; with `--json`, nothing.
     pub(crate) fn line(&self, text: &str) {
         if !self.json {
-            emit(&mut anstream::stdout(), text);
+            emit(&mut anstream::stdout(), &harmless(text));
         }
     }
 
     /// A line beside the result, on standard error.
     pub(crate) fn aside(&self, text: &str) {
-        emit(&mut anstream::stderr(), text);
+        emit(&mut anstream::stderr(), &harmless(text));
     }
 
     /// The one object of `--json`; without it, nothing.
@@ -117,7 +118,50 @@ fn three_lines(what: &str, why: &str, what_to_do: &str) {
         toned(Tone::Dim, "try:"),
         one_line(what_to_do)
     );
-    emit(&mut anstream::stderr(), &text);
+    emit(&mut anstream::stderr(), &harmless(&text));
+}
+
+/// The last wall before a terminal (ATTACKS 21): our own tones and line ends stay, and every other control, bidi or
+/// invisible character becomes visible, whichever file or name it came from.
+fn harmless(text: &str) -> String {
+    const LINE_COLUMNS_MAX: usize = 4096;
+    const TONES: [&str; 5] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m"];
+    // Blanks, and backslashes of what was made visible before, are no danger and stay as they are.
+    let plain = |part: &str| -> String {
+        part.split_inclusive([' ', '\\'])
+            .map(|piece| {
+                let word = piece.trim_end_matches([' ', '\\']);
+                let end = piece.get(word.len()..).unwrap_or_default();
+                visible_within(word.as_bytes(), LINE_COLUMNS_MAX) + end
+            })
+            .collect()
+    };
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\u{1b}', '\n']) {
+        let (before, from) = rest.split_at(at);
+        shown.push_str(&plain(before));
+        let kept = TONES.iter().copied().chain(["\n"]).find(|tone| from.starts_with(tone));
+        let length = kept.map_or(1, str::len);
+        shown.push_str(kept.unwrap_or("\\u{1b}"));
+        rest = from.get(length..).unwrap_or_default();
+    }
+    shown.push_str(&plain(rest));
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_repository_is_called_reaches_the_terminal_raw() {
+        let hostile = "note: /x\u{1b}]52;c;cHduZWQ=\u{7}\u{1b}[2J\u{9b}6n\u{202e}\r";
+        let shown = harmless(hostile);
+        assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{shown:?}");
+        let ours = format!("{} a\\nb  c\n", toned(Tone::Bad, "error:"));
+        assert_eq!(harmless(&ours), ours, "our own tones, lines and blanks stay");
+    }
 }
 
 /// Help and versions go out as they are; everything else is a usage error in three lines.

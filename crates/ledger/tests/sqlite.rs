@@ -4,8 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 use cofferdam_ledger::{
-    Durability, EndState, Ending, Error, Filter, Ledger, NameWish, NewSession, Supervisor, TrustRecord,
-    UidRanges,
+    EndState, Ending, Error, Filter, Ledger, NameWish, NewSession, Supervisor, UidRanges,
 };
 use cofferdam_policy::authority::CellKind;
 use cofferdam_policy::event::{Event, ExitStatus, UnixNanos};

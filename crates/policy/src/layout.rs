@@ -20,6 +20,7 @@ const SMALL_BYTES_MAX: u64 = 64 << 20;
 const INODES_MAX: u64 = 1 << 20;
 const SHM_BYTES_MAX: u64 = 1 << 30;
 const MESSAGE_QUEUE_BYTES_MAX: u64 = 819_200;
+const PENDING_SIGNALS_MAX: u64 = 4_096;
 const LOCKED_BYTES_MAX: u64 = 64 << 20;
 /// At one byte the kernel writes no core dump and starts no dump program, which would run outside, as root, on what
 /// the agent gave it; at zero it would start one (fs/coredump.c).
@@ -327,6 +328,7 @@ fn entry(permit: &Permit, mut writable: Vec<AbsPath>) -> Result<Entry, PathError
     };
     let mut limits = vec![
         ResourceLimit { resource: LimitedResource::Core, most: CORE_BYTES_MAX },
+        ResourceLimit { resource: LimitedResource::PendingSignals, most: PENDING_SIGNALS_MAX },
         ResourceLimit { resource: LimitedResource::LockedMemory, most: LOCKED_BYTES_MAX },
         ResourceLimit { resource: LimitedResource::MessageQueues, most: MESSAGE_QUEUE_BYTES_MAX },
     ];

@@ -212,6 +212,8 @@ pub enum LimitedResource {
     OpenFiles,
     /// Size of a core dump.
     Core,
+    /// Signals that wait to be taken.
+    PendingSignals,
     /// Locked memory of one process.
     LockedMemory,
     /// Bytes in POSIX message queues.

@@ -171,6 +171,7 @@ fn directory(
     if !path.exists() {
         return Ok(ChangeSummary::default());
     }
+    state::make_enterable(&path)?;
     let layer = state::open_directory(&path)?;
     let real = state::open_directory(original.as_path()).map_err(|error| {
         Error::new(ErrorKind::Workspace, format!("cannot compare with {original}"))

@@ -99,7 +99,8 @@ fn directories(place: &SessionPlace, owner: Option<u32>) -> Result<(), Error> {
     for directory in ["layers", "veils", "copies"] {
         state::make_directory(&place.root().join(directory), None)?;
     }
-    state::make_directory(&place.home(), owner)
+    state::make_directory(&place.home(), owner)?;
+    state::make_enterable(&place.home())
 }
 
 /// The layer of one mount. That something written before a crash may be lost is said by `resume`.
@@ -112,6 +113,9 @@ fn layer(
     let path = place.layer(number);
     state::make_directory(&path, None)?;
     let directory = state::open_directory(&path)?;
+    if path.join("upper").exists() {
+        state::make_enterable(&path.join("upper"))?;
+    }
     layer::make(directory.as_fd(), real, ownership).map_err(|error| {
         Error::new(ErrorKind::State, format!("cannot make {}", path.display()))
             .because(error)

@@ -114,7 +114,14 @@ pub fn first_workspace(context: &Context, request: &RunRequest) -> Result<PathBu
 ///
 /// # Errors
 /// [`ErrorKind::Workspace`] if something is gone or can't be used any more.
-pub fn reopen(context: &Context, authority: Authority, directory: PathBuf) -> Result<Resolved, Error> {
+pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -> Result<Resolved, Error> {
+    // What the policy denies by now holds for old sessions too.
+    if let Some(policy) = Policies::of(context).find(&directory)? {
+        let denied = directories::denied(context, &policy.wish, &directory)?;
+        let known = std::mem::take(&mut authority.denied);
+        authority.denied =
+            denied.into_iter().filter(|path| !known.contains(path)).chain(known.iter().cloned()).collect();
+    }
     let mut found = directories::Found::new(context, false, authority.denied.clone());
     for known in &authority.workspaces {
         found.reopen(&known.path, &known.path, false, true)?;
@@ -155,7 +162,7 @@ fn wishes(
     if let Some(asked) = asked {
         let ledger = state.ledger()?;
         match trust::standing(&ledger, first, Some(&asked))? {
-            trust::Standing::Accepted => wish = wish.and(asked.wish),
+            trust::Standing::Accepted => wish = wish.and(kept_inside(context, first, asked.wish, notes)),
             trust::Standing::Changed { .. } => notes.push(
                 "the repository's cofferdam.toml changed since you accepted it, and counts for nothing: cofferdam trust"
                     .into(),
@@ -167,6 +174,26 @@ fn wishes(
         }
     }
     Ok((wish.and(request.wish.clone()), path))
+}
+
+/// What a repository asked for of itself must still lie in it: a link that came with a later pull was never accepted.
+fn kept_inside(context: &Context, first: &std::path::Path, mut wish: Wish, notes: &mut Vec<String>) -> Wish {
+    let mut stays = |entry: &String| {
+        let source = entry.split(':').next().unwrap_or(entry);
+        let lexical = context.expand(source, first);
+        let leads_out = lexical.starts_with(first)
+            && std::fs::canonicalize(&lexical).is_ok_and(|real| !real.starts_with(first));
+        if leads_out {
+            notes.push(format!(
+                "the repository's cofferdam.toml names {source}, which leads out of it: not shown"
+            ));
+        }
+        !leads_out
+    };
+    wish.mounts.retain(&mut stays);
+    wish.workspaces.retain(&mut stays);
+    wish.instructions.retain(&mut stays);
+    wish
 }
 
 fn note_stricken(before: &Wish, after: &Wish, notes: &mut Vec<String>) {

@@ -215,6 +215,23 @@ pub fn open_directory(path: &Path) -> Result<OwnedFd, Error> {
     })
 }
 
+/// Gives the owner back the way into a directory of the session's, whose permissions the agent may have taken away.
+///
+/// # Errors
+/// [`ErrorKind::State`].
+pub(crate) fn make_enterable(path: &Path) -> Result<(), Error> {
+    let cannot = |errno: Errno| {
+        Error::new(ErrorKind::State, format!("cannot open {}", path.display()))
+            .because(errno)
+            .hint("cofferdam doctor")
+    };
+    let found = rustix::fs::lstat(path).map_err(cannot)?;
+    if found.st_mode & 0o170_700 == 0o040_700 {
+        return Ok(());
+    }
+    rustix::fs::chmod(path, Mode::from_raw_mode(found.st_mode & 0o1777 | 0o700)).map_err(cannot)
+}
+
 /// Makes one directory of a session's, owned by `owner` (a host id) when given.
 ///
 /// # Errors

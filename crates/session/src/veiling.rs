@@ -49,8 +49,13 @@ fn one(
     now_seconds: i64,
 ) -> Result<Option<Veiling>, Error> {
     let authority = &resolved.authority;
-    let Some(kind) = kind(authority, target) else { return Ok(None) };
     let mut veiling = Veiling::default();
+    hide_denied(authority, ground, target, &mut veiling)?;
+    let Some(kind) = kind(authority, target) else {
+        // Tools and caches hold no secrets by the tables' own care; what the policy denies is hidden all the same.
+        let denied = authority.denied.iter().any(|denied| denied.is_within(&ground.path));
+        return Ok(denied.then_some(veiling));
+    };
     if kind == Kind::Git {
         directory::cover(ground.fd.as_fd(), b"", &mut veiling.plan).map_err(|error| cannot(target, error))?;
         return Ok(Some(veiling));
@@ -62,13 +67,28 @@ fn one(
     for path in masks.literal_paths().filter_map(|path| WorkspacePath::new(path).ok()) {
         veiling.plan.hide_beforehand(path);
     }
-    for denied in authority.denied.iter().filter(|denied| denied.is_within(&ground.path)) {
-        if let Ok(below) = denied.as_path().strip_prefix(ground.path.as_path()) {
-            use std::os::unix::ffi::OsStrExt as _;
-            veiling.plan.hide_beforehand(below_path(below.as_os_str().as_bytes(), target)?);
-        }
-    }
     Ok(Some(veiling))
+}
+
+/// Hides what the policy denies inside a mounted directory; where it does not exist yet, the nearest directory above
+/// that does not, so that it can't come into being in sight.
+fn hide_denied(
+    authority: &Authority,
+    ground: &Opened,
+    target: &AbsPath,
+    veiling: &mut Veiling,
+) -> Result<(), Error> {
+    use std::os::unix::ffi::OsStrExt as _;
+    for denied in authority.denied.iter().filter(|denied| denied.is_within(&ground.path)) {
+        let Ok(below) = denied.as_path().strip_prefix(ground.path.as_path()) else { continue };
+        let exists =
+            |path: &std::path::Path| std::fs::symlink_metadata(ground.path.as_path().join(path)).is_ok();
+        let missing =
+            below.ancestors().take_while(|path| !path.as_os_str().is_empty() && !exists(path)).last();
+        let hidden = missing.unwrap_or(below);
+        veiling.plan.hide_beforehand(below_path(hidden.as_os_str().as_bytes(), target)?);
+    }
+    Ok(())
 }
 
 /// What a mounted directory is, as far as hiding goes.

@@ -15,10 +15,13 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
     let name = record.name.as_str().to_owned();
     if !arguments.force {
         let changes = sessions::show(context, &state, Some(record.id.as_str()))?.changes;
-        let asked = format!("discard session {name} with its changes ({})?", counts(&changes));
-        if !changes.is_empty() && !output.confirm(&asked) {
+        let running = sessions::is_running(&record);
+        let state = if running { "running, with" } else { "stopped, with" };
+        let what = format!("{state} {}", counts(&changes));
+        let asked = format!("session {name} is {what}; discard it?");
+        if (running || !changes.is_empty()) && !output.confirm(&asked) {
             return Err(Error::new(ErrorKind::Declined, format!("cannot discard session {name}"))
-                .since(format!("it has unapplied changes ({}), and nobody said yes", counts(&changes)))
+                .since(format!("it is {what}, unapplied, and nobody said yes"))
                 .hint(format!(
                     "look at them: cofferdam show {name}; or don't ask: cofferdam discard {name} -f"
                 )));

@@ -13,6 +13,9 @@ pub(super) fn init(context: &Context, output: &Output, arguments: &InitArguments
     let workspaces = arguments.directory.iter().cloned().collect();
     let directory = resolve::first_workspace(context, &RunRequest { workspaces, ..RunRequest::default() })?;
     let plan = init::plan(context, &directory)?;
+    if !arguments.dry_run {
+        init::write(&plan, arguments.overwrite)?;
+    }
     output.object(&serde_json::json!({
         "path": plan.path.to_string_lossy(), "text": plan.text, "written": !arguments.dry_run,
     }))?;
@@ -20,7 +23,6 @@ pub(super) fn init(context: &Context, output: &Output, arguments: &InitArguments
         output.line(plan.text.trim_end());
         return Ok(0);
     }
-    init::write(&plan, arguments.overwrite)?;
     output.line(&format!("wrote {}", toned(Tone::Strong, &plan.path.display().to_string())));
     for found in &plan.found {
         let text = format!("{}: {}", found.name, found.reason);

@@ -9,12 +9,16 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::request::RunRequest;
 use cofferdam_session::start::{self, StartOptions};
+use cofferdam_session::terminal::DETACH_KEY_NAME;
 
 pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
     let streams = output.streams();
     let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams };
     let request =
         RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };
+    if streams.interactive() && !options.detach {
+        output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
+    }
     let mut progress = summary::Progress::new(output);
     let told = |notes: &[String]| {
         for note in notes {

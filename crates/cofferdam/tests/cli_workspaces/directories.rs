@@ -148,3 +148,18 @@ fn a_session_starts_where_the_owner_stands() {
     let listed = home.cofferdam().args(["ls", "--json"]).run().json();
     assert_eq!(listed[0]["directory"], repo.path().to_str().unwrap());
 }
+
+#[test]
+fn paths_in_flags_count_from_the_current_directory() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    repo.write("deep/file", "x");
+    home.write("data/file", "content\n");
+    home.write("second/AGENTS.md", "instructions\n");
+    let flags =
+        ["-w", "..", "-w", "../../second", "--instructions", "../../second", "--mount", "../../data:/data"];
+    let script = "cat /data/file ../../second/AGENTS.md";
+    let run = home.cofferdam().arg("run").args(flags).args(["--", "sh", "-c", script]);
+    let run = run.in_directory(repo.path().join("deep")).run();
+    assert_eq!(run.assert_success().stdout(), "content\ninstructions\n");
+}

@@ -57,7 +57,7 @@ const CELL: i32 = 209;
 const LEDGER: i32 = 210;
 const STATE: i32 = 214;
 /// Root of a user namespace without ids for the cell is refused before the cell is built.
-const REFUSALS: &[i32] = &[UNENFORCEABLE, CELL, STATE];
+const REFUSALS: &[i32] = &[UNENFORCEABLE, CELL];
 
 #[test]
 fn without_a_hindrance_a_session_starts_in_namespaces_of_the_tests_own() {

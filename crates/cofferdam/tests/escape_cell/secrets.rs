@@ -30,7 +30,7 @@ fn plant(scene: &Scene) {
 
 /// Beside what is hidden, be it the file or its whole directory.
 fn neighbour_of(path: &Path) -> PathBuf {
-    let hidden_whole = path.ancestors().find(|above| above.ends_with(".aws"));
+    let hidden_whole = path.ancestors().find(|above| above.file_name().is_some_and(|name| name == ".aws"));
     hidden_whole.unwrap_or(path).with_file_name("neighbour.txt")
 }
 

@@ -44,6 +44,7 @@ const DEFAULTS: &[Default] = &[
     Default { pattern: ".env.*", except: DOTENV_TEMPLATES, reason: DOTENV },
     Default { pattern: ".env-*", except: &[".env-example", ".env-sample", ".env-template"], reason: DOTENV },
     hide(".dev.vars", DOTENV),
+    hide(".envrc", DOTENV),
     hide(".flaskenv", DOTENV),
     // Registries and download credentials.
     hide(".npmrc", REGISTRY),
@@ -158,6 +159,13 @@ const DEFAULTS: &[Default] = &[
 /// Names inside a git directory that hold credentials besides `config`, which is shown without them.
 const GIT_DIRECTORY: &[(&str, &str)] = &[
     ("credentials", "git's credential file, kept in the git directory"),
+    ("config~", "a former configuration, which may hold credentials"),
+    ("config.bak", "a former configuration, which may hold credentials"),
+    ("config.orig", "a former configuration, which may hold credentials"),
+    ("config.old", "a former configuration, which may hold credentials"),
+    ("config.lock", "a half-written configuration, which may hold credentials"),
+    ("branches", "addresses in the old form, which may hold passwords"),
+    ("remotes", "addresses in the old form, which may hold passwords"),
     ("annex/creds", "credentials of git-annex's special remotes"),
 ];
 

@@ -99,7 +99,6 @@ fn the_defaults_hide_what_tools_keep_secrets_in() {
         ".env.template",
         ".env.dist",
         ".env.defaults",
-        ".envrc",
         "cert.pem",
         "src/key.rs",
         ".docker/Dockerfile",

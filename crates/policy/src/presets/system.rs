@@ -81,6 +81,8 @@ pub const ETC_FILES: &[EtcFile] = &[
     EtcFile::Text("pki/tls/openssl.cnf"),
     EtcFile::Text("pki/tls/cert.pem"),
     EtcFile::Text("ca-certificates.conf"),
+    // The launcher of Debian's browser reads all of these, and ends when there is none.
+    EtcFile::Text("chromium.d/*"),
     EtcFile::Text("gdb/gdbinit"),
     EtcFile::Text("manpath.config"),
     EtcFile::Text("mke2fs.conf"),

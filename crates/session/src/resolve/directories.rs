@@ -36,7 +36,7 @@ pub(super) struct Found<'c> {
 pub(super) fn first(context: &Context, request: &RunRequest) -> Result<PathBuf, Error> {
     let wanted = match request.workspaces.first() {
         Some(path) => context.current.join(path),
-        None => top_level(&context.current),
+        None => top_level(context, &context.current),
     };
     match std::fs::canonicalize(&wanted) {
         Ok(real) => Ok(real),
@@ -44,10 +44,16 @@ pub(super) fn first(context: &Context, request: &RunRequest) -> Result<PathBuf, 
     }
 }
 
-/// The nearest directory above that holds a `.git`, else `start` itself.
-fn top_level(start: &Path) -> PathBuf {
-    let holds_git = |directory: &&Path| std::fs::symlink_metadata(directory.join(".git")).is_ok();
-    start.ancestors().find(holds_git).unwrap_or(start).to_owned()
+/// The nearest directory above that holds a `.git` of the owner's own, else `start` itself. Another user's, in a
+/// directory that all may write to, must not widen what is shown.
+fn top_level(context: &Context, start: &Path) -> PathBuf {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = |directory: &&Path| {
+        std::fs::symlink_metadata(directory.join(".git")).is_ok_and(|found| found.uid() == context.uid)
+    };
+    // The directory itself is the owner's choice, whoever made its `.git`.
+    let chosen = std::fs::symlink_metadata(start.join(".git")).is_ok();
+    if chosen { start.to_owned() } else { start.ancestors().find(own).unwrap_or(start).to_owned() }
 }
 
 /// The directories that no wish can show.
@@ -142,6 +148,7 @@ impl<'c> Found<'c> {
         };
         let ground = inspect(path, &surroundings).map_err(|error| unusable(path, error))?;
         self.check_denied(&ground.path)?;
+        self.check_ours(&ground.path)?;
         if let (false, Some(mount)) = (self.copy, ground.mounts_below.first()) {
             return Err(Error::new(
                 ErrorKind::Workspace,
@@ -183,6 +190,12 @@ impl<'c> Found<'c> {
                 ));
             }
             for place in found.outside {
+                if matches!(place.role, places::Role::Alternate | places::Role::LfsStorage) {
+                    notes.push(format!(
+                        "{path} borrows from {}, which is shown read-only or copy-on-write",
+                        place.path
+                    ));
+                }
                 let target = place.path;
                 if self.is_shown(&target) {
                     continue;
@@ -247,7 +260,9 @@ impl<'c> Found<'c> {
             return Ok((whole, None, access));
         }
         match rest.split_once(':') {
-            Some((source, target)) if target.starts_with('/') || target.starts_with("~/") => {
+            Some((source, target))
+                if (target.starts_with('/') || target.starts_with("~/")) && !target.contains(':') =>
+            {
                 let target = self.context.expand(target, first);
                 Ok((self.context.expand(source, first), Some(absolute(&target)?), access))
             }
@@ -335,7 +350,7 @@ impl<'c> Found<'c> {
             || self.mounts.iter().any(|known| path.is_within(&known.source) && known.source == known.target)
     }
 
-    fn check_denied(&self, path: &AbsPath) -> Result<(), Error> {
+    pub(super) fn check_denied(&self, path: &AbsPath) -> Result<(), Error> {
         match self.denied.iter().find(|denied| path.is_within(denied)) {
             Some(denied) => Err(Error::new(ErrorKind::Policy, format!("cannot show {path}"))
                 .since(format!("the policy denies {denied}"))
@@ -354,12 +369,18 @@ impl<'c> Found<'c> {
         if self.context.home.is_within(source) {
             return refuse("your home directory lies in it, with all that is in there".into());
         }
-        for ours in [&self.context.state, &self.context.config] {
-            if source.is_within(ours) || ours.is_within(source) {
-                return refuse(format!("Cofferdam keeps its own files in {ours}"));
-            }
+        self.check_ours(source)
+    }
+
+    /// What Cofferdam itself goes by is nothing that an agent may work on.
+    fn check_ours(&self, path: &AbsPath) -> Result<(), Error> {
+        let ours = [&self.context.state, &self.context.config];
+        match ours.into_iter().find(|ours| path.is_within(ours) || ours.is_within(path)) {
+            Some(ours) => Err(Error::new(ErrorKind::Workspace, format!("cannot show {path}"))
+                .since(format!("Cofferdam keeps its own files in {ours}"))
+                .hint("name the directory inside it that is needed")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn check_target(&self, target: &AbsPath) -> Result<(), Error> {

@@ -96,6 +96,7 @@ impl Homes {
                     bring(found, &path, PieceKind::Directory, Access::Cow, purpose)?;
                 }
                 Carry::Copy | Carry::Filtered(_) if is_file(path.as_path()) => {
+                    found.check_denied(&path)?;
                     let (of, filtered) = (agent.name.to_owned(), matches!(item.carry, Carry::Filtered(_)));
                     self.files.push(HomeFile { source: path.clone(), target: path, of, filtered });
                 }

@@ -299,6 +299,12 @@ impl<'a> Walk<'a> {
             for (name, kind) in self.list(fd.as_fd(), &path)? {
                 let below = joined(&path, name.to_bytes());
                 if kind != FileType::Directory {
+                    if self
+                        .is_as_copied(fd.as_fd(), name.to_bytes())
+                        .map_err(|errno| failure(&below, errno))?
+                    {
+                        continue;
+                    }
                     self.count_git_file(name.to_bytes());
                 } else if below.len() < PATH_BYTES_MAX {
                     directories.push(below);
@@ -308,6 +314,16 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a file of a copy has not been touched since the copy was finished; in a layer nothing is there that was
+    /// not.
+    fn is_as_copied(&self, directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
+        let Layer::Copy { finished } = self.layer else { return Ok(false) };
+        let found = beneath::stat_name(directory, name)?;
+        Ok(found.is_some_and(|now| {
+            Moment { seconds: now.stx_ctime.tv_sec, nanos: now.stx_ctime.tv_nsec } <= finished
+        }))
     }
 
     fn count_git_file(&mut self, name: &[u8]) {

@@ -68,6 +68,14 @@ impl OwnerIdentity {
         .into_iter()
         .flatten()
         .collect();
+        // In the cell a file may have another owner and inode than the index has noted; without this git would read
+        // every file again at its first look.
+        entries.push(Entry {
+            section: "core".to_owned(),
+            subsection: None,
+            key: "checkStat".to_owned(),
+            value: Some(b"minimal".to_vec()),
+        });
         if self.uses_lfs {
             entries.extend(lfs_filter());
         }

@@ -108,6 +108,9 @@ pub enum RefusalReason {
     /// It holds other things than objects.
     #[error("it is not an object store")]
     NotObjectStore,
+    /// It belongs to another user than what points to it.
+    #[error("it belongs to another user than the repository that points to it")]
+    ForeignOwner,
     /// The pointer itself is not understood.
     #[error("the pointer is not understood")]
     BadPointer,
@@ -357,7 +360,11 @@ impl Survey<'_> {
                 self.refuse(target, Role::Alternate, RefusalReason::TooMany);
                 return;
             }
-            match settle(&target).and_then(|(path, fd)| check_store(&fd, is_object_entry).map(|()| path)) {
+            let settled = settle(&target).and_then(|(path, fd)| {
+                same_owner(&store, &fd)?;
+                check_store(&fd, is_object_entry).map(|()| path)
+            });
+            match settled {
                 Ok(path) if self.outside.iter().any(|place| place.path == path) => {}
                 Ok(path) => {
                     self.add(path.clone(), Role::Alternate, Access::ReadOnly);
@@ -409,6 +416,17 @@ fn is_object_entry(name: &[u8], kind: FileType) -> bool {
         FileType::RegularFile => name.starts_with(b"tmp_") || name.ends_with(b".lock"),
         FileType::Symlink | FileType::Unknown => false,
         FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice => false,
+    }
+}
+
+/// A store of somebody else's is not borrowed from: a repository must not point its reader at what its maker could
+/// not read.
+fn same_owner(pointing: &OwnedFd, store: &OwnedFd) -> Result<(), RefusalReason> {
+    let uid = |fd: &OwnedFd| beneath::stat_fd(fd).map(|stat| stat.stx_uid);
+    match (uid(pointing), uid(store)) {
+        (Ok(ours), Ok(theirs)) if ours == theirs => Ok(()),
+        (Ok(_), Ok(_)) => Err(RefusalReason::ForeignOwner),
+        (Err(_), _) | (_, Err(_)) => Err(RefusalReason::Unusable),
     }
 }
 
