@@ -320,10 +320,10 @@ fn inner_namespace(plan: &Plan) -> Result<OwnedFd, Errno> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     match clone_into_namespaces(Namespaces::NONE)? {
         Fork::Child => {
-            let limited = plan.entry.limits.iter().filter(|limit| counts_for_the_namespace(limit.resource));
-            let made = limited
-                .map(entry::limit)
-                .collect::<Result<(), Errno>>()
+            let mut limits =
+                plan.entry.limits.iter().filter(|limit| counts_for_the_namespace(limit.resource));
+            let made = limits
+                .try_for_each(entry::limit)
                 .and_then(|()| unshare(Namespaces::USER))
                 .and_then(|()| limit_watches());
             let errno = made.err().map_or(0, Errno::raw_os_error);

@@ -1,7 +1,6 @@
 //! Real programs at work in a cell: debuggers, runtimes, a database, a browser, a compiler. Each is one session, and
 //! a program that is missing fails its test.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use cofferdam_testkit::{Home, Outcome, Owner};
 use std::path::PathBuf;

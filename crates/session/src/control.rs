@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_word_that_is_not_understood_is_an_error_and_not_a_guess() {
         let (a, b) = pair();
-        send(a.as_fd(), b"w{\"ask\":\"refresh\",\"more\":1}", &[]).unwrap();
+        send(a.as_fd(), b"w{\"ask\":\"stop\",\"grace_ms\":1,\"more\":1}", &[]).unwrap();
         assert!(hear::<Ask>(b.as_fd()).is_err());
         send(a.as_fd(), b"x", &[]).unwrap();
         assert!(hear::<Ask>(b.as_fd()).is_err());

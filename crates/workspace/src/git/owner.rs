@@ -97,7 +97,8 @@ mod tests {
         let printed = String::from_utf8(identity.print()).unwrap();
         assert_eq!(
             printed,
-            "[user]\n\tname = \"New Name\"\n\temail = \"a@b\"\n[init]\n\tdefaultBranch = \"trunk\"\n"
+            "[user]\n\tname = \"New Name\"\n\temail = \"a@b\"\n[init]\n\tdefaultBranch = \"trunk\"\n\
+             [core]\n\tcheckStat = \"minimal\"\n"
         );
     }
 
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_configured_prints_nothing() {
-        assert!(OwnerIdentity::from_texts([]).unwrap().print().is_empty());
+    fn nothing_configured_names_nobody() {
+        assert_eq!(OwnerIdentity::from_texts([]).unwrap().print(), b"[core]\n\tcheckStat = \"minimal\"\n");
     }
 }
