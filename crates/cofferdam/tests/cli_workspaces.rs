@@ -1,7 +1,6 @@
 //! What a session is shown of the owner's directories, home and identity, and that none of it is ever written.
 #![forbid(unsafe_code)]
 #![expect(
-    clippy::unwrap_used,
     clippy::duplicate_mod,
     reason = "a panic is how a test fails; every promise is kept for both owners"
 )]
