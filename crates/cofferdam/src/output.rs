@@ -150,20 +150,6 @@ fn harmless(text: &str) -> String {
     shown
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_a_repository_is_called_reaches_the_terminal_raw() {
-        let hostile = "note: /x\u{1b}]52;c;cHduZWQ=\u{7}\u{1b}[2J\u{9b}6n\u{202e}\r";
-        let shown = harmless(hostile);
-        assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{shown:?}");
-        let ours = format!("{} a\\nb  c\n", toned(Tone::Bad, "error:"));
-        assert_eq!(harmless(&ours), ours, "our own tones, lines and blanks stay");
-    }
-}
-
 /// Help and versions go out as they are; everything else is a usage error in three lines.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let kind = error.kind();
@@ -190,4 +176,18 @@ pub(crate) fn no_directory(error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Workspace, "cannot find the current directory")
         .since(error.to_string())
         .hint("cd to another")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_repository_is_called_reaches_the_terminal_raw() {
+        let hostile = "note: /x\u{1b}]52;c;cHduZWQ=\u{7}\u{1b}[2J\u{9b}6n\u{202e}\r";
+        let shown = harmless(hostile);
+        assert!(shown.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{shown:?}");
+        let ours = format!("{} a\\nb  c\n", toned(Tone::Bad, "error:"));
+        assert_eq!(harmless(&ours), ours, "our own tones, lines and blanks stay");
+    }
 }

@@ -3,7 +3,6 @@
 //!
 //! Every behaviour is tried outside a cell first, on the same files: what fails there would prove nothing inside.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 #[path = "contract_files/behaviours.rs"]
 mod behaviours;
