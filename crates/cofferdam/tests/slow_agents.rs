@@ -23,23 +23,31 @@ fn agent(home: &Home, flags: &[&str], command: &[&str]) -> Outcome {
     outcome
 }
 
-fn starts(command: &[&str], says: &str) {
-    for owner in BOTH {
-        let home = Home::of(owner);
-        let run = agent(&home, &[], command);
-        assert!(run.assert_success().stdout().contains(says), "{run}");
-    }
+/// Both owners at once: the agents wait most of the time.
+fn for_both(check: impl Fn(Owner) + Sync) {
+    std::thread::scope(|threads| {
+        for owner in BOTH {
+            let check = &check;
+            threads.spawn(move || check(owner));
+        }
+    });
 }
 
-/// Without a network it ends by itself, with a status or a text of its own.
+fn starts(command: &[&str], says: &str) {
+    for_both(|owner| {
+        let run = agent(&Home::of(owner), &[], command);
+        assert!(run.assert_success().stdout().contains(says), "{run}");
+    });
+}
+
+/// Without a network it ends by itself, with a status and a text of its own.
 fn ends(flags: &[&str], command: &[&str], any_of: &[&str]) {
-    for owner in BOTH {
-        let home = Home::of(owner);
-        let run = agent(&home, flags, command);
+    for_both(|owner| {
+        let run = agent(&Home::of(owner), flags, command);
         let text = format!("{}{}", run.stdout(), run.stderr()).to_lowercase();
         assert!(any_of.iter().any(|word| text.contains(word)), "no clear error as {owner:?}: {run}");
         assert!(run.status.code().is_some_and(|code| !(200..220).contains(&code)), "{run}");
-    }
+    });
 }
 
 #[test]
@@ -67,11 +75,21 @@ fn claude_code_without_a_network_ends_with_its_own_error() {
     ends(&flags, &prompt, &NO_NETWORK);
 }
 
+/// It says that it waits for a network, and goes on waiting: the session's time limit ends it.
 #[test]
-fn codex_without_a_network_ends_with_its_own_error() {
+fn codex_without_a_network_says_so_and_is_ended_by_the_time_limit() {
+    const TIME_LIMIT: u8 = 212;
     let prompt =
         ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check", "say hello"];
-    ends(&["--agent-home", "codex"], &prompt, &["error", "401", "disconnected"]);
+    for_both(|owner| {
+        let home = Home::of(owner);
+        let settings = "model = \"m\"\nmodel_provider = \"p\"\n[model_providers.p]\nname = \"p\"\nbase_url = \"https://model.example/v1\"\n\
+            wire_api = \"responses\"\nrequest_max_retries = 0\nstream_max_retries = 0\n";
+        home.write(home.home().join(".codex/config.toml"), settings);
+        let run = agent(&home, &["--agent-home", "codex", "--limit", "time=20s"], &prompt);
+        assert!(run.assert_exit(TIME_LIMIT).stderr().contains("waiting for network"), "{run}");
+        assert!(run.stderr().contains("provider: p"), "its settings did not come along: {run}");
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Paths below a workspace's root: any bytes that the kernel takes as names, printed harmlessly.
 //!
-//! Purely lexical. A path says nothing about whether something exists there; opening is [`crate::beneath`]'s part.
+//! Purely lexical. A path says nothing about whether something exists there; opening is `crate::beneath`'s part.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The veil: the topmost lower layer of a workspace's overlay, which hides masked paths and replaces a few files.
 //!
 //! It holds whiteouts (character devices 0:0, which any user may make since Linux 5.8) where something is hidden,
-//! and files where something is replaced. Masks hold by name, then, also when a directory above is renamed or the
-//! file comes into being later, and nothing has to be mounted for each. A merged directory takes its attributes from
+//! and files where something is replaced. Masks hold by path, then, also when the agent renames a directory above or the
+//! file at that path comes into being later, and nothing has to be mounted for each. A merged directory takes its attributes from
 //! the topmost layer: so the veil's directories look like the owner's.
 //!
 //! What is hidden is the caller's decision; the owner's directory is only looked at.
