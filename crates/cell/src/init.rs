@@ -5,8 +5,8 @@
 //! for nothing that the agent could hold up. The relay and the resolver of the gateway will be children of it.
 
 use crate::entry::{self, Gate, Ready, Streams};
-use crate::guardian::end;
 use crate::idmap;
+use crate::inner::{self, Founder};
 use crate::landlock;
 use crate::launch::{Inherited, during, read_plan, take_over};
 use crate::refresh::{Outcome, Places};
@@ -15,11 +15,8 @@ use crate::wire::{
     self, EntryStage, Failure, LaunchAct, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize,
 };
 use cofferdam_policy::event::ExitStatus;
-use cofferdam_policy::plan::{LimitedResource, Plan};
 use cofferdam_syscall::confine::join_empty_keyring;
-use cofferdam_syscall::process::{
-    Fork, Namespaces, clone_into_namespaces, exit_now, next_signal, signal_descriptor, unshare,
-};
+use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -85,14 +82,18 @@ impl<'s> Init<'s> {
         }
         leave_the_owners_keys().map_err(during(LaunchAct::Identity))?;
         rustix::process::umask(rustix::fs::Mode::empty());
-        let mut view = View::build(plan, trees)?;
-        let inner = inner_namespace(plan).map_err(during(LaunchAct::Identity))?;
+        let proc = inner::proc().map_err(during(LaunchAct::Identity))?;
+        let mut view = View::stage(plan, trees)?;
+        let founder = Founder::start(plan, proc).map_err(during(LaunchAct::Identity))?;
+        view.build()?;
+        let inner = founder.namespace(&plan.identities).map_err(during(LaunchAct::Identity))?;
         let places = Places::of(&mut view).map_err(during(LaunchAct::Identity))?;
         drop(view);
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .and_then(|()| rustix::thread::set_no_new_privs(true))
             .map_err(during(LaunchAct::Identity))?;
         landlock::confine(&plan.entry).map_err(during(LaunchAct::Landlock))?;
+        founder.end();
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let children = signal_descriptor(&[Signal::CHILD]).map_err(during(LaunchAct::Identity))?;
         wire::send(control, &Report::Ready, &[]).map_err(during(LaunchAct::Handover))?;
@@ -310,65 +311,6 @@ fn leave_the_owners_keys() -> Result<(), Errno> {
         Ok(()) | Err(Errno::NOSYS) => Ok(()),
         Err(errno) => Err(errno),
     }
-}
-
-/// The user namespace that the agent lives in, held by its descriptor alone.
-///
-/// The limit on processes is set before it is made: the kernel then keeps it for the namespace as a whole
-/// (`UCOUNT_RLIMIT_NPROC`), beside the owner's other processes and not among them.
-fn inner_namespace(plan: &Plan) -> Result<OwnedFd, Errno> {
-    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    match clone_into_namespaces(Namespaces::NONE)? {
-        Fork::Child => {
-            let mut limits =
-                plan.entry.limits.iter().filter(|limit| counts_for_the_namespace(limit.resource));
-            let made = limits
-                .try_for_each(entry::limit)
-                .and_then(|()| unshare(Namespaces::USER))
-                .and_then(|()| limit_watches());
-            let errno = made.err().map_or(0, Errno::raw_os_error);
-            let told = rustix::io::write(&writer, &errno.to_ne_bytes());
-            // Waits to be killed: the parent opens the namespace meanwhile.
-            while told.is_ok() {
-                let pause = rustix::fs::Timespec { tv_sec: 60, tv_nsec: 0 };
-                let _slept = rustix::thread::nanosleep(&pause);
-            }
-            exit_now(1)
-        }
-        Fork::Parent(pid, pidfd) => {
-            drop(writer);
-            let mut errno = [0_u8; 4];
-            let told = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut errno));
-            let namespace = match (told, i32::from_ne_bytes(errno)) {
-                (Ok(4), 0) => idmap::write_maps(pid, &idmap::inner(&plan.identities))
-                    .and_then(|()| idmap::user_namespace_of(pid)),
-                (Ok(4), errno) => Err(Errno::from_raw_os_error(errno)),
-                (Ok(_), _) => Err(Errno::CHILD),
-                (Err(errno), _) => Err(errno),
-            };
-            end(&pidfd);
-            namespace
-        }
-    }
-}
-
-/// Whether the kernel keeps a limit for a user namespace as a whole (`UCOUNT_RLIMIT_*`): set before the namespace is
-/// made, it keeps the agent from using up what the owner's other processes share with it.
-fn counts_for_the_namespace(resource: LimitedResource) -> bool {
-    match resource {
-        LimitedResource::Processes
-        | LimitedResource::PendingSignals
-        | LimitedResource::LockedMemory
-        | LimitedResource::MessageQueues => true,
-        LimitedResource::OpenFiles | LimitedResource::Core => false,
-    }
-}
-
-/// Watches of files are counted by user, over all namespaces: a session takes a part of them, not all.
-fn limit_watches() -> Result<(), Errno> {
-    const INSTANCES: &str = "/proc/sys/user/max_inotify_instances";
-    const INSTANCES_MAX: &str = "48";
-    crate::guardian::write(std::path::Path::new(INSTANCES), INSTANCES_MAX)
 }
 
 /// What the entering process said before it ended; `None` when its program runs, `EAGAIN` while neither is so.

@@ -8,6 +8,7 @@ mod entry;
 mod guardian;
 mod idmap;
 mod init;
+mod inner;
 pub mod landlock;
 pub mod launch;
 mod refresh;

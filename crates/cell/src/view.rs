@@ -19,7 +19,10 @@ use rustix::mount::{
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount,
     unmount,
 };
-use std::path::{Component, Path};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
 
 /// The view while it is built.
 #[derive(Debug)]
@@ -32,10 +35,22 @@ pub(crate) struct View<'p> {
     stage: Option<OwnedFd>,
     /// The view's root on the stage, likewise.
     root: Option<OwnedFd>,
+    /// Directories of the view that are open, by path: most steps go to a few of them.
+    open: RefCell<BTreeMap<AbsPath, Rc<OpenDirectory>>>,
     /// Made while the host's `/proc` is still in sight, as the kernel wants it.
     proc: Option<OwnedFd>,
+    /// The step to be applied next.
+    next: usize,
     /// The mount namespace that holds the stage, from [`Step::View`] on.
     pub(crate) stage_namespace: Option<OwnedFd>,
+}
+
+/// A directory of the view.
+#[derive(Debug)]
+struct OpenDirectory {
+    fd: OwnedFd,
+    /// Whether it is the agent's; then what is made in it is too.
+    owned: bool,
 }
 
 /// Where the view is built, as seen on the stage.
@@ -49,24 +64,44 @@ const TERMINALS_MAX: &str = "256";
 const STAGE_BYTES: &str = "1048576";
 
 impl<'p> View<'p> {
-    /// Applies every step of the plan. `trees` are the sources that the guardian opened; without them they are
-    /// opened here, with this process's own rights.
-    pub(crate) fn build(plan: &'p Plan, trees: Vec<OwnedFd>) -> Result<Self, Failure> {
-        let attached = vec![false; plan.sources.len()];
-        let mut view =
-            Self { plan, trees, attached, stage: None, root: None, proc: None, stage_namespace: None };
-        for (number, step) in plan.steps.iter().enumerate() {
-            let failed = |errno: Errno| Failure::Step { step: number, errno: errno.raw_os_error() };
-            if let Step::Stage { bytes_max } = step {
-                let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
-                mount_change("/", private).map_err(failed)?;
-                view.open_sources()?;
-                view.leave_the_host(*bytes_max).map_err(failed)?;
-            } else {
-                view.apply(step).map_err(failed)?;
-            }
+    /// Applies the plan's steps as far as the stage, which is the only root from then on. `trees` are the sources that
+    /// the guardian opened; without them they are opened here, with this process's own rights.
+    pub(crate) fn stage(plan: &'p Plan, trees: Vec<OwnedFd>) -> Result<Self, Failure> {
+        let mut view = Self {
+            plan,
+            trees,
+            attached: vec![false; plan.sources.len()],
+            stage: None,
+            root: None,
+            open: RefCell::default(),
+            proc: None,
+            next: 0,
+            stage_namespace: None,
+        };
+        while view.stage.is_none() {
+            view.step()?;
         }
         Ok(view)
+    }
+
+    /// Applies the rest.
+    pub(crate) fn build(&mut self) -> Result<(), Failure> {
+        while self.next < self.plan.steps.len() {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Failure> {
+        let number = self.next;
+        let failed = |errno: Errno| Failure::Step { step: number, errno: errno.raw_os_error() };
+        let step = self.plan.steps.get(number).ok_or(failed(Errno::NODATA))?;
+        self.next += 1;
+        let Step::Stage { bytes_max } = step else { return self.apply(step).map_err(failed) };
+        let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        mount_change("/", private).map_err(failed)?;
+        self.open_sources()?;
+        self.leave_the_host(*bytes_max).map_err(failed)
     }
 
     /// The ids were dealt with by the guardian where it had the privilege; here the mounts of this namespace,
@@ -113,17 +148,17 @@ impl<'p> View<'p> {
                 self.attach(&mount, target)
             }
             Step::Directory { target, mode, owned } => self.directory(target, *mode, *owned),
-            Step::File { target, mode, content } => self.file(target, *mode, content.as_bytes()),
+            Step::File { target, mode, content } => self.file(target, *mode, content.as_bytes()).map(|_| ()),
             Step::Symlink { target, to } => {
                 let (parent, name) = self.parent_of(target)?;
-                rustix::fs::symlinkat(to.as_str(), &parent, name)
+                rustix::fs::symlinkat(to.as_str(), &parent.fd, name)
             }
             Step::Overlay { target, lower, upper } => {
                 lower
                     .iter()
                     .copied()
                     .chain(upper.map(|layer| layer.source))
-                    .try_for_each(|source| self.stage(source))?;
+                    .try_for_each(|source| self.put_on_stage(source))?;
                 self.attach(&mount_overlay(lower, *upper)?, target)
             }
             Step::Bind { source, target, through } => self.bind(*source, target, *through),
@@ -153,7 +188,7 @@ impl<'p> View<'p> {
     }
 
     /// Attaches a source to the stage, where no agent ever is; a layer of an overlay is named by a path there.
-    fn stage(&mut self, source: SourceId) -> Result<(), Errno> {
+    fn put_on_stage(&mut self, source: SourceId) -> Result<(), Errno> {
         let tree = self.trees.get(source).ok_or(Errno::BADF)?;
         let attached = self.attached.get_mut(source).ok_or(Errno::BADF)?;
         if !*attached {
@@ -178,18 +213,18 @@ impl<'p> View<'p> {
                 Through::Device => safe,
             },
         )?;
-        let kind = if directory {
+        let place = if directory {
             self.directory(target, 0o755, true)?;
-            OFlags::DIRECTORY
+            self.place(target, OFlags::DIRECTORY)?
         } else {
             match self.file(target, 0o666, b"") {
-                // In a resumed home the last run's is there still; a link would not be opened below.
-                Ok(()) | Err(Errno::EXIST) => OFlags::empty(),
+                Ok(place) => place,
+                // In a resumed home the last run's is there still; a link is not opened.
+                Err(Errno::EXIST) => self.place(target, OFlags::empty())?,
                 Err(errno) => return Err(errno),
             }
         };
-        let place = self.place(target, kind)?;
-        attach_at(tree.as_fd(), place.as_fd())
+        self.cover(tree.as_fd(), place.as_fd(), target)
     }
 
     fn enter(&mut self) -> Result<(), Errno> {
@@ -208,55 +243,70 @@ impl<'p> View<'p> {
 
     fn directory(&self, target: &AbsPath, mode: u32, owned: bool) -> Result<(), Errno> {
         let (parent, name) = self.parent_of(target)?;
-        let owner = if owned { Some(&self.plan.identities) } else { self.owner_of_new(parent.as_fd())? };
-        make_directory(parent.as_fd(), Path::new(name), owner, mode)
+        make_directory(&parent.fd, name, self.owner(owned || parent.owned), mode)
     }
 
-    fn file(&self, target: &AbsPath, mode: u32, content: &[u8]) -> Result<(), Errno> {
+    /// Makes a file; its mode is the one that is asked for, as there is no umask here.
+    fn file(&self, target: &AbsPath, mode: u32, content: &[u8]) -> Result<OwnedFd, Errno> {
         let (parent, name) = self.parent_of(target)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(mode))?;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        let file = rustix::fs::openat(&parent.fd, name, flags, Mode::from_raw_mode(mode))?;
         let mut rest = content;
         while !rest.is_empty() {
             let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
             rest = rest.get(written..).unwrap_or_default();
         }
-        Ok(())
+        Ok(file)
     }
 
     fn attach(&self, mount: &OwnedFd, target: &AbsPath) -> Result<(), Errno> {
         self.directory(target, 0o755, false)?;
         let place = self.place(target, OFlags::DIRECTORY)?;
-        attach_at(mount.as_fd(), place.as_fd())
+        self.cover(mount.as_fd(), place.as_fd(), target)
+    }
+
+    /// Attaches a mount; what was open at its place and below is out of sight from then on.
+    fn cover(&self, mount: BorrowedFd<'_>, place: BorrowedFd<'_>, target: &AbsPath) -> Result<(), Errno> {
+        self.open.borrow_mut().retain(|path, _| !path.is_within(target));
+        attach_at(mount, place)
     }
 
     /// The directory above a target, made where it is missing, and the target's name.
-    fn parent_of<'t>(&self, target: &'t AbsPath) -> Result<(OwnedFd, &'t str), Errno> {
-        let name = target.as_path().file_name().and_then(|name| name.to_str()).ok_or(Errno::INVAL)?;
-        let mut at = self.place(&AbsPath::root(), OFlags::DIRECTORY)?;
-        for component in target.as_path().parent().into_iter().flat_map(Path::components) {
-            if let Component::Normal(part) = component {
-                let part = Path::new(part);
-                make_directory(at.as_fd(), part, self.owner_of_new(at.as_fd())?, 0o755)?;
-                at = open_beneath(at.as_fd(), part, OFlags::DIRECTORY)?;
-            }
+    fn parent_of<'t>(&self, target: &'t AbsPath) -> Result<(Rc<OpenDirectory>, &'t Path), Errno> {
+        let name = target.as_path().file_name().ok_or(Errno::INVAL)?;
+        let parent = target.as_path().parent().and_then(|parent| AbsPath::new(parent).ok());
+        Ok((self.opened(&parent.ok_or(Errno::INVAL)?)?, Path::new(name)))
+    }
+
+    /// A directory of the view, made with those above it where it is missing.
+    fn opened(&self, path: &AbsPath) -> Result<Rc<OpenDirectory>, Errno> {
+        if let Some(known) = self.open.borrow().get(path) {
+            return Ok(Rc::clone(known));
         }
-        Ok((at, name))
+        let fd = if *path == AbsPath::root() {
+            open_beneath(self.root.as_ref().ok_or(Errno::INVAL)?.as_fd(), Path::new("."), OFlags::DIRECTORY)?
+        } else {
+            let (parent, name) = self.parent_of(path)?;
+            make_directory(&parent.fd, name, self.owner(parent.owned), 0o755)?;
+            open_beneath(parent.fd.as_fd(), name, OFlags::DIRECTORY)?
+        };
+        let owned = rustix::fs::fstat(&fd)?.st_uid == self.plan.identities.uid;
+        let directory = Rc::new(OpenDirectory { fd, owned });
+        self.open.borrow_mut().insert(path.clone(), Rc::clone(&directory));
+        Ok(directory)
     }
 
-    /// What is made inside a directory of the agent's is the agent's.
-    fn owner_of_new(&self, parent: BorrowedFd<'_>) -> Result<Option<&'p Identities>, Errno> {
-        let identities = &self.plan.identities;
-        let owner = rustix::fs::fstat(parent)?.st_uid;
-        Ok((owner == identities.uid).then_some(identities))
+    fn owner(&self, owned: bool) -> Option<&'p Identities> {
+        owned.then_some(&self.plan.identities)
     }
 
+    /// Opens what a step made or found at a target.
     fn place(&self, target: &AbsPath, kind: OFlags) -> Result<OwnedFd, Errno> {
-        let root = self.root.as_ref().ok_or(Errno::INVAL)?;
-        let below = target.as_path().strip_prefix("/").unwrap_or(target.as_path());
-        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        open_beneath(root.as_fd(), below, kind)
+        if *target == AbsPath::root() {
+            return open_beneath(self.root.as_ref().ok_or(Errno::INVAL)?.as_fd(), Path::new("."), kind);
+        }
+        let (parent, name) = self.parent_of(target)?;
+        open_beneath(parent.fd.as_fd(), name, kind)
     }
 }
 
@@ -320,12 +370,7 @@ pub(crate) fn open_beneath(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> R
     )
 }
 
-fn make_directory(
-    parent: BorrowedFd<'_>,
-    name: &Path,
-    owner: Option<&Identities>,
-    mode: u32,
-) -> Result<(), Errno> {
+fn make_directory(parent: &OwnedFd, name: &Path, owner: Option<&Identities>, mode: u32) -> Result<(), Errno> {
     match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(mode)) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(()),
@@ -335,11 +380,9 @@ fn make_directory(
         }
         Err(errno) => return Err(errno),
     }
-    if let Some(identities) = owner {
-        let (uid, gid) = (Uid::from_raw(identities.uid), Gid::from_raw(identities.gid));
-        rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-    }
-    rustix::fs::chmodat(parent, name, Mode::from_raw_mode(mode), AtFlags::empty())
+    let Some(identities) = owner else { return Ok(()) };
+    let (uid, gid) = (Uid::from_raw(identities.uid), Gid::from_raw(identities.gid));
+    rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }
 
 fn tmpfs(bytes: &str, inodes: &str, mode: u32, owner: Option<&Identities>) -> Result<OwnedFd, Errno> {
