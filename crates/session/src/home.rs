@@ -16,8 +16,6 @@ use std::path::{Component, Path, PathBuf};
 
 /// The longest file that is copied into a home.
 const FILE_BYTES_MAX: u64 = 16 << 20;
-/// Says that the home was furnished; lies beside it, where the agent is not.
-const MARK: &str = "home.furnished";
 
 pub(crate) fn furnish(
     context: &Context,
@@ -25,11 +23,13 @@ pub(crate) fn furnish(
     home: &Path,
     owner: Option<u32>,
 ) -> Result<(), Error> {
-    let mark = home.with_file_name(MARK);
-    if mark.exists() {
-        return Ok(());
+    if home.exists() {
+        return crate::state::make_enterable(home);
     }
-    let root = crate::state::open_directory(home)?;
+    // Made aside and renamed, so that a home that is there was furnished to the end.
+    let partial = home.with_extension("new");
+    crate::state::make_directory(&partial, owner)?;
+    let root = crate::state::open_directory(&partial)?;
     let into = Furnishing { root: root.as_fd(), owner };
     let texts = git_configurations(context);
     // What git itself would not understand brings nothing; it is no reason not to start.
@@ -41,7 +41,11 @@ pub(crate) fn furnish(
             into.file(below, &bytes)?;
         }
     }
-    into.mark(&mark)
+    std::fs::rename(&partial, home).map_err(|error| {
+        Error::new(ErrorKind::State, "cannot finish the session's home")
+            .because(error)
+            .hint("is the disk full? cofferdam doctor")
+    })
 }
 
 /// The texts of the owner's own git configuration, the later ones overriding.
@@ -136,14 +140,6 @@ impl Furnishing<'_> {
             Some(owner) => rustix::fs::fchown(file, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner))),
             None => Ok(()),
         }
-    }
-
-    fn mark(&self, path: &Path) -> Result<(), Error> {
-        std::fs::write(path, b"").map_err(|error| {
-            Error::new(ErrorKind::State, "cannot finish the session's home")
-                .because(error)
-                .hint("is the disk full?")
-        })
     }
 }
 

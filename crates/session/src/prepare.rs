@@ -28,6 +28,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// What is told while a workspace is copied: files and bytes so far.
@@ -50,7 +51,7 @@ pub(crate) fn prepare(
 ) -> Result<Plan, Error> {
     let place = state.session(&session.id);
     let owner = session.uid_base.map(|base| base + AGENT_ID);
-    directories(&place, owner)?;
+    state::make_directory(place.root(), None)?;
     let cache = state::open_directory(&state.census())?;
     let seconds = (context.now)().0 / 1_000_000_000;
     let veilings: BTreeMap<AbsPath, veiling::Veiling> =
@@ -80,7 +81,7 @@ pub(crate) fn prepare(
     }
     crate::home::furnish(context, &resolved.authority, &place.home(), owner)?;
     let hostname = hostname(session);
-    let system = system::look(state, &place, &resolved.authority.identity, &hostname, session.id.as_str())?;
+    let system = system::look(state, &resolved.authority.identity, &hostname, session.id.as_str())?;
     let host = Host {
         id_base: session.uid_base,
         system,
@@ -92,15 +93,6 @@ pub(crate) fn prepare(
     layout::compute(permit, &host).map_err(|error| {
         Error::new(ErrorKind::Internal, "cannot lay out the cell").because(error).hint("please report this")
     })
-}
-
-fn directories(place: &SessionPlace, owner: Option<u32>) -> Result<(), Error> {
-    state::make_directory(place.root(), None)?;
-    for directory in ["layers", "veils", "copies"] {
-        state::make_directory(&place.root().join(directory), None)?;
-    }
-    state::make_directory(&place.home(), owner)?;
-    state::make_enterable(&place.home())
 }
 
 /// The layer of one mount. That something written before a crash may be lost is said by `resume`.
@@ -138,8 +130,8 @@ fn veiled(
     ownership: Ownership,
 ) -> Result<AbsPath, Error> {
     let path = place.veil(number);
-    let parent = state::open_directory(path.parent().unwrap_or(Path::new("/")))?;
-    let name = number.to_string();
+    let parent = state::open_directory(place.root())?;
+    let name = path.file_name().unwrap_or_default();
     veil::build(real, parent.as_fd(), name.as_bytes(), &veiling.plan, ownership).map_err(cannot_veil)?;
     absolute(&path)
 }
@@ -192,9 +184,8 @@ fn copied(
 ) -> Result<AbsPath, Error> {
     let path = place.copy(number);
     if !path.exists() {
-        let parent = state::open_directory(path.parent().unwrap_or(Path::new("/")))?;
-        let name = number.to_string();
-        let partial = format!("{name}.partial");
+        let parent = state::open_directory(place.root())?;
+        let partial = format!("copy-{number}.partial");
         remove(&parent, partial.as_bytes(), &path)?;
         let cannot = |error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::State, "cannot copy the workspace")
@@ -216,7 +207,7 @@ fn copied(
         let record = CopyRecord { finished: made.finished, hidden };
         let text = serde_json::to_vec(&record).map_err(|error| cannot(&error))?;
         std::fs::write(record_path(place, number), text).map_err(|error| cannot(&error))?;
-        rustix::fs::renameat(&parent, partial.as_str(), &parent, name.as_str())
+        rustix::fs::renameat(&parent, partial.as_str(), rustix::fs::CWD, &path)
             .map_err(|error| cannot(&error))?;
     }
     absolute(&path)

@@ -132,19 +132,19 @@ impl SessionPlace {
     /// What the agent changed in mount `number`: holds `upper` and `work`.
     #[must_use]
     pub fn layer(&self, number: usize) -> PathBuf {
-        self.root.join("layers").join(number.to_string())
+        self.root.join(format!("layer-{number}"))
     }
 
     /// What hides things in mount `number`.
     #[must_use]
     pub fn veil(&self, number: usize) -> PathBuf {
-        self.root.join("veils").join(number.to_string())
+        self.root.join(format!("veil-{number}"))
     }
 
     /// The copy that stands for workspace `number`.
     #[must_use]
     pub fn copy(&self, number: usize) -> PathBuf {
-        self.root.join("copies").join(number.to_string())
+        self.root.join(format!("copy-{number}"))
     }
 
     /// What the program printed.

@@ -155,7 +155,7 @@ fn own(act: &'static str) -> impl Fn(Errno) -> Error {
 impl<'c> Supervisor<'c> {
     fn new(session: Supervised<'c>, cell: Cell, connection: Connection) -> Result<Self, Error> {
         let listener = control::listen(&session.place.socket()).map_err(own("listen for commands"))?;
-        let log = Log::open(&session.place.log()).map_err(own("open the session's log"))?;
+        let log = Log::at(session.place.log());
         let signals = signal_descriptor(&[
             Signal::INT,
             Signal::TERM,

@@ -1,13 +1,13 @@
 //! The host's programs and libraries, as the cell shows them: from the tables of `policy` to what is really there.
 //!
 //! The cell's `/etc` is put together once, in the owner's state directory, and shared by all sessions until one of
-//! the files that it was made of changes; what is a session's own lies over it. Only regular files that everybody
+//! the files that it was made of changes; what is a session's own is linked to. Only regular files that everybody
 //! may read are taken, and no link is followed out of `/usr` and `/etc`.
 
 mod etc;
 
 use crate::error::{Error, ErrorKind};
-use crate::state::{self, SessionPlace, State};
+use crate::state::{self, State};
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::layout::System;
 use cofferdam_policy::path::AbsPath;
@@ -19,13 +19,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// [`ErrorKind::State`] if its `/etc` can't be made.
-pub(crate) fn look(
-    state: &State,
-    place: &SessionPlace,
-    identity: &Identity,
-    hostname: &str,
-    seed: &str,
-) -> Result<System, Error> {
+pub(crate) fn look(state: &State, identity: &Identity, hostname: &str, seed: &str) -> Result<System, Error> {
     let mut found = System::default();
     for directory in system::DIRECTORIES {
         if is_directory(Path::new(directory)) {
@@ -46,9 +40,12 @@ pub(crate) fn look(
     for path in &parts.directories {
         found.directories.extend(AbsPath::new(path));
     }
-    let shared = shared_etc(state, &parts, identity)?;
-    let own = own_etc(place, hostname, seed)?;
-    found.etc.extend([own, shared].into_iter().filter_map(|path| AbsPath::new(path).ok()));
+    found.etc.extend(AbsPath::new(shared_etc(state, &parts, identity)?));
+    let hosts = system::hosts(hostname).map_err(|error| cannot(&error))?;
+    let own = [format!("{hostname}\n"), hosts, system::machine_id(seed)];
+    for (name, text) in etc::OWN.into_iter().zip(own) {
+        found.made.extend(AbsPath::new(Path::new(etc::OWN_PLACE).join(name)).ok().map(|path| (path, text)));
+    }
     for name in ["online", "possible", "present"] {
         let path = AbsPath::new(Path::new("/sys/devices/system/cpu").join(name)).ok();
         found.made.extend(path.map(|path| (path, cpus())));
@@ -85,19 +82,6 @@ fn shared_etc(state: &State, parts: &etc::Parts, identity: &Identity) -> Result<
         }
         Err(error) => Err(cannot(&error)),
     }
-}
-
-/// The part that is the session's own: what it is called.
-fn own_etc(place: &SessionPlace, hostname: &str, seed: &str) -> Result<PathBuf, Error> {
-    let path = place.root().join("etc");
-    state::make_directory(&path, None)?;
-    let hosts = system::hosts(hostname).map_err(|error| cannot(&error))?;
-    let files =
-        [("hostname", format!("{hostname}\n")), ("hosts", hosts), ("machine-id", system::machine_id(seed))];
-    for (name, text) in files {
-        std::fs::write(path.join(name), text).map_err(|error| cannot(&error))?;
-    }
-    Ok(path)
 }
 
 /// The machine's processors, which `/proc/cpuinfo` shows anyway.

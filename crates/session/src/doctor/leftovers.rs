@@ -329,11 +329,13 @@ fn gone(answer: Result<(), Errno>) -> Result<(), String> {
     }
 }
 
-/// Whether a session's layers or copies have anything in them.
+/// Whether a session's layers or copies have anything in them; see `SessionPlace`.
 fn holds_work(session: &Path) -> bool {
-    let upper = |number: &str| session.join("layers").join(number).join("upper");
-    let layers = names(&session.join("layers"));
-    layers.iter().any(|number| !is_empty(&upper(number))) || !is_empty(&session.join("copies"))
+    names(session).iter().any(|name| {
+        let path = session.join(name);
+        name.starts_with("layer-") && !is_empty(&path.join("upper"))
+            || name.starts_with("copy-") && !is_empty(&path)
+    })
 }
 
 /// One that can't be listed may hold anything.

@@ -13,7 +13,8 @@ pub(crate) const LOG_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
-    file: OwnedFd,
+    /// Opened with the first byte.
+    file: Option<OwnedFd>,
     length: u64,
 }
 
@@ -23,33 +24,34 @@ pub(crate) fn former(path: &Path) -> PathBuf {
 }
 
 impl Log {
-    pub(crate) fn open(path: &Path) -> Result<Self, Errno> {
-        let file = open(path)?;
-        let length = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), file, length })
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path, file: None, length: 0 }
     }
 
     /// Appends; a full disk loses the log's tail, never the session.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
-        if self.length > LOG_BYTES_MAX && self.turn().is_err() {
-            return;
-        }
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match rustix::io::retry_on_intr(|| rustix::io::write(&self.file, rest)) {
-                Ok(written) => {
-                    self.length = self.length.saturating_add(written as u64);
-                    rest = rest.get(written..).unwrap_or_default();
-                }
-                Err(_) => return,
-            }
-        }
+        let _lost = self.try_append(bytes).is_err();
     }
 
-    fn turn(&mut self) -> Result<(), Errno> {
-        rustix::fs::rename(&self.path, former(&self.path))?;
-        self.file = open(&self.path)?;
-        self.length = 0;
+    fn try_append(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        if self.length > LOG_BYTES_MAX {
+            self.file = None;
+            rustix::fs::rename(&self.path, former(&self.path))?;
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let file = open(&self.path)?;
+                self.length = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or_default();
+                none.insert(file)
+            }
+        };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = rustix::io::retry_on_intr(|| rustix::io::write(&*file, rest))?;
+            self.length = self.length.saturating_add(written as u64);
+            rest = rest.get(written..).unwrap_or_default();
+        }
         Ok(())
     }
 }
@@ -67,7 +69,7 @@ mod tests {
     fn a_flood_fills_two_files_and_no_more() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = Log::open(&path).unwrap();
+        let mut log = Log::at(path.clone());
         let block = vec![b'x'; 1 << 20];
         for _ in 0..50 {
             log.append(&block);

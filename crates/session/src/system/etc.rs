@@ -4,13 +4,18 @@ use super::is_directory;
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::presets::system::{self, Account, EtcFile};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Counts up when the way in which the directory is made changes.
-const LAYOUT_VERSION: u32 = 1;
+const LAYOUT_VERSION: u32 = 2;
+/// What is a session's own: names in `/etc` that are links to [`OWN_PLACE`].
+pub(super) const OWN: [&str; 3] = ["hostname", "hosts", "machine-id"];
+/// Where the cell keeps them; on its read-only root.
+pub(super) const OWN_PLACE: &str = "/var/lib/cofferdam";
 /// The longest file that is copied.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The most files that one pattern brings.
@@ -31,12 +36,13 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn look() -> Self {
-        let named = system::ETC_DIRECTORIES.iter().flat_map(|pattern| matching(pattern));
+        let mut listings = Listings::default();
+        let named = system::ETC_DIRECTORIES.iter().flat_map(|pattern| listings.matching(pattern));
         // A link would have to be resolved to a place that may be hidden.
         let directories = named.filter(|path| is_directory(path) && path != Path::new(LINKS)).collect();
         let mut files = Vec::new();
         for file in system::ETC_FILES {
-            for path in matching(file.pattern()) {
+            for path in listings.matching(file.pattern()) {
                 if let Ok(found) = std::fs::symlink_metadata(&path) {
                     files.push((path, *file, found));
                 }
@@ -94,6 +100,9 @@ impl Parts {
             write(&at.join(name), text.as_bytes())?;
         }
         std::os::unix::fs::symlink("/proc/self/mounts", at.join("mtab"))?;
+        for name in OWN {
+            std::os::unix::fs::symlink(Path::new(OWN_PLACE).join(name), at.join(name))?;
+        }
         open_to_all(at)
     }
 }
@@ -150,27 +159,45 @@ fn open_to_all(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The paths below `/etc` that a pattern names, in order; a pattern without `*` names one.
-fn matching(pattern: &str) -> Vec<PathBuf> {
-    let mut found = vec![(PathBuf::from("/etc"), String::new())];
-    for segment in pattern.split('/') {
-        let mut next = Vec::new();
-        for (directory, below) in found {
-            let join =
-                |name: &str| if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            if !segment.contains('*') {
-                next.push((directory.join(segment), join(segment)));
-                continue;
-            }
-            let Ok(entries) = std::fs::read_dir(&directory) else { continue };
-            let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-            let mut names: Vec<String> = names.filter(|name| system::matches(segment, name)).collect();
-            names.sort();
-            next.extend(names.into_iter().take(MATCHES_MAX).map(|name| (directory.join(&name), join(&name))));
+/// The names in directories that patterns look into, each read once.
+#[derive(Debug, Default)]
+struct Listings(BTreeMap<PathBuf, Vec<String>>);
+
+impl Listings {
+    /// The paths below `/etc` that a pattern names, in order; a pattern without `*` names one.
+    fn matching(&mut self, pattern: &str) -> Vec<PathBuf> {
+        if !pattern.contains('*') {
+            // A test holds the lists themselves against what is never taken.
+            return vec![Path::new("/etc").join(pattern)];
         }
-        found = next;
+        let mut found = vec![(PathBuf::from("/etc"), String::new())];
+        for segment in pattern.split('/') {
+            let mut next = Vec::new();
+            for (directory, below) in found {
+                let join =
+                    |name: &str| if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+                if !segment.contains('*') {
+                    next.push((directory.join(segment), join(segment)));
+                    continue;
+                }
+                let names = self.of(&directory).iter().filter(|name| system::matches(segment, name));
+                next.extend(names.take(MATCHES_MAX).map(|name| (directory.join(name), join(name))));
+            }
+            found = next;
+        }
+        found.into_iter().filter(|(_, below)| !system::is_never_taken(below)).map(|(path, _)| path).collect()
     }
-    found.into_iter().filter(|(_, below)| !system::is_never_taken(below)).map(|(path, _)| path).collect()
+
+    /// Sorted; none for what is no directory.
+    fn of(&mut self, directory: &Path) -> &[String] {
+        self.0.entry(directory.to_owned()).or_insert_with(|| {
+            let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+            let mut names: Vec<String> =
+                entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            names.sort();
+            names
+        })
+    }
 }
 
 fn is_public_file(path: &Path) -> bool {

@@ -130,7 +130,7 @@ fn directories_of_no_session_and_of_discarded_ones_go_and_those_of_others_stay()
     ledger.set_discarded(&discarded.id, UnixNanos(NOW)).unwrap();
     fs::create_dir_all(place.state.session(&discarded.id).layer(0).join("upper/work")).unwrap();
     let unknown = place.state.sessions().join("cccccccccccc");
-    fs::create_dir_all(unknown.join("layers/0/upper")).unwrap();
+    fs::create_dir_all(unknown.join("layer-0/upper")).unwrap();
     fs::create_dir_all(unknown.join("home/.cache")).unwrap();
     assert_eq!(place.look(false).len(), 2);
     assert!(place.look(true).iter().all(|found| found.fate == Fate::Cleared));
@@ -142,12 +142,12 @@ fn changes_that_nobody_has_seen_are_never_cleared_away() {
     let place = place();
     place.state.ledger().unwrap();
     let unknown = place.state.sessions().join("cccccccccccc");
-    fs::create_dir_all(unknown.join("layers/0/upper")).unwrap();
-    fs::write(unknown.join("layers/0/upper/work.txt"), "x").unwrap();
+    fs::create_dir_all(unknown.join("layer-0/upper")).unwrap();
+    fs::write(unknown.join("layer-0/upper/work.txt"), "x").unwrap();
     let found = place.look(true);
     assert!(matches!(&found[..], [Leftover { fate: Fate::Kept(_), .. }]), "{found:?}");
     assert!(found[0].command.starts_with("rm -r "));
-    assert!(unknown.join("layers/0/upper/work.txt").exists());
+    assert!(unknown.join("layer-0/upper/work.txt").exists());
 }
 
 #[test]
