@@ -33,7 +33,9 @@ pub(crate) fn standing(connection: &Connection, path: &Path) -> Result<Standing,
 /// Brings an empty or older ledger to [`VERSION`], in one transaction: all of it or none. To be called by one
 /// process at a time. Done a second time it changes nothing, so that a crash at any point is made good.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    // Kept in the file, so it is said only here. It can't be changed within a transaction.
+    // Both are kept in the file, so they are said only here, and can't be changed within a transaction. A small page,
+    // because a start changes a few rows in a dozen places, and the log, which the next start reads, takes whole pages.
+    connection.execute_batch("PRAGMA page_size = 1024")?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     debug_assert_eq!(mode, "wal");
     connection.execute_batch("BEGIN IMMEDIATE")?;
