@@ -140,10 +140,12 @@ impl<'s> Init<'s> {
         }
     }
 
-    /// Takes the orders that wait; `false` when the supervisor is gone.
+    /// Takes the orders that wait; `false` when the supervisor is gone, or the cell was emptied: no order after
+    /// that one can put anything into it.
     fn obey(&mut self) -> Result<bool, Errno> {
         loop {
             match wire::receive::<Order>(self.control, RecvFlags::DONTWAIT) {
+                Ok(Some((Order::Empty, _))) => return self.empty().map(|()| false),
                 Ok(Some((order, descriptors))) => self.follow(order, descriptors)?,
                 Ok(None) => return Ok(false),
                 Err(Errno::AGAIN) => return Ok(true),
@@ -168,12 +170,10 @@ impl<'s> Init<'s> {
                 Ok(())
             }
             Order::SignalAll { signal } => {
-                if let Some(signal) = Signal::from_named_raw(signal) {
-                    // kill(-1): all but ourselves, at one moment, so that no fork slips through. ESRCH: nobody.
-                    let _nobody = rustix::process::kill_process_group(Pid::INIT, signal).is_err();
-                }
+                Signal::from_named_raw(signal).into_iter().for_each(signal_all);
                 Ok(())
             }
+            Order::Empty => self.empty(),
             Order::Refresh if self.refreshing => {
                 let errno = Errno::ALREADY.raw_os_error();
                 wire::send(self.control, &Report::NotRefreshed { step: 0, errno }, &[])
@@ -183,6 +183,13 @@ impl<'s> Init<'s> {
                 self.places.ask(self.guardian)
             }
         }
+    }
+
+    fn empty(&self) -> Result<(), Errno> {
+        signal_all(Signal::KILL);
+        // One that can't die holds this up, and the supervisor does not wait for ever.
+        while rustix::io::retry_on_intr(|| rustix::process::wait(WaitOptions::empty())).is_ok() {}
+        wire::send(self.control, &Report::Emptied, &[])
     }
 
     /// Starts a process; whether it comes through the gate shows later.
@@ -289,6 +296,12 @@ impl<'s> Init<'s> {
             }
         }
     }
+}
+
+/// kill(-1): all but ourselves, at one moment, so that no fork slips through.
+fn signal_all(signal: Signal) {
+    // ESRCH: there is nobody.
+    let _nobody = rustix::process::kill_process_group(Pid::INIT, signal).is_err();
 }
 
 /// The guardian's death is ours, though it were killed and we were stopped. One that died before this line left

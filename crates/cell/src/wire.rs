@@ -51,6 +51,8 @@ pub enum Order {
     },
     /// Mount the copy-on-write directories anew.
     Refresh,
+    /// End every process of the cell at one moment, reap them all, and say so.
+    Empty,
 }
 
 /// From the guardian or pid 1 to the supervisor.
@@ -82,6 +84,8 @@ pub enum Report {
         /// How.
         status: ExitStatus,
     },
+    /// No process is left but pid 1: nothing writes to the session's layers any more.
+    Emptied,
     /// The mounts were made anew.
     Refreshed,
     /// They were not: this mount is in use, or the kernel refused.

@@ -230,8 +230,11 @@ impl Begun<'_> {
             Ok(Outcome::Detached) => {
                 Ok(Started::Detached { name: self.session.name.clone(), id: self.session.id.clone() })
             }
-            Ok(Outcome::Ended { ending, attended }) => {
-                let ended = self.look_back(ending, options.remove)?;
+            Ok(Outcome::Ended { ending, attended, remains }) => {
+                // Beside the tearing down of the cell.
+                let ended = self.look_back(ending, options.remove);
+                remains.wait()?;
+                let ended = ended?;
                 self.state.tidy_ledger();
                 Ok(if attended { Started::Ended(Box::new(ended)) } else { Started::Unattended })
             }

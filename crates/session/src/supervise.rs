@@ -24,6 +24,7 @@ use crate::terminal::{Departure, Size as ScreenSize, Stroke};
 use clients::Clients;
 use cofferdam_cell::{Cell, CellError, CellReport, Order, Program, Report};
 use cofferdam_policy::event::{Event, ExitStatus};
+use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
@@ -44,6 +45,8 @@ const QUEUE_BYTES_MAX: usize = 64 << 10;
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// How long the last output of a session that was stopped is offered to a reader that takes none.
 const UNREAD_MAX: Duration = Duration::from_secs(1);
+/// How long a cell may take to say that it is empty; then its guardian ends it unasked.
+const EMPTY_MAX: Duration = Duration::from_secs(2);
 /// How long a cell may take to vanish.
 const VANISH_MAX: Duration = Duration::from_secs(20);
 
@@ -72,10 +75,11 @@ pub enum Ending {
 }
 
 /// What became of the supervision in this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Over; `attended` if the owner's streams were connected to the end.
-    Ended { ending: Ending, attended: bool },
+    /// Over; `attended` if the owner's streams were connected to the end. No process of the agent's is left; what is
+    /// left of the cell may still be on its way out.
+    Ended { ending: Ending, attended: bool, remains: Remains },
     /// A child of this process goes on with it.
     Detached,
 }
@@ -100,7 +104,9 @@ pub(crate) struct Supervisor<'c> {
     session: Supervised<'c>,
     connection: Connection,
     cell: Option<Cell>,
-    guardian: OwnedFd,
+    remains: Option<Remains>,
+    /// The cell has said that no process of the agent's is left.
+    emptied: bool,
     program: ProgramSide,
     owner: OwnerSide,
     owner_reads: bool,
@@ -114,6 +120,7 @@ pub(crate) struct Supervisor<'c> {
     deadline: Option<Instant>,
     stop_at: Option<Instant>,
     leave_unread_at: Option<Instant>,
+    empty_until: Option<Instant>,
     ending: Option<Ending>,
     failure: Option<Error>,
     has_run: bool,
@@ -165,7 +172,10 @@ impl<'c> Supervisor<'c> {
             Signal::CHILD,
         ])
         .map_err(own("watch for signals"))?;
-        let guardian = pidfd_open(cell.guardian(), PidfdFlags::empty()).map_err(own("watch the guardian"))?;
+        let remains = Remains {
+            guardian: pidfd_open(cell.guardian(), PidfdFlags::empty()).map_err(own("watch the guardian"))?,
+            groups: session.plan.groups.iter().map(|group| group.path.clone()).collect(),
+        };
         let owner = match connection {
             Connection::Foreground(streams) => OwnerSide::Pipes(Box::new(PipeFilters::of(streams))),
             Connection::Background => OwnerSide::Absent,
@@ -175,7 +185,8 @@ impl<'c> Supervisor<'c> {
             session,
             connection,
             cell: Some(cell),
-            guardian,
+            remains: Some(remains),
+            emptied: false,
             program: ProgramSide::Awaited,
             owner,
             owner_reads: true,
@@ -189,6 +200,7 @@ impl<'c> Supervisor<'c> {
             deadline,
             stop_at: None,
             leave_unread_at: None,
+            empty_until: None,
             ending: None,
             failure: None,
             has_run: false,
@@ -286,7 +298,8 @@ impl<'c> Supervisor<'c> {
             on(Token::Client(number), client, flags);
         }
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
-        let due = [self.deadline, self.stop_at, self.leave_unread_at].into_iter().flatten().min();
+        let due = [self.deadline, self.stop_at, self.leave_unread_at, self.empty_until];
+        let due = due.into_iter().flatten().min();
         let timeout =
             due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
         match poll(&mut fds, timeout.as_ref()) {
@@ -342,6 +355,7 @@ impl<'c> Supervisor<'c> {
                 CellReport::Silent => return Ok(Turn::Stay),
                 CellReport::Gone => {
                     self.end(Ending::Vanished);
+                    self.let_go();
                     return Ok(Turn::Stay);
                 }
                 CellReport::Said(report, descriptor) => {
@@ -359,6 +373,7 @@ impl<'c> Supervisor<'c> {
             Report::Failed(cause) => {
                 self.failure = Some(failure::of_cell(self.session.plan, cause));
                 self.end(Ending::Vanished);
+                self.let_go();
             }
             Report::Spawned { process: MAIN } => {
                 self.has_run = true;
@@ -370,6 +385,10 @@ impl<'c> Supervisor<'c> {
                 self.end(Ending::Vanished);
             }
             Report::Exited { process: MAIN, status } => self.end(Ending::Exited(status)),
+            Report::Emptied => {
+                self.emptied = true;
+                self.let_go();
+            }
             Report::Spawned { process } => self.clients.started(process, descriptor),
             Report::NotSpawned { process, stage, errno } => self.clients.not_started(process, stage, errno),
             Report::Exited { process, status } => self.clients.ended(process, status),
@@ -520,6 +539,9 @@ impl<'c> Supervisor<'c> {
             self.stop_at = None;
             self.end(self.ending.unwrap_or(Ending::Stopped));
         }
+        if self.empty_until.is_some_and(|until| until <= now) {
+            self.let_go();
+        }
         if self.leave_unread_at.is_some_and(|at| at <= now) {
             self.leave_unread_at = None;
             self.program.close_output();
@@ -530,7 +552,13 @@ impl<'c> Supervisor<'c> {
         Ok(Turn::Stay)
     }
 
-    /// Closes the lifeline: the guardian ends whatever still runs, and the program's streams come to their end.
+    /// Closes the lifeline: the guardian ends what is left.
+    fn let_go(&mut self) {
+        self.cell = None;
+        self.empty_until = None;
+    }
+
+    /// Has the cell emptied: whatever still runs in it ends, and the program's streams come to their end.
     fn end(&mut self, ending: Ending) {
         // What was decided first holds: a program that ends because it was stopped was stopped.
         let ending = *self.ending.get_or_insert(ending);
@@ -538,7 +566,13 @@ impl<'c> Supervisor<'c> {
         if matches!(ending, Ending::Stopped | Ending::TimeLimit) {
             self.leave_unread_at = Some(Instant::now() + UNREAD_MAX);
         }
-        self.cell = None;
+        match &self.cell {
+            Some(_) if self.empty_until.is_some() => {}
+            Some(cell) if cell.order(&Order::Empty).is_ok() => {
+                self.empty_until = Some(Instant::now() + EMPTY_MAX);
+            }
+            Some(_) | None => self.let_go(),
+        }
         self.stop_at = None;
         self.program.close_input();
         if matches!(self.program, ProgramSide::Awaited) || matches!(self.owner, OwnerSide::Absent) {
@@ -549,7 +583,10 @@ impl<'c> Supervisor<'c> {
 
     fn finish(&mut self) -> Result<Outcome, Error> {
         self.leave_terminal(Departure::End);
-        self.await_guardian()?;
+        let remains = self.remains.take().ok_or_else(|| own("end twice")(Errno::ALREADY))?;
+        if !self.emptied {
+            remains.wait()?;
+        }
         let ending = self.ending.unwrap_or(Ending::Vanished);
         self.clients.all_ended(match ending {
             Ending::Exited(status) => Some(status),
@@ -564,7 +601,7 @@ impl<'c> Supervisor<'c> {
                 .since("the cell ended before it, without a word")
                 .hint("cofferdam doctor"));
         }
-        Ok(Outcome::Ended { ending, attended: !matches!(self.owner, OwnerSide::Absent) })
+        Ok(Outcome::Ended { ending, attended: !matches!(self.owner, OwnerSide::Absent), remains })
     }
 
     /// Where the program's output goes as long as the owner is there.
@@ -584,30 +621,6 @@ impl<'c> Supervisor<'c> {
         }
         // Dropping it puts the terminal back; what follows on it is plain.
         self.owner = OwnerSide::Pipes(Box::default());
-    }
-
-    /// Returns when no process of the session is left.
-    fn await_guardian(&self) -> Result<(), Error> {
-        let until = Instant::now() + VANISH_MAX;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let mut gone = [PollFd::new(&self.guardian, PollFlags::IN)];
-            match poll(&mut gone, left.try_into().ok().as_ref()) {
-                Ok(0) => {
-                    return Err(Error::new(ErrorKind::Cell, "cannot end the cell")
-                        .since("its guardian still waits for a process that does not die")
-                        .hint("cofferdam doctor --fix"));
-                }
-                Ok(_) => break,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(own("wait for the guardian")(errno)),
-            }
-        }
-        // Its own to remove, unless somebody killed it.
-        self.session.plan.groups.iter().for_each(|group| cgroup::remove(group.path.as_path()));
-        // A child of this process, unless it was detached; then somebody else's.
-        let _reaped = rustix::process::wait(WaitOptions::NOHANG).is_ok();
-        Ok(())
     }
 
     /// Goes on in a child without a terminal; this process is done.
@@ -639,6 +652,39 @@ impl<'c> Supervisor<'c> {
                 Ok(Turn::Stay)
             }
         }
+    }
+}
+
+/// What is left of a cell when its supervision is over: the guardian, until all is torn down.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    guardian: OwnedFd,
+    groups: Vec<AbsPath>,
+}
+
+impl Remains {
+    /// Returns when no process of the session is left, its guardian included.
+    pub(crate) fn wait(&self) -> Result<(), Error> {
+        let until = Instant::now() + VANISH_MAX;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut gone = [PollFd::new(&self.guardian, PollFlags::IN)];
+            match poll(&mut gone, left.try_into().ok().as_ref()) {
+                Ok(0) => {
+                    return Err(Error::new(ErrorKind::Cell, "cannot end the cell")
+                        .since("its guardian still waits for a process that does not die")
+                        .hint("cofferdam doctor --fix"));
+                }
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(own("wait for the guardian")(errno)),
+            }
+        }
+        // Its own to remove, unless somebody killed it.
+        self.groups.iter().for_each(|group| cgroup::remove(group.as_path()));
+        // A child of this process, unless it was detached; then somebody else's.
+        let _reaped = rustix::process::wait(WaitOptions::NOHANG).is_ok();
+        Ok(())
     }
 }
 
