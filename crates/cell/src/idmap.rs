@@ -1,7 +1,6 @@
 //! Ids: the maps of the cell's user namespaces, and those through which sources are shown.
 
-use crate::guardian::{end, write};
-use crate::launch::proc_path;
+use crate::guardian::end;
 use cofferdam_policy::plan::{IdExtent, IdView, Identities};
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -9,7 +8,6 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Gid, Pid, Uid};
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// The maps of one user namespace.
 #[derive(Debug)]
@@ -30,14 +28,32 @@ pub(crate) fn inner(identities: &Identities) -> Maps<'_> {
     Maps { uids: &identities.inner_uids, gids: &identities.inner_gids, privileged: identities.privileged }
 }
 
+/// The host's `/proc`; the functions below take a `/proc` that knows `pid` by the number that its parent does.
+pub(crate) fn host_proc() -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open("/proc", flags, Mode::empty())
+}
+
 /// Writes the maps of the namespace that `pid` is in (user_namespaces(7)).
-pub(crate) fn write_maps(pid: Pid, maps: &Maps<'_>) -> Result<(), Errno> {
+pub(crate) fn write_maps(proc: BorrowedFd<'_>, pid: Pid, maps: &Maps<'_>) -> Result<(), Errno> {
+    let write = |file: &str, text: &str| {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(proc, of(pid, file), flags, Mode::empty())?;
+        match rustix::io::write(&file, text.as_bytes())? {
+            written if written == text.len() => Ok(()),
+            _ => Err(Errno::IO),
+        }
+    };
     if !maps.privileged {
         // An ordinary user may map groups only after giving up setgroups for good.
-        write(Path::new(&proc_path(pid, "setgroups")), "deny")?;
+        write("setgroups", "deny")?;
     }
-    write(Path::new(&proc_path(pid, "uid_map")), &lines(maps.uids))?;
-    write(Path::new(&proc_path(pid, "gid_map")), &lines(maps.gids))
+    write("uid_map", &lines(maps.uids))?;
+    write("gid_map", &lines(maps.gids))
+}
+
+fn of(pid: Pid, file: &str) -> String {
+    format!("{}/{file}", pid.as_raw_nonzero())
 }
 
 fn lines(extents: &[IdExtent]) -> String {
@@ -66,11 +82,11 @@ pub(crate) struct SourceMaps {
 impl SourceMaps {
     /// The cell's own namespace serves for programs and libraries: the host's root is the cell's root. For the
     /// owner's files another one is needed, in which the host's root is the agent.
-    pub(crate) fn make(pid: Pid, identities: &Identities) -> Result<Self, Errno> {
-        let system = user_namespace_of(pid)?;
+    pub(crate) fn make(proc: BorrowedFd<'_>, pid: Pid, identities: &Identities) -> Result<Self, Errno> {
+        let system = user_namespace_of(proc, pid)?;
         let uids = swapped(&identities.outer_uids, identities.uid);
         let gids = swapped(&identities.outer_gids, identities.gid);
-        let owner = namespace_with(&Maps { uids: &uids, gids: &gids, privileged: true })?;
+        let owner = namespace_with(proc, &Maps { uids: &uids, gids: &gids, privileged: true })?;
         Ok(Self { system, owner })
     }
 
@@ -85,12 +101,12 @@ impl SourceMaps {
 }
 
 /// The namespace that `pid` is in.
-pub(crate) fn user_namespace_of(pid: Pid) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(proc_path(pid, "ns/user"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+pub(crate) fn user_namespace_of(proc: BorrowedFd<'_>, pid: Pid) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(proc, of(pid, "ns/user"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// A new user namespace with these maps, held by its descriptor alone.
-fn namespace_with(maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
+fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_into_namespaces(Namespaces::USER)? {
         Fork::Child => {
@@ -100,7 +116,7 @@ fn namespace_with(maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
             exit_now(0)
         }
         Fork::Parent(pid, pidfd) => {
-            let namespace = write_maps(pid, maps).and_then(|()| user_namespace_of(pid));
+            let namespace = write_maps(proc, pid, maps).and_then(|()| user_namespace_of(proc, pid));
             end(&pidfd);
             namespace
         }

@@ -6,7 +6,7 @@
 
 use crate::entry::{self, Gate, Ready, Streams};
 use crate::idmap;
-use crate::inner::{self, Founder};
+use crate::inner::Founder;
 use crate::landlock;
 use crate::launch::{Inherited, during, read_plan, take_over};
 use crate::refresh::{Outcome, Places};
@@ -15,6 +15,7 @@ use crate::wire::{
     self, EntryStage, Failure, LaunchAct, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize,
 };
 use cofferdam_policy::event::ExitStatus;
+use cofferdam_policy::plan::Plan;
 use cofferdam_syscall::confine::join_empty_keyring;
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -34,6 +35,13 @@ pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd) -> i32 {
             i32::from(told.is_err()) + 1
         }
     }
+}
+
+/// A part of the plan and the sources that it adds, as the guardian hands them over.
+fn take_plan(guardian: BorrowedFd<'_>) -> Result<(Plan, Vec<OwnedFd>), Failure> {
+    let mut descriptors = take_over(guardian).map_err(during(LaunchAct::Handover))?.into_iter();
+    let sealed = descriptors.next().ok_or(during(LaunchAct::Handover)(Errno::BADMSG))?;
+    Ok((read_plan(&sealed)?, descriptors.collect()))
 }
 
 /// A process that moves itself waits for nobody; see [`crate::guardian::Groups`].
@@ -70,8 +78,7 @@ impl<'s> Init<'s> {
         let doors = take_over(guardian).map_err(during(LaunchAct::Handover))?;
         join_groups(&doors).map_err(during(LaunchAct::ControlGroup))?;
         drop(doors);
-        let plan = &read_plan(inherited)?;
-        let trees = take_over(guardian).map_err(during(LaunchAct::Handover))?;
+        let (plan, trees) = take_plan(guardian)?;
         if plan.identities.privileged {
             idmap::become_cell_root().map_err(during(LaunchAct::Identity))?;
             // The change of ids hid this process from itself; until the inner namespace is made there is nobody
@@ -82,13 +89,19 @@ impl<'s> Init<'s> {
         }
         leave_the_owners_keys().map_err(during(LaunchAct::Identity))?;
         rustix::process::umask(rustix::fs::Mode::empty());
-        let proc = inner::proc().map_err(during(LaunchAct::Identity))?;
-        let mut view = View::stage(plan, trees)?;
-        let founder = Founder::start(plan, proc).map_err(during(LaunchAct::Identity))?;
-        view.build()?;
-        let inner = founder.namespace(&plan.identities).map_err(during(LaunchAct::Identity))?;
+        let founder = idmap::host_proc().and_then(|proc| Founder::start(&plan, proc));
+        let founder = founder.map_err(during(LaunchAct::Identity))?;
+        let mut view = View::new(plan, trees);
+        view.begin()?;
+        while !view.plan.is_whole() {
+            let (plan, trees) = take_plan(guardian)?;
+            view.go_on_with(plan, trees)?;
+        }
+        let inner = view.proc().and_then(|proc| founder.namespace(proc.as_fd(), &view.plan.identities));
+        let inner = inner.map_err(during(LaunchAct::Identity))?;
+        view.finish()?;
         let places = Places::of(&mut view).map_err(during(LaunchAct::Identity))?;
-        drop(view);
+        let plan = view.into_plan();
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .and_then(|()| rustix::thread::set_no_new_privs(true))
             .map_err(during(LaunchAct::Identity))?;

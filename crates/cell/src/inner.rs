@@ -1,7 +1,7 @@
 //! The inner user namespace, which the agent lives in: founded by a short-lived child, held by its descriptor alone.
 //!
-//! The child is forked on the stage and makes the namespace while the view is built. (A change of root at the same
-//! moment would make the kernel refuse it.) It holds what pid 1 holds, so it has ended before the first process of the
+//! The child is forked before the view is built, and makes the namespace meanwhile; it is in it before the host is left,
+//! since a change of root at the same moment would make the kernel refuse it. It holds what pid 1 holds, so it has ended before the first process of the
 //! agent's can be.
 
 use crate::entry;
@@ -9,7 +9,7 @@ use crate::guardian::end;
 use crate::idmap;
 use cofferdam_policy::plan::{Identities, LimitedResource, Plan};
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now, unshare};
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -24,14 +24,8 @@ pub(crate) struct Founder {
     outcome: OwnedFd,
 }
 
-/// The host's `/proc`, which is out of sight on the stage.
-pub(crate) fn proc() -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open("/proc", flags, Mode::empty())
-}
-
 impl Founder {
-    /// Forks it, with a [`proc`] that was opened before.
+    /// Forks it, with the host's `/proc`.
     ///
     /// The limit on processes is set before the namespace is made: the kernel then keeps it for the namespace as a
     /// whole (`UCOUNT_RLIMIT_NPROC`), beside the owner's other processes and not among them.
@@ -58,13 +52,13 @@ impl Founder {
         }
     }
 
-    /// Maps the ids of the namespace and opens it.
-    pub(crate) fn namespace(&self, identities: &Identities) -> Result<OwnedFd, Errno> {
+    /// Maps the ids of the namespace and opens it, through the cell's own `/proc`. Comes before the host is left.
+    pub(crate) fn namespace(&self, proc: BorrowedFd<'_>, identities: &Identities) -> Result<OwnedFd, Errno> {
         let mut errno = [0_u8; 4];
         let told = rustix::io::retry_on_intr(|| rustix::io::read(&self.outcome, &mut errno));
         match (told, i32::from_ne_bytes(errno)) {
-            (Ok(4), 0) => idmap::write_maps(self.pid, &idmap::inner(identities))
-                .and_then(|()| idmap::user_namespace_of(self.pid)),
+            (Ok(4), 0) => idmap::write_maps(proc, self.pid, &idmap::inner(identities))
+                .and_then(|()| idmap::user_namespace_of(proc, self.pid)),
             (Ok(4), errno) => Err(Errno::from_raw_os_error(errno)),
             (Ok(_), _) => Err(Errno::CHILD),
             (Err(errno), _) => Err(errno),

@@ -1,15 +1,16 @@
 //! The launcher: reads a sealed plan, makes the namespaces, and stays outside as the cell's guardian.
 //!
-//! It runs with an emptied environment and three descriptors. It decides nothing: every act is in the plan or
+//! It runs with an emptied environment and two descriptors. It decides nothing: every act is in the plan or
 //! in the list below, and the first that fails ends it with a report.
 //!
 //! 1. Leave the owner's terminal and directory.
 //! 2. Clone pid 1 into its namespaces, while the supervisor still works on the plan.
-//! 3. Wait for the plan, read and check it.
+//! 3. Wait for the plan or the beginning of it, read and check it.
 //! 4. Make the control groups; pid 1 joins them.
 //! 5. Write its id maps.
-//! 6. As uid 0: open the sources, show their ids through the cell's map, and hand them over.
-//! 7. Guard: when the supervisor goes, however it goes, so does pid 1, and with it all.
+//! 6. As uid 0: open the sources, show their ids through the cell's map. Hand them over with the plan.
+//! 7. After a beginning: wait for the whole plan, see that it continues what was begun, and hand over the rest.
+//! 8. Guard: when the supervisor goes, however it goes, so does pid 1, and with it all.
 
 use crate::guardian::{self, Groups};
 use crate::idmap;
@@ -26,8 +27,6 @@ use rustix::process::Pid;
 /// The launcher's descriptors, in the order in which [`crate::Cell::start`] hands them over from number 3 on.
 #[derive(Debug)]
 pub struct Inherited {
-    /// For the plan, which the supervisor seals when it is done.
-    pub plan: OwnedFd,
     /// To the supervisor, for reports and orders.
     pub control: OwnedFd,
     /// Readable with end-of-file when the supervisor is gone.
@@ -40,8 +39,8 @@ impl Inherited {
     /// # Errors
     /// `EBADF` for a process that was not started as the launcher.
     pub fn take() -> Result<Self, Errno> {
-        let [plan, control, lifeline] = cofferdam_syscall::inherited::take()?;
-        Ok(Self { plan, control, lifeline })
+        let [control, lifeline] = cofferdam_syscall::inherited::take()?;
+        Ok(Self { control, lifeline })
     }
 }
 
@@ -51,7 +50,6 @@ pub fn run(inherited: Inherited) -> i32 {
     match launch(&inherited) {
         Ok(guarded) => {
             drop(inherited.control);
-            drop(inherited.plan);
             guardian::guard(&guarded, inherited.lifeline.as_fd())
         }
         Err(failure) => {
@@ -85,9 +83,9 @@ fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
     }
 }
 
-/// Reads the sealed plan.
-pub(crate) fn read_plan(inherited: &Inherited) -> Result<Plan, Failure> {
-    let text = wire::unsealed(&inherited.plan, PLAN_BYTES_MAX).map_err(during(LaunchAct::Plan))?;
+/// Reads a sealed plan.
+pub(crate) fn read_plan(sealed: &OwnedFd) -> Result<Plan, Failure> {
+    let text = wire::unsealed(sealed, PLAN_BYTES_MAX).map_err(during(LaunchAct::Plan))?;
     Plan::parse(&text).map_err(|error| during(LaunchAct::Plan)(refusal(&error)))
 }
 
@@ -107,31 +105,72 @@ fn refusal(error: &PlanError) -> Errno {
     }
 }
 
-/// Waits for the plan, then does all that pid 1 can't do for itself; ends with the word to go on.
+/// Does all that pid 1 can't do for itself, for each part of the plan as it comes.
 fn prepare(inherited: &Inherited, pid: Pid, handover: BorrowedFd<'_>) -> Result<(Plan, Groups), Failure> {
-    match wire::receive::<Sealed>(inherited.control.as_fd(), rustix::net::RecvFlags::empty()) {
-        Ok(Some(_)) => {}
-        // The supervisor gave up, or is gone.
-        Ok(None) => return Err(during(LaunchAct::Plan)(Errno::PIPE)),
-        Err(errno) => return Err(during(LaunchAct::Plan)(errno)),
-    }
-    let plan = read_plan(inherited)?;
+    let control = inherited.control.as_fd();
+    let (plan, sealed) = await_plan(control)?;
     let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
-    admit(&plan, &groups, pid, handover).inspect_err(|_| groups.remove())?;
-    Ok((plan, groups))
+    let whole = admit(&plan, &groups, pid, handover)
+        .and_then(|maps| supply(control, handover, (plan, sealed), maps.as_ref()))
+        .inspect_err(|_| groups.remove())?;
+    Ok((whole, groups))
 }
 
-fn admit(plan: &Plan, groups: &Groups, pid: Pid, handover: BorrowedFd<'_>) -> Result<(), Failure> {
+fn await_plan(control: BorrowedFd<'_>) -> Result<(Plan, OwnedFd), Failure> {
+    let received = wire::receive::<Sealed>(control, rustix::net::RecvFlags::empty());
+    let Some((Sealed {}, descriptors)) = received.map_err(during(LaunchAct::Plan))? else {
+        // The supervisor gave up, or is gone.
+        return Err(during(LaunchAct::Plan)(Errno::PIPE));
+    };
+    let sealed = descriptors.into_iter().next().ok_or(during(LaunchAct::Plan)(Errno::BADMSG))?;
+    Ok((read_plan(&sealed)?, sealed))
+}
+
+/// Lets pid 1 into its groups and ids; the maps by which sources are shown, where they are needed.
+fn admit(
+    plan: &Plan,
+    groups: &Groups,
+    pid: Pid,
+    handover: BorrowedFd<'_>,
+) -> Result<Option<idmap::SourceMaps>, Failure> {
     hand_over(handover, groups.doors()).map_err(during(LaunchAct::Handover))?;
-    idmap::write_maps(pid, &idmap::outer(&plan.identities)).map_err(during(LaunchAct::IdMaps))?;
-    let mut trees: Vec<OwnedFd> = Vec::new();
-    if plan.identities.privileged {
-        let maps = idmap::SourceMaps::make(pid, &plan.identities).map_err(during(LaunchAct::Idmap))?;
-        for (number, source) in plan.sources.iter().enumerate() {
-            trees.push(sources::open(number, source, Some(&maps))?);
-        }
+    let proc = idmap::host_proc().map_err(during(LaunchAct::IdMaps))?;
+    let maps = idmap::outer(&plan.identities);
+    idmap::write_maps(proc.as_fd(), pid, &maps).map_err(during(LaunchAct::IdMaps))?;
+    if !plan.identities.privileged {
+        return Ok(None);
     }
-    hand_over(handover, &trees).map_err(during(LaunchAct::Handover))
+    let maps = idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities);
+    maps.map(Some).map_err(during(LaunchAct::Idmap))
+}
+
+/// Hands over each part of the plan, with the sources that it adds, until it is whole.
+fn supply(
+    control: BorrowedFd<'_>,
+    handover: BorrowedFd<'_>,
+    first: (Plan, OwnedFd),
+    maps: Option<&idmap::SourceMaps>,
+) -> Result<Plan, Failure> {
+    let (mut plan, mut sealed) = first;
+    let mut opened = 0;
+    loop {
+        let mut part = vec![sealed];
+        if maps.is_some() {
+            for (number, source) in plan.sources.iter().enumerate().skip(opened) {
+                part.push(sources::open(number, source, maps)?);
+            }
+            opened = plan.sources.len();
+        }
+        hand_over(handover, &part).map_err(during(LaunchAct::Handover))?;
+        if plan.is_whole() {
+            return Ok(plan);
+        }
+        let (next, text) = await_plan(control)?;
+        if !next.continues(&plan) {
+            return Err(during(LaunchAct::Plan)(Errno::BADMSG));
+        }
+        (plan, sealed) = (next, text);
+    }
 }
 
 /// Descriptors go in portions; an empty portion is the word to go on.
@@ -153,9 +192,4 @@ pub(crate) fn take_over(handover: BorrowedFd<'_>) -> Result<Vec<OwnedFd>, Errno>
             None => return Err(Errno::PIPE),
         }
     }
-}
-
-/// The pid as other modules print it below `/proc`.
-pub(crate) fn proc_path(pid: Pid, file: &str) -> String {
-    format!("/proc/{}/{file}", pid.as_raw_nonzero())
 }

@@ -44,7 +44,7 @@ pub(crate) struct Outcome {
 
 impl Places {
     /// Pid 1's own, once its view is finished.
-    pub(crate) fn of(view: &mut View<'_>) -> Result<Self, Errno> {
+    pub(crate) fn of(view: &mut View) -> Result<Self, Errno> {
         let own = |path: &str| rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         Ok(Self {
             user: own("/proc/self/ns/user")?,
@@ -249,6 +249,7 @@ fn affected(plan: &Plan) -> Vec<Affected<'_>> {
             | Step::File { .. }
             | Step::Symlink { .. }
             | Step::Freeze { .. }
+            | Step::Leave
             | Step::View => {}
         }
     }

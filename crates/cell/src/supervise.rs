@@ -16,7 +16,6 @@ pub struct Cell {
     control: OwnedFd,
     _lifeline: OwnedFd,
     guardian: Pid,
-    plan: OwnedFd,
 }
 
 /// What can go wrong between supervisor and cell; failures inside come as [`Report::Failed`].
@@ -59,7 +58,6 @@ impl Cell {
     /// # Errors
     /// [`CellError`]; nothing is left running then.
     pub fn launch(arguments: &[&str]) -> Result<Self, CellError> {
-        let plan = wire::sealable("cofferdam-plan").map_err(while_trying("make room for the plan"))?;
         let (control, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(while_trying("make the control socket"))?;
@@ -73,20 +71,33 @@ impl Cell {
             c"/proc/self/exe",
             &ExecStrings::new(strings(arguments)),
             &ExecStrings::new(Vec::new()),
-            &[null.as_fd(), null.as_fd(), null.as_fd(), plan.as_fd(), theirs.as_fd(), lifeline_end.as_fd()],
+            &[null.as_fd(), null.as_fd(), null.as_fd(), theirs.as_fd(), lifeline_end.as_fd()],
         )
         .map_err(while_trying("start the launcher"))?;
-        Ok(Self { control, _lifeline: lifeline, guardian, plan })
+        Ok(Self { control, _lifeline: lifeline, guardian })
     }
 
-    /// Seals the plan and has the cell built by it.
+    /// Has the beginning of a plan built, while the rest of it is worked out.
+    ///
+    /// # Errors
+    /// [`CellError`]; how the building goes comes as a report.
+    pub fn begin(&self, beginning: &Plan) -> Result<(), CellError> {
+        self.hand_over(beginning)
+    }
+
+    /// Has the cell built by a whole plan, which continues what was begun.
     ///
     /// # Errors
     /// [`CellError`]; how the building goes comes as a report.
     pub fn build(&self, plan: &Plan) -> Result<(), CellError> {
+        self.hand_over(plan)
+    }
+
+    fn hand_over(&self, plan: &Plan) -> Result<(), CellError> {
         let text = plan.print().map_err(CellError::Plan)?;
-        wire::seal(&self.plan, text.as_bytes()).map_err(while_trying("seal the plan"))?;
-        match wire::send(self.control.as_fd(), &Sealed {}, &[]) {
+        let sealed =
+            wire::sealed("cofferdam-plan", text.as_bytes()).map_err(while_trying("seal the plan"))?;
+        match wire::send(self.control.as_fd(), &Sealed {}, &[sealed.as_fd()]) {
             // A launcher that is gone has said why, and the report waits.
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Err(errno) => Err(while_trying("hand the plan over")(errno)),

@@ -1,12 +1,13 @@
 //! Building the cell's view of the file system: applies a plan's steps, one by one, and remembers the stage.
 //!
 //! Works in a mount namespace of its own. The *stage* is a tmpfs that holds the attached sources and, at `root`,
-//! the view being built; the last step copies the namespace and makes `root` its root, so that the agent's
-//! namespace never contains the stage, and the stage never contains the host. Targets are resolved without
+//! the view being built. When all sources are open it becomes the only root; the last step copies the namespace and
+//! makes `root` its root, so that the agent's namespace never contains the stage, and the stage never the host. Targets are resolved without
 //! following links and beneath the view (ATTACKS 2): on a resumed home the agent chose what lies there.
 
+use crate::launch::during;
 use crate::sources;
-use crate::wire::Failure;
+use crate::wire::{Failure, LaunchAct};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::{Identities, Layer, Plan, SourceId, Step, Through};
 use cofferdam_syscall::mount::{MountAttributes, set_attributes};
@@ -26,8 +27,8 @@ use std::rc::Rc;
 
 /// The view while it is built.
 #[derive(Debug)]
-pub(crate) struct View<'p> {
-    plan: &'p Plan,
+pub(crate) struct View {
+    pub(crate) plan: Plan,
     /// Detached mounts, by number of source; attached to the stage at their first use.
     trees: Vec<OwnedFd>,
     attached: Vec<bool>,
@@ -57,65 +58,93 @@ struct OpenDirectory {
 pub(crate) const STAGED_VIEW: &str = "/root";
 
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
-/// Where the stage is attached before it becomes the root: any of these, being directories of every host.
-const STAGE_PLACES: [&str; 4] = ["/tmp", "/run", "/mnt", "/var"];
+/// Where the stage is attached before it becomes the root: file systems of the kernel's own, where no source lies.
+const STAGE_PLACES: [&str; 2] = ["/sys", "/proc"];
 /// The most terminals of one cell: the host has a number of them for all.
 const TERMINALS_MAX: &str = "256";
 const STAGE_BYTES: &str = "1048576";
 
-impl<'p> View<'p> {
-    /// Applies the plan's steps as far as the stage, which is the only root from then on. `trees` are the sources that
-    /// the guardian opened; without them they are opened here, with this process's own rights.
-    pub(crate) fn stage(plan: &'p Plan, trees: Vec<OwnedFd>) -> Result<Self, Failure> {
-        let mut view = Self {
+impl View {
+    /// Nothing yet. `trees` are the sources that the guardian opened; without them they are opened here, with this
+    /// process's own rights.
+    pub(crate) fn new(plan: Plan, trees: Vec<OwnedFd>) -> Self {
+        Self {
+            attached: vec![false; plan.sources.len()],
             plan,
             trees,
-            attached: vec![false; plan.sources.len()],
             stage: None,
             root: None,
             open: RefCell::default(),
             proc: None,
             next: 0,
             stage_namespace: None,
-        };
-        while view.stage.is_none() {
-            view.step()?;
         }
-        Ok(view)
+    }
+
+    /// Applies what there is of the plan, as far as the host's mounts are still there.
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        mount_change("/", private).map_err(during(LaunchAct::Namespaces))?;
+        self.open_sources()?;
+        self.steps_before_the_leave()
+    }
+
+    /// Takes a plan that continues the one so far, and the sources that it adds, and goes on in the same way.
+    pub(crate) fn go_on_with(&mut self, plan: Plan, trees: Vec<OwnedFd>) -> Result<(), Failure> {
+        if !plan.continues(&self.plan) {
+            return Err(during(LaunchAct::Plan)(Errno::BADMSG));
+        }
+        self.attached.resize(plan.sources.len(), false);
+        self.plan = plan;
+        self.trees.extend(trees);
+        self.open_sources()?;
+        self.steps_before_the_leave()
     }
 
     /// Applies the rest.
-    pub(crate) fn build(&mut self) -> Result<(), Failure> {
-        while self.next < self.plan.steps.len() {
-            self.step()?;
-        }
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        while self.step()? {}
         Ok(())
     }
 
-    fn step(&mut self) -> Result<(), Failure> {
-        let number = self.next;
-        let failed = |errno: Errno| Failure::Step { step: number, errno: errno.raw_os_error() };
-        let step = self.plan.steps.get(number).ok_or(failed(Errno::NODATA))?;
-        self.next += 1;
-        let Step::Stage { bytes_max } = step else { return self.apply(step).map_err(failed) };
-        let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
-        mount_change("/", private).map_err(failed)?;
-        self.open_sources()?;
-        self.leave_the_host(*bytes_max).map_err(failed)
+    /// The cell's own `/proc`.
+    pub(crate) fn proc(&self) -> Result<OwnedFd, Errno> {
+        self.place(&AbsPath::new("/proc").ok().ok_or(Errno::INVAL)?, OFlags::DIRECTORY)
+    }
+
+    /// The plan that was followed.
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
     }
 
     /// The ids were dealt with by the guardian where it had the privilege; here the mounts of this namespace,
     /// which no longer propagate anything, are opened with the owner's own rights.
     fn open_sources(&mut self) -> Result<(), Failure> {
-        if self.trees.is_empty() {
-            for (number, source) in self.plan.sources.iter().enumerate() {
-                self.trees.push(sources::open(number, source, None)?);
-            }
+        for (number, source) in self.plan.sources.iter().enumerate().skip(self.trees.len()) {
+            self.trees.push(sources::open(number, source, None)?);
         }
         Ok(())
     }
 
-    fn leave_the_host(&mut self, bytes_max: u64) -> Result<(), Errno> {
+    fn steps_before_the_leave(&mut self) -> Result<(), Failure> {
+        while self.plan.steps.get(self.next).is_some_and(|step| *step != Step::Leave) {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Applies the next step; `false` if there is none.
+    fn step(&mut self) -> Result<bool, Failure> {
+        let number = self.next;
+        let Some(step) = self.plan.steps.get(number).cloned() else { return Ok(false) };
+        self.next += 1;
+        self.apply(&step).map_err(|errno| Failure::Step { step: number, errno: errno.raw_os_error() })?;
+        Ok(true)
+    }
+
+    /// The stage: until the host is left, it lies over a directory of the host's in this namespace, which no source
+    /// comes from.
+    fn make_stage(&mut self, bytes_max: u64) -> Result<(), Errno> {
         self.proc =
             Some(new_mount("proc", &[("hidepid", "invisible")], &[], MountAttrFlags::MOUNT_ATTR_NOEXEC)?);
         let stage = tmpfs(STAGE_BYTES, "256", 0o755, None)?;
@@ -126,10 +155,6 @@ impl<'p> View<'p> {
             rustix::fs::mkdirat(&stage, name, DIRECTORY_MODE)?;
         }
         rustix::process::fchdir(&stage)?;
-        rustix::process::pivot_root(".", "old")?;
-        unmount("/old", UnmountFlags::DETACH)?;
-        rustix::fs::unlinkat(&stage, "old", AtFlags::REMOVEDIR)?;
-        rustix::process::chdir("/")?;
         let root = tmpfs(&bytes_max.to_string(), "65536", 0o755, None)?;
         move_mount(&root, "", &stage, "root", flags)?;
         self.root = Some(open_beneath(stage.as_fd(), Path::new("root"), OFlags::DIRECTORY)?);
@@ -137,9 +162,19 @@ impl<'p> View<'p> {
         Ok(())
     }
 
+    fn leave_the_host(&mut self) -> Result<(), Errno> {
+        let stage = self.stage.as_ref().ok_or(Errno::INVAL)?;
+        rustix::process::fchdir(stage)?;
+        rustix::process::pivot_root(".", "old")?;
+        unmount("/old", UnmountFlags::DETACH)?;
+        rustix::fs::unlinkat(stage, "old", AtFlags::REMOVEDIR)?;
+        rustix::process::chdir("/")
+    }
+
     fn apply(&mut self, step: &Step) -> Result<(), Errno> {
         match step {
-            Step::Stage { .. } => Err(Errno::INVAL),
+            Step::Stage { bytes_max } => self.make_stage(*bytes_max),
+            Step::Leave => self.leave_the_host(),
             Step::Hostname { name } => rustix::system::sethostname(name.as_bytes()),
             Step::Loopback => cofferdam_syscall::network::loopback_up(),
             Step::Tmpfs { target, mode, bytes_max, inodes_max, owned } => {
@@ -296,7 +331,7 @@ impl<'p> View<'p> {
         Ok(directory)
     }
 
-    fn owner(&self, owned: bool) -> Option<&'p Identities> {
+    fn owner(&self, owned: bool) -> Option<&Identities> {
         owned.then_some(&self.plan.identities)
     }
 
@@ -316,9 +351,9 @@ pub(crate) fn attach_at(mount: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<
     move_mount(mount, "", place, "", flags)
 }
 
-/// Where a source lies on the stage.
+/// Where a source lies, seen from the stage's root, which is the working directory of who mounts.
 pub(crate) fn staged_path(source: SourceId) -> String {
-    format!("/src/{source}")
+    format!("src/{source}")
 }
 
 /// An overlay of staged sources as a detached mount.
@@ -333,7 +368,7 @@ pub(crate) fn mount_overlay(lower: &[SourceId], upper: Option<Layer>) -> Result<
     };
     if layers.len() == 1 && upper.is_none() {
         // Without an upper layer the kernel wants two lower ones.
-        layers.insert(0, "/empty".into());
+        layers.insert(0, "empty".into());
     }
     let lower = layers.join(":");
     let mut options = vec![("lowerdir", lower.as_str())];

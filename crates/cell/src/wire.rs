@@ -20,7 +20,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 10;
 /// The most descriptors beside one message.
 pub(crate) const DESCRIPTORS_MAX: usize = 64;
 
-/// From the supervisor to the launcher, before any order: the plan is sealed.
+/// From the supervisor to the launcher, before any order: a sealed plan is beside it, whole or the beginning of one.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sealed {}
@@ -286,30 +286,17 @@ pub(crate) fn receive<M: DeserializeOwned>(
     Ok(Some((message, descriptors)))
 }
 
-/// An empty memory file that can be sealed.
-pub(crate) fn sealable(name: &str) -> Result<OwnedFd, Errno> {
-    use rustix::fs::MemfdFlags;
-    rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
-}
-
-/// Writes `bytes` into a memory file, which then can't be changed any more.
-pub(crate) fn seal(file: &OwnedFd, bytes: &[u8]) -> Result<(), Errno> {
-    use rustix::fs::SealFlags;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::write(file, rest))?;
-        rest = rest.get(written..).unwrap_or_default();
-    }
-    rustix::fs::fcntl_add_seals(
-        file,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )
-}
-
 /// A sealed memory file of these bytes.
 pub(crate) fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
-    let file = sealable(name)?;
-    seal(&file, bytes)?;
+    use rustix::fs::{MemfdFlags, SealFlags};
+    let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
     Ok(file)
 }
 

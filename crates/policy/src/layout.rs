@@ -66,21 +66,30 @@ pub struct Place {
     pub inode: Inode,
 }
 
-/// All that the layout depends on beside the authority.
+/// What a cell stands on, whatever it is to show of the owner's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
+pub struct Ground {
     /// First id of the cell's own range of host ids, when the owner is uid 0.
     pub id_base: Option<u32>,
     /// Programs and libraries.
     pub system: System,
+    /// Control groups for the limits that are kept by one.
+    pub groups: Vec<ControlGroup>,
+}
+
+/// All that the layout depends on beside the authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// What is known first.
+    pub ground: Ground,
     /// By target: what belongs to each workspace and mount.
     pub places: BTreeMap<AbsPath, Place>,
     /// The session's home directory on the host.
     pub home: AbsPath,
     /// What the machine is called inside.
     pub hostname: String,
-    /// Control groups for the limits that are kept by one.
-    pub groups: Vec<ControlGroup>,
+    /// Small files that tell the cell its name.
+    pub names: Vec<(AbsPath, String)>,
 }
 
 /// Why no plan can be made.
@@ -100,26 +109,24 @@ pub enum LayoutError {
 /// [`LayoutError`] if `host` does not fit the permit.
 pub fn compute(permit: &Permit, host: &Host) -> Result<Plan, LayoutError> {
     let authority = permit.authority();
-    let mut draft = Draft { sources: Vec::new(), steps: Vec::new(), writable: Vec::new() };
+    let mut draft = Draft::on(permit, &host.ground)?;
     draft.steps.push(Step::Hostname { name: host.hostname.clone() });
-    draft.steps.push(Step::Loopback);
-    draft.steps.push(Step::Stage { bytes_max: ROOT_BYTES_MAX });
-    draft.system(&host.system)?;
-    draft.kernel_files()?;
-    draft.scratch(permit)?;
+    draft.files(&host.names);
+    draft.steps.push(Step::Leave);
     draft.home(&authority.identity.home, &host.home);
     draft.mounts(authority, host)?;
     draft.steps.push(Step::Freeze { target: path("/dev")? });
     draft.steps.push(Step::Freeze { target: AbsPath::root() });
     draft.steps.push(Step::View);
-    Ok(Plan {
-        version: PLAN_VERSION,
-        identities: identities(authority, host.id_base),
-        sources: draft.sources,
-        steps: draft.steps,
-        entry: entry(permit, draft.writable)?,
-        groups: host.groups.clone(),
-    })
+    Ok(draft.plan(permit, &host.ground)?)
+}
+
+/// The beginning of that plan: what can be built before the owner's directories were looked at.
+///
+/// # Errors
+/// [`LayoutError`] for a path that can't be formed.
+pub fn beginning(permit: &Permit, ground: &Ground) -> Result<Plan, LayoutError> {
+    Ok(Draft::on(permit, ground)?.plan(permit, ground)?)
 }
 
 struct Draft {
@@ -148,6 +155,27 @@ fn path(text: &str) -> Result<AbsPath, PathError> {
 }
 
 impl Draft {
+    fn on(permit: &Permit, ground: &Ground) -> Result<Self, PathError> {
+        let mut draft = Self { sources: Vec::new(), steps: Vec::new(), writable: Vec::new() };
+        draft.steps.push(Step::Loopback);
+        draft.steps.push(Step::Stage { bytes_max: ROOT_BYTES_MAX });
+        draft.system(&ground.system)?;
+        draft.kernel_files()?;
+        draft.scratch(permit)?;
+        Ok(draft)
+    }
+
+    fn plan(self, permit: &Permit, ground: &Ground) -> Result<Plan, PathError> {
+        Ok(Plan {
+            version: PLAN_VERSION,
+            identities: identities(permit.authority(), ground.id_base),
+            sources: self.sources,
+            steps: self.steps,
+            entry: entry(permit, self.writable)?,
+            groups: ground.groups.clone(),
+        })
+    }
+
     fn source(&mut self, path: &AbsPath, ids: IdView, directory: bool, inode: Option<Inode>) -> SourceId {
         let identity = inode.map(|inode| (inode.device, inode.number));
         self.sources.push(Source { path: path.clone(), identity, ids, directory });
@@ -171,10 +199,14 @@ impl Draft {
         for (target, to) in &system.links {
             self.steps.push(Step::Symlink { target: target.clone(), to: to.clone() });
         }
-        for (target, content) in &system.made {
+        self.files(&system.made);
+        Ok(())
+    }
+
+    fn files(&mut self, files: &[(AbsPath, String)]) {
+        for (target, content) in files {
             self.steps.push(Step::File { target: target.clone(), mode: 0o644, content: content.clone() });
         }
-        Ok(())
     }
 
     /// `/proc` and `/dev`: the cell's own processes and terminals, and six harmless devices.

@@ -107,7 +107,7 @@ pub enum Step {
     },
     /// Bring up `lo`, the only network device.
     Loopback,
-    /// Detach from the host's mounts: an empty root on tmpfs, sources attached aside, the host's root gone.
+    /// Make the stage: an empty root on tmpfs, and room for sources beside it. The host's root is still there.
     Stage {
         /// Size of the root's tmpfs in bytes.
         bytes_max: u64,
@@ -188,6 +188,8 @@ pub enum Step {
         /// Where.
         target: AbsPath,
     },
+    /// Detach from the host's mounts: from here on only the stage is left.
+    Leave,
     /// Enter the finished view; from here on the stage can't be reached.
     View,
 }
@@ -300,6 +302,24 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether it goes as far as a finished view. One that doesn't is the beginning of another.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.steps.last() == Some(&Step::View)
+    }
+
+    /// Whether `beginning` can have been followed so far: it has the same identities, limits and groups, and its
+    /// sources and steps come first.
+    #[must_use]
+    pub fn continues(&self, beginning: &Self) -> bool {
+        self.version == beginning.version
+            && self.identities == beginning.identities
+            && self.groups == beginning.groups
+            && self.entry.limits == beginning.entry.limits
+            && self.sources.starts_with(&beginning.sources)
+            && self.steps.starts_with(&beginning.steps)
+    }
+
     /// The text that [`Plan::parse`] reads.
     ///
     /// # Errors
@@ -329,6 +349,7 @@ impl Step {
             | Self::Devpts { .. }
             | Self::Mqueue { .. }
             | Self::Freeze { .. }
+            | Self::Leave
             | Self::View => Vec::new(),
         }
     }
@@ -339,7 +360,7 @@ impl Step {
         match self {
             Self::Hostname { name } => format!("name the cell {name}"),
             Self::Loopback => "bring up the loopback device".into(),
-            Self::Stage { .. } => "leave the host's file system".into(),
+            Self::Stage { .. } => "make the stage".into(),
             Self::Tmpfs { target, .. } => format!("mount a tmpfs at {target}"),
             Self::Directory { target, .. } => format!("make the directory {target}"),
             Self::File { target, .. } => format!("write {target}"),
@@ -351,6 +372,7 @@ impl Step {
             Self::Devpts { target } => format!("mount the cell's terminals at {target}"),
             Self::Mqueue { target } => format!("mount the cell's message queues at {target}"),
             Self::Freeze { target } => format!("make {target} read-only"),
+            Self::Leave => "leave the host's file system".into(),
             Self::View => "enter the finished view".into(),
         }
     }

@@ -58,6 +58,7 @@ fn step(sources: usize) -> impl Strategy<Value = Step> {
         ".*".prop_map(|name| Step::Hostname { name }),
         Just(Step::Loopback),
         any::<u64>().prop_map(|bytes_max| Step::Stage { bytes_max }),
+        Just(Step::Leave),
         (abs_path(), any::<u32>(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
             |(target, mode, bytes_max, inodes_max, owned)| Step::Tmpfs {
                 target,

@@ -7,7 +7,7 @@
 mod scene;
 
 use cofferdam_policy::authority::{Access, Authority, Mount, Profile, Purpose, View, Workspace};
-use cofferdam_policy::layout::{Host, Inode, LayoutError, Place, System, compute};
+use cofferdam_policy::layout::{Ground, Host, Inode, LayoutError, Place, System, beginning, compute};
 use cofferdam_policy::plan::{ControlGroup, Plan};
 use scene::{authority, mount, path, permit, support, workspace};
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ fn host(authority: &Authority) -> Host {
         };
         (target.clone(), place)
     });
-    Host {
+    let ground = Ground {
         id_base: None,
         system: System {
             directories: vec![path("/usr")],
@@ -34,10 +34,14 @@ fn host(authority: &Authority) -> Host {
             made: vec![(path("/var/empty/made"), "made\n".into())],
             etc: vec![path("/state/etc")],
         },
+        groups: Vec::new(),
+    };
+    Host {
+        ground,
         places: places.collect(),
         home: path("/state/home"),
         hostname: "cell".into(),
-        groups: Vec::new(),
+        names: vec![(path("/var/lib/cofferdam/hostname"), "cell\n".into())],
     }
 }
 
@@ -66,6 +70,22 @@ fn json<T: serde::Serialize>(value: &T) -> String {
 }
 
 #[test]
+fn a_cell_can_be_begun_before_the_owners_directories_were_looked_at() {
+    let host = host(&authority());
+    let begun = beginning(&permit(authority(), &support()), &host.ground).unwrap();
+    let whole = compute(&permit(authority(), &support()), &host).unwrap();
+    assert!(whole.continues(&begun) && whole.is_whole() && !begun.is_whole());
+    assert!(!begun.sources.iter().any(|source| source.identity.is_some()), "nothing of the owner's");
+    for changed in [
+        Ground { id_base: Some(700_000), ..host.ground.clone() },
+        Ground { system: System::default(), ..host.ground.clone() },
+    ] {
+        let other = compute(&permit(authority(), &support()), &Host { ground: changed, ..host.clone() });
+        assert!(!other.unwrap().continues(&begun));
+    }
+}
+
+#[test]
 fn the_plan_of_an_ordinary_user() {
     insta::assert_snapshot!(readable(&plan(authority())));
 }
@@ -77,7 +97,9 @@ fn the_plan_of_uid_0() {
         path: path("/sys/fs/cgroup/memory/cofferdam-1"),
         settings: vec![("memory.limit_in_bytes".into(), "1073741824".into())],
     };
-    let host = Host { id_base: Some(700_000), groups: vec![group], ..host(&authority) };
+    let known = host(&authority);
+    let ground = Ground { id_base: Some(700_000), groups: vec![group], ..known.ground.clone() };
+    let host = Host { ground, ..known };
     insta::assert_snapshot!(readable(&compute(&permit(authority, &support()), &host).unwrap()));
 }
 

@@ -12,9 +12,10 @@ use crate::veiling;
 use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::admission::Permit;
 use cofferdam_policy::authority::{Access, Authority, View};
-use cofferdam_policy::layout::{self, Host, Place};
+use cofferdam_policy::layout::{self, Ground, Host, LayoutError, Place};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
+use cofferdam_policy::session_id::SessionId;
 use cofferdam_workspace::changes::Moment;
 use cofferdam_workspace::copy;
 use cofferdam_workspace::discard;
@@ -39,14 +40,32 @@ pub(crate) fn ownership(id_base: Option<u32>) -> Ownership {
     id_base.map_or(Ownership::AsIs, |base| Ownership::Shifted { base })
 }
 
+/// Looks for what a session stands on, before anything is known of the owner's directories.
+pub(crate) fn ground(
+    state: &State,
+    machine: &Machine,
+    authority: &Authority,
+    id: &SessionId,
+    id_base: Option<u32>,
+) -> Result<Ground, Error> {
+    let system = system::look(state, &authority.identity)?;
+    let groups = machine.hierarchies.groups(&authority.limits, id.as_str());
+    Ok(Ground { id_base, system, groups })
+}
+
+/// The beginning of the plan, which can be built meanwhile.
+pub(crate) fn beginning(permit: &Permit, ground: &Ground) -> Result<Plan, Error> {
+    layout::beginning(permit, ground).map_err(no_layout)
+}
+
 /// Prepares everything and computes the plan.
 pub(crate) fn prepare(
     context: &Context,
     state: &State,
-    machine: &Machine,
     session: &SessionRecord,
     resolved: &Resolved,
     permit: &Permit,
+    ground: Ground,
     progress: Progress<'_>,
 ) -> Result<Plan, Error> {
     let place = state.session(&session.id);
@@ -81,18 +100,13 @@ pub(crate) fn prepare(
     }
     crate::home::furnish(context, &resolved.authority, &place.home(), owner)?;
     let hostname = hostname(session);
-    let system = system::look(state, &resolved.authority.identity, &hostname, session.id.as_str())?;
-    let host = Host {
-        id_base: session.uid_base,
-        system,
-        places,
-        home: absolute(&place.home())?,
-        hostname,
-        groups: machine.hierarchies.groups(&resolved.authority.limits, session.id.as_str()),
-    };
-    layout::compute(permit, &host).map_err(|error| {
-        Error::new(ErrorKind::Internal, "cannot lay out the cell").because(error).hint("please report this")
-    })
+    let names = system::names(&hostname, session.id.as_str())?;
+    let host = Host { ground, places, home: absolute(&place.home())?, hostname, names };
+    layout::compute(permit, &host).map_err(no_layout)
+}
+
+fn no_layout(error: LayoutError) -> Error {
+    Error::new(ErrorKind::Internal, "cannot lay out the cell").because(error).hint("please report this")
 }
 
 /// The layer of one mount. That something written before a crash may be lost is said by `resume`.

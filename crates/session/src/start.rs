@@ -23,7 +23,7 @@ use cofferdam_policy::admission::{Permit, Verdict, admit};
 use cofferdam_policy::authority::{Authority, CellKind};
 use cofferdam_policy::event::{Event, ExitStatus, StoppedBy};
 use cofferdam_policy::label::Label;
-use cofferdam_policy::layout::ID_RANGE;
+use cofferdam_policy::layout::{Ground, ID_RANGE};
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::presets::limits::LimitName;
 use cofferdam_policy::session_id::{SessionId, SessionName};
@@ -95,7 +95,12 @@ pub fn run(
     let machine = Machine::look();
     let resolved = resolve::resolve(context, &state, &machine, request)?;
     told(&resolved.notes);
-    let permit = permit(resolved.authority.clone(), &machine)?;
+    // A command is checked before a name is taken, and a name is found before anything is made.
+    if request.command.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "cannot start a session without a command")
+            .since("nothing follows `--`")
+            .hint("cofferdam run -- COMMAND [ARGUMENTS]"));
+    }
     let name = match &request.name {
         Some(name) => NameWish::Exactly(SessionName::from_os(name).map_err(|error| {
             Error::new(ErrorKind::Usage, "cannot name the session so")
@@ -106,15 +111,15 @@ pub fn run(
             resolved.directory.file_name().unwrap_or(resolved.directory.as_os_str()),
         )),
     };
-    // A name is found before anything is made, and a command is checked before a name is taken.
-    let authority = &resolved.authority;
-    if request.command.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "cannot start a session without a command")
-            .since("nothing follows `--`")
-            .hint("cofferdam run -- COMMAND [ARGUMENTS]"));
-    }
+    let permit = permit(resolved.authority.clone(), &machine)?;
+    let id = new_id()?;
+    // An owner with one id needs no range of ids from the ledger: the cell is begun beside its first record.
+    let ground = match context.uid {
+        0 => None,
+        _ => Some(waiting.begin(&state, &machine, &permit, &id, None)?),
+    };
     let session = state.ledger()?.begin_session(&NewSession {
-        id: new_id()?,
+        id,
         name,
         directory: resolved.directory.clone(),
         cell: CellKind::Namespaces,
@@ -123,11 +128,12 @@ pub fn run(
         supervisor: Some(record::this_process()?),
         label: Label::initial(),
         command: printable(&request.command),
-        authority_digest: authority.digest().to_string(),
-        authority: authority.canonical(),
+        authority_digest: resolved.authority.digest().to_string(),
+        authority: resolved.authority.canonical(),
         at: (context.now)(),
     })?;
-    let begun = Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved };
+    let begun =
+        Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved, ground };
     begun.go(waiting, &permit, &request.command, options, progress, true)
 }
 
@@ -167,7 +173,14 @@ pub fn resume(
             at: (context.now)(),
         },
     )?;
-    let begun = Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved };
+    let begun = Begun {
+        context,
+        state: &state,
+        machine: &machine,
+        session: &session,
+        resolved: &resolved,
+        ground: None,
+    };
     begun.go(waiting, &permit, &command, options, progress, false)
 }
 
@@ -185,6 +198,21 @@ struct Waiting(Option<Cell>);
 impl Waiting {
     fn launch() -> Result<Self, Error> {
         Cell::launch(&LAUNCHER_ARGUMENTS).map(|cell| Self(Some(cell))).map_err(no_cell)
+    }
+
+    /// Has the cell begun on its ground, which it tells.
+    fn begin(
+        &self,
+        state: &State,
+        machine: &Machine,
+        permit: &Permit,
+        id: &SessionId,
+        id_base: Option<u32>,
+    ) -> Result<Ground, Error> {
+        let ground = prepare::ground(state, machine, permit.authority(), id, id_base)?;
+        let beginning = prepare::beginning(permit, &ground)?;
+        self.0.iter().try_for_each(|cell| cell.begin(&beginning)).map_err(no_cell)?;
+        Ok(ground)
     }
 
     fn build(mut self, plan: &Plan) -> Result<Cell, Error> {
@@ -214,6 +242,8 @@ struct Begun<'a> {
     machine: &'a Machine,
     session: &'a SessionRecord,
     resolved: &'a Resolved,
+    /// What the cell was begun on, if it was.
+    ground: Option<Ground>,
 }
 
 impl Begun<'_> {
@@ -252,15 +282,15 @@ impl Begun<'_> {
     ) -> Result<Outcome, Error> {
         let authority = permit.authority();
         let program = program::program(self.context, authority, &self.session.name, command)?;
-        let plan = prepare::prepare(
-            self.context,
-            self.state,
-            self.machine,
-            self.session,
-            self.resolved,
-            permit,
-            progress,
-        )?;
+        let ground = match &self.ground {
+            Some(ground) => ground.clone(),
+            None => {
+                waiting.begin(self.state, self.machine, permit, &self.session.id, self.session.uid_base)?
+            }
+        };
+        let session = self.session;
+        let plan =
+            prepare::prepare(self.context, self.state, session, self.resolved, permit, ground, progress)?;
         let cell = waiting.build(&plan)?;
         let session = Supervised {
             context: self.context,

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// [`ErrorKind::State`] if its `/etc` can't be made.
-pub(crate) fn look(state: &State, identity: &Identity, hostname: &str, seed: &str) -> Result<System, Error> {
+pub(crate) fn look(state: &State, identity: &Identity) -> Result<System, Error> {
     let mut found = System::default();
     for directory in system::DIRECTORIES {
         if is_directory(Path::new(directory)) {
@@ -41,16 +41,23 @@ pub(crate) fn look(state: &State, identity: &Identity, hostname: &str, seed: &st
         found.directories.extend(AbsPath::new(path));
     }
     found.etc.extend(AbsPath::new(shared_etc(state, &parts, identity)?));
-    let hosts = system::hosts(hostname).map_err(|error| cannot(&error))?;
-    let own = [format!("{hostname}\n"), hosts, system::machine_id(seed)];
-    for (name, text) in etc::OWN.into_iter().zip(own) {
-        found.made.extend(AbsPath::new(Path::new(etc::OWN_PLACE).join(name)).ok().map(|path| (path, text)));
-    }
     for name in ["online", "possible", "present"] {
         let path = AbsPath::new(Path::new("/sys/devices/system/cpu").join(name)).ok();
         found.made.extend(path.map(|path| (path, cpus())));
     }
     Ok(found)
+}
+
+/// The files that tell a cell its name; `seed` is the session's own.
+///
+/// # Errors
+/// [`ErrorKind::State`] for a name that no machine can have.
+pub(crate) fn names(hostname: &str, seed: &str) -> Result<Vec<(AbsPath, String)>, Error> {
+    let hosts = system::hosts(hostname).map_err(|error| cannot(&error))?;
+    let texts = [format!("{hostname}\n"), hosts, system::machine_id(seed)];
+    let place =
+        |name: &str| AbsPath::new(Path::new(etc::OWN_PLACE).join(name)).map_err(|error| cannot(&error));
+    etc::OWN.into_iter().zip(texts).map(|(name, text)| Ok((place(name)?, text))).collect()
 }
 
 fn cannot(error: &dyn std::fmt::Display) -> Error {

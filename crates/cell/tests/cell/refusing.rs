@@ -1,7 +1,7 @@
 //! What can't be built as planned is not built, and the supervisor hears where and why.
 
 use crate::Promise;
-use crate::scene::{Owner, Scene, abs, start};
+use crate::scene::{Owner, Scene, abs, start, start_begun};
 use cofferdam_cell::{Failure, LaunchAct};
 use cofferdam_policy::authority::Access;
 use cofferdam_policy::path::AbsPath;
@@ -13,6 +13,7 @@ use std::process::Command;
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("a_step_that_fails_is_named_with_its_number_and_errno", failing_step),
+    ("a_plan_that_does_not_continue_what_was_begun_is_refused", other_plan),
     ("a_workspace_that_was_replaced_since_it_was_looked_at_is_refused", replaced),
     ("a_workspace_that_became_a_link_is_refused", became_link),
     ("a_mount_over_a_link_that_the_agent_left_in_its_home_is_refused", link_in_home),
@@ -37,6 +38,22 @@ fn failing_step(owner: Owner) {
     plan.steps.insert(number, Step::File { target: file.clone(), mode: 0o644, content: "x".into() });
     plan.steps.insert(number + 1, Step::Overlay { target: file, lower: vec![lower], upper: None });
     assert_eq!(failure(&plan), Failure::Step { step: number + 1, errno: libc::ENOTDIR });
+}
+
+fn other_plan(owner: Owner) {
+    let scene = Scene::of(owner);
+    let refusal = Failure::Launch { act: LaunchAct::Plan, errno: libc::EBADMSG };
+    for change in [
+        |plan: &mut Plan| plan.steps[0] = Step::Hostname { name: "other".into() },
+        |plan: &mut Plan| plan.sources[0].path = abs(Path::new("/opt")),
+        |plan: &mut Plan| plan.identities.uid += 1,
+        |plan: &mut Plan| plan.entry.limits.clear(),
+    ] {
+        let mut plan = scene.plan();
+        change(&mut plan);
+        assert_eq!(start_begun(&scene.beginning(), &plan).err(), Some(refusal));
+    }
+    assert!(start_begun(&scene.beginning(), &scene.plan()).is_ok());
 }
 
 fn replaced(owner: Owner) {

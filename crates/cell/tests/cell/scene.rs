@@ -5,7 +5,7 @@ use cofferdam_policy::admission::{Mechanism, Permit, Support, Verdict, admit};
 use cofferdam_policy::authority::{Access, Authority, CellKind, Identity, Mount, Purpose, View, Workspace};
 use cofferdam_policy::event::ExitStatus;
 use cofferdam_policy::label::Label;
-use cofferdam_policy::layout::{Host, Inode, Place, System, compute};
+use cofferdam_policy::layout::{Ground, Host, Inode, Place, System, beginning, compute};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::presets::limits::{LimitName, Limits, Machine};
@@ -152,14 +152,22 @@ impl Scene {
             places.insert(abs(target), self.place(source, layer.as_deref()));
         }
         let host = Host {
-            id_base: self.id_base(),
-            system: system(),
+            ground: self.ground(),
             places,
             home: abs(&self.path("home")),
             hostname: "cell".into(),
-            groups: Vec::new(),
+            names: Vec::new(),
         };
         compute(&self.permit(), &host).unwrap()
+    }
+
+    fn ground(&self) -> Ground {
+        Ground { id_base: self.id_base(), system: system(), groups: Vec::new() }
+    }
+
+    /// What can be built before the workspace is known.
+    pub(crate) fn beginning(&self) -> Plan {
+        beginning(&self.permit(), &self.ground()).unwrap()
     }
 
     fn place(&self, source: &Path, layer: Option<&str>) -> Place {
@@ -220,7 +228,7 @@ impl Scene {
 
     /// A cell that stands.
     pub(crate) fn start(&self) -> Supervised {
-        start(&self.plan()).unwrap_or_else(|failure| panic!("no cell: {failure:?}"))
+        start_begun(&self.beginning(), &self.plan()).unwrap_or_else(|failure| panic!("no cell: {failure:?}"))
     }
 
     /// What a script prints, and how it ends, in a cell of its own.
@@ -252,8 +260,19 @@ fn system() -> System {
 
 /// Starts a cell and waits until it stands, or until it says why not.
 pub(crate) fn start(plan: &Plan) -> Result<Supervised, Failure> {
-    let supervised =
-        Supervised { cell: Cell::start(plan, &["cell", "launch"]).unwrap(), next: std::cell::Cell::new(1) };
+    standing(Cell::start(plan, &["cell", "launch"]).unwrap())
+}
+
+/// The same, begun before the plan is there.
+pub(crate) fn start_begun(beginning: &Plan, plan: &Plan) -> Result<Supervised, Failure> {
+    let cell = Cell::launch(&["cell", "launch"]).unwrap();
+    cell.begin(beginning).unwrap();
+    cell.build(plan).unwrap();
+    standing(cell)
+}
+
+fn standing(cell: Cell) -> Result<Supervised, Failure> {
+    let supervised = Supervised { cell, next: std::cell::Cell::new(1) };
     match supervised.hear() {
         (Report::Ready, _) => Ok(supervised),
         (Report::Failed(failure), _) => {

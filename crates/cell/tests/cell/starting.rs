@@ -2,7 +2,7 @@
 
 use crate::Promise;
 use crate::process::Family;
-use crate::scene::{Owner, Scene};
+use crate::scene::{Owner, Scene, start};
 use cofferdam_policy::authority::Access;
 use cofferdam_policy::event::ExitStatus;
 use rustix::fd::AsFd as _;
@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("the_agent_works_on_the_owners_files_and_the_real_ones_stay", work_stays_inside),
+    ("a_cell_that_is_not_begun_before_its_plan_is_there_stands_as_well", at_once),
     ("the_agent_is_the_owner_and_its_home_is_its_own", identity),
     ("a_resumed_cell_finds_its_layer_and_home_again", resume),
     ("a_file_that_is_mounted_into_the_home_can_be_mounted_again", file_mount_twice),
@@ -26,6 +27,13 @@ fn work_stays_inside(owner: Owner) {
     assert_eq!(fs::read_to_string(scene.path("workspace/kept")).unwrap(), "before\n");
     assert_eq!(fs::read_dir(scene.workspace()).unwrap().count(), 1);
     assert!(scene.path("layer/upper/new").is_dir());
+}
+
+fn at_once(owner: Owner) {
+    let scene = Scene::of(owner);
+    fs::write(scene.path("workspace/kept"), "before\n").unwrap();
+    let (text, _) = start(&scene.plan()).unwrap().script(&scene.workspace(), "cat kept");
+    assert_eq!(text, "before\n");
 }
 
 fn identity(owner: Owner) {
