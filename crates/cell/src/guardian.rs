@@ -5,6 +5,7 @@
 
 use crate::refresh::Mounter;
 use cofferdam_policy::plan::{ControlGroup, Plan};
+use cofferdam_syscall::process::signal_at_events;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -30,10 +31,11 @@ impl Guarded {
     }
 }
 
-/// If somebody stopped the guardian, the supervisor's death wakes it; it then finds the lifeline ended, and kills.
-/// (A deadlier signal would leave the control groups behind.)
-pub(crate) fn wake_when_the_supervisor_dies() -> Result<(), Errno> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))
+/// If somebody stopped the guardian, the end of the lifeline wakes it; it then kills. The pipe itself sends the signal, so
+/// that it comes also when the supervisor is not the guardian's parent. (A deadlier one would leave the control groups
+/// behind.)
+pub(crate) fn wake_when_the_lifeline_ends(lifeline: BorrowedFd<'_>) -> Result<(), Errno> {
+    signal_at_events(lifeline, Signal::CONT)
 }
 
 /// Kills a child of ours and waits for its end; one that is gone already is as good.

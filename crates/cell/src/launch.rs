@@ -66,7 +66,7 @@ pub(crate) fn during(act: LaunchAct) -> impl Fn(Errno) -> Failure {
 }
 
 fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
-    stand_apart().map_err(during(LaunchAct::Handover))?;
+    stand_apart(inherited.lifeline.as_fd()).map_err(during(LaunchAct::Handover))?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(during(LaunchAct::Handover))?;
     match clone_into_namespaces(Namespaces::CELL).map_err(during(LaunchAct::Namespaces))? {
@@ -91,9 +91,9 @@ pub(crate) fn read_plan(sealed: &OwnedFd) -> Result<Plan, Failure> {
 
 /// Away from the owner's terminal, whose Ctrl-C is the supervisor's to judge, and from the owner's directory,
 /// which a session must not keep in use.
-fn stand_apart() -> Result<(), Errno> {
+fn stand_apart(lifeline: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::process::setsid()?;
-    guardian::wake_when_the_supervisor_dies()?;
+    guardian::wake_when_the_lifeline_ends(lifeline)?;
     rustix::process::chdir("/")
 }
 

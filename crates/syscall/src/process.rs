@@ -6,6 +6,9 @@ use rustix::process::Pid;
 use std::ffi::{CStr, CString};
 use std::ptr;
 
+/// From `asm-generic/fcntl.h`; the libc crate lacks it here.
+const F_SETSIG: libc::c_int = 10;
+
 /// Which side of a fork this is.
 #[derive(Debug)]
 pub enum Fork {
@@ -308,6 +311,24 @@ pub fn next_signal(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
         Ok(_) | Err(Errno::AGAIN) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// Sends `signal` to this process whenever something happens at the other end of the pipe `end`, its closing among it:
+/// `F_SETOWN`, `F_SETSIG` and `O_ASYNC` (fcntl(2)). A stopped process is so woken by `SIGCONT`.
+///
+/// # Errors
+/// The kernel's.
+pub fn signal_at_events(end: BorrowedFd<'_>, signal: rustix::process::Signal) -> Result<(), Errno> {
+    let (fd, owner) = (end.as_raw_fd(), rustix::process::getpid().as_raw_nonzero().get());
+    // SAFETY: the descriptor is borrowed, hence open; the argument is a plain number, that of this process.
+    check(unsafe { libc::fcntl(fd, libc::F_SETOWN, owner) }.into())?;
+    // SAFETY: as above; the number is that of a real signal.
+    check(unsafe { libc::fcntl(fd, F_SETSIG, signal.as_raw()) }.into())?;
+    // SAFETY: as above; no argument is read.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    check(flags.into())?;
+    // SAFETY: as above; the flags are those that the pipe has, and one more.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC) }.into())
 }
 
 /// Marks every descriptor from `first` on close-on-exec (`close_range(2)`).
