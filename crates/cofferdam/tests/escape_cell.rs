@@ -43,6 +43,7 @@ mod ordinary {
     mod reports;
     mod resources;
     mod scene;
+    mod second_namespaces;
     mod secrets;
     mod terminal;
 }

@@ -1,9 +1,11 @@
 //! From a kernel's answer inside the launcher to three lines for the owner: what failed, why, what to do.
 
+use crate::ceiling::Ceiling;
 use crate::error::{Error, ErrorKind};
 use cofferdam_cell::{EntryStage, Failure, LaunchAct};
 use cofferdam_policy::plan::{Plan, Step};
 use rustix::io::Errno;
+use std::path::Path;
 
 /// The cell could not be made.
 pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
@@ -11,7 +13,18 @@ pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
         |what: String, errno: i32| Error::new(ErrorKind::Cell, what).because(Errno::from_raw_os_error(errno));
     match failure {
         Failure::Launch { act, errno } => {
-            cell(format!("cannot build the cell: {}", phrase(act)), errno).hint(remedy(act, errno))
+            let failed = cell(format!("cannot build the cell: {}", phrase(act)), errno);
+            if matches!(act, LaunchAct::Namespaces | LaunchAct::Identity) && is_exhausted(errno) {
+                failed.hint(too_few_namespaces())
+            } else {
+                failed.hint(remedy(act, Errno::from_raw_os_error(errno)))
+            }
+        }
+        Failure::Step { step, errno }
+            if matches!(plan.steps.get(step), Some(Step::View)) && is_exhausted(errno) =>
+        {
+            cell("cannot build the cell: make its second mount namespace".into(), errno)
+                .hint(too_few_namespaces())
         }
         Failure::Step { step, errno } => match plan.steps.get(step) {
             Some(step) => cell(format!("cannot {}", step.phrase()), errno).hint(step_remedy(step, errno)),
@@ -25,7 +38,12 @@ pub(crate) fn of_cell(plan: &Plan, failure: Failure) -> Error {
         }
         Failure::Source { source, errno } => {
             let path = plan.sources.get(source).map(|source| source.path.to_string()).unwrap_or_default();
-            cell(format!("cannot open {path} for the cell"), errno).hint(
+            let failed = cell(format!("cannot open {path} for the cell"), errno);
+            // Until it is attached, each source is a mount namespace of its own to the kernel.
+            if is_exhausted(errno) {
+                return failed.hint(too_few_namespaces());
+            }
+            failed.hint(
                 match Errno::from_raw_os_error(errno) {
                     Errno::INVAL => {
                         "another file system is mounted inside it, or it lies on one that can't map ids: name another directory, or --copy"
@@ -52,11 +70,23 @@ fn phrase(act: LaunchAct) -> &'static str {
     }
 }
 
-fn remedy(act: LaunchAct, errno: i32) -> &'static str {
-    match (act, Errno::from_raw_os_error(errno)) {
-        (LaunchAct::Namespaces, Errno::NOSPC | Errno::USERS) => {
-            "raise the number of user namespaces: sysctl user.max_user_namespaces=10000"
+/// The kernel's answers at the limit of namespaces of any kind.
+fn is_exhausted(errno: i32) -> bool {
+    matches!(Errno::from_raw_os_error(errno), Errno::NOSPC | Errno::USERS)
+}
+
+/// The kernel does not say of which kind.
+fn too_few_namespaces() -> String {
+    match Ceiling::lowest(Path::new("/")) {
+        Some(ceiling) => {
+            format!("raise the number of namespaces: sysctl {}={}", ceiling.setting(), ceiling.raised())
         }
+        None => "raise the number of namespaces: sysctl -a | grep user.max_".into(),
+    }
+}
+
+fn remedy(act: LaunchAct, errno: Errno) -> &'static str {
+    match (act, errno) {
         (LaunchAct::Namespaces | LaunchAct::IdMaps, _) => {
             "user namespaces are forbidden here; cofferdam doctor names the setting that permits them"
         }

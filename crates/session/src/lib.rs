@@ -3,6 +3,7 @@
 //! The only crate in which cell, workspace and ledger meet. It never prints: it returns values and errors.
 #![forbid(unsafe_code)]
 
+mod ceiling;
 mod cgroup;
 pub mod changes;
 pub mod connect;

@@ -10,15 +10,23 @@ use super::scene::Scene;
 
 /// What the hindrance needs to be made in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum In {
+pub(super) enum In {
     /// A user namespace, in which the owner is who they are, and a mount namespace.
     UserNamespace,
     /// A mount namespace; an ordinary user needs a user namespace for it.
     MountNamespace,
 }
 
+/// In place of `unshare`: root of a user namespace to which all ids of the host are mapped. (With fewer the product
+/// refuses before it makes any namespace, and a hindrance would prove nothing.)
+const ALL_IDS: &str = "go=$(mktemp -u); mkfifo \"$go\"
+    unshare --user --keep-caps --mount sh -c \"read _ <'$go'; rm '$go'; exec \\\"\\$@\\\"\" sh \"$@\" </dev/null &
+    until [ \"$(readlink /proc/$!/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done
+    echo '0 0 4294967295' >/proc/$!/uid_map; echo '0 0 4294967295' >/proc/$!/gid_map
+    echo >\"$go\"; wait $!";
+
 /// Runs `cofferdam run` after `hindrance`, in namespaces that `unshare` makes, with these flags besides.
-fn hindered(scene: &Scene, place: In, flags: &[&str], hindrance: &str) -> Outcome {
+pub(super) fn hindered(scene: &Scene, place: In, flags: &[&str], hindrance: &str) -> Outcome {
     let cofferdam = scene.cofferdam(["run"]).command();
     // What the owner does not have outside is given up again before the product starts.
     let give_up: &str = match OWNER {
@@ -29,20 +37,23 @@ fn hindered(scene: &Scene, place: In, flags: &[&str], hindrance: &str) -> Outcom
         "set -e; {hindrance}
 exec {give_up} \"$@\""
     );
-    let own_user: &[&str] = match (place, OWNER) {
-        (In::MountNamespace, Owner::Root) => &[],
-        (In::UserNamespace, Owner::Root) => &["--user", "--map-root-user"],
+    let shell = match (place, OWNER) {
+        (In::UserNamespace, Owner::Root) => scene.home.invoke("sh").args(["-c", ALL_IDS, "sh"]),
+        (In::MountNamespace, Owner::Root) => scene.home.invoke("unshare").arg("--mount"),
         (In::UserNamespace | In::MountNamespace, Owner::Ordinary) => {
-            &["--user", "--map-current-user", "--keep-caps"]
+            scene.home.invoke("unshare").args(["--user", "--map-current-user", "--keep-caps", "--mount"])
         }
     };
-    let shell = scene.home.invoke("unshare").args(own_user).arg("--mount").args(flags);
-    let shell = shell.args(["--", "/bin/sh", "-c", &script, "sh"]).arg(cofferdam.get_program());
+    let shell = match place {
+        In::UserNamespace => shell,
+        In::MountNamespace => shell.args(flags).arg("--"),
+    };
+    let shell = shell.args(["/bin/sh", "-c", &script, "sh"]).arg(cofferdam.get_program());
     shell.args(["run", "--", "/bin/sh", "-c", "echo ran"]).in_directory(scene.project()).run()
 }
 
 #[track_caller]
-fn is_refused(outcome: &Outcome, codes: &[i32]) {
+pub(super) fn is_refused(outcome: &Outcome, codes: &[i32]) {
     assert!(!outcome.stdout().contains("ran"), "it ran all the same: {outcome}");
     assert!(codes.contains(&outcome.status.code().unwrap_or(-1)), "{outcome}");
     let stderr = outcome.stderr();
@@ -53,12 +64,9 @@ fn is_refused(outcome: &Outcome, codes: &[i32]) {
 /// The exit codes of what this machine cannot keep: the promise, the cell, the ledger, the state.
 const UNENFORCEABLE: i32 = 203;
 const WORKSPACE: i32 = 204;
-const CELL: i32 = 209;
+pub(super) const CELL: i32 = 209;
 const LEDGER: i32 = 210;
 const STATE: i32 = 214;
-/// Root of a user namespace without ids for the cell is refused before the cell is built.
-const REFUSALS: &[i32] = &[UNENFORCEABLE, CELL];
-
 #[test]
 fn without_a_hindrance_a_session_starts_in_namespaces_of_the_tests_own() {
     let scene = Scene::set();
@@ -66,27 +74,31 @@ fn without_a_hindrance_a_session_starts_in_namespaces_of_the_tests_own() {
     assert_eq!(run.assert_success().stdout(), "ran\n", "the control of all that follow: {run}");
 }
 
+/// The control of those below: in the same place the namespaces can be made. Root of a user namespace is refused
+/// later, since it can't map ids; an ordinary user's session runs.
 #[test]
-fn without_user_namespaces_nothing_runs() {
+fn where_no_namespace_is_forbidden_the_start_comes_further() {
     let scene = Scene::set();
-    is_refused(
-        &hindered(&scene, In::UserNamespace, &[], "echo 0 > /proc/sys/user/max_user_namespaces"),
-        REFUSALS,
-    );
-    scene.home.wait_until_quiet();
+    let run = hindered(&scene, In::UserNamespace, &[], "true");
+    match OWNER {
+        Owner::Root => {
+            is_refused(&run, &[CELL]);
+            assert!(!run.stderr().contains("namespaces") && run.stderr().contains("ids"), "{run}");
+        }
+        Owner::Ordinary => assert_eq!(run.assert_success().stdout(), "ran\n", "{run}"),
+    }
 }
 
+/// Each kind, and that setting is named which has to be raised.
 #[test]
-fn without_mount_or_network_namespaces_nothing_runs() {
+fn without_namespaces_of_any_kind_nothing_runs() {
     let scene = Scene::set();
-    for kind in ["mnt", "net", "pid"] {
-        let run = hindered(
-            &scene,
-            In::UserNamespace,
-            &[],
-            &format!("echo 0 > /proc/sys/user/max_{kind}_namespaces"),
-        );
-        is_refused(&run, REFUSALS);
+    for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"] {
+        let forbid = format!("echo 0 > /proc/sys/user/max_{kind}_namespaces");
+        let run = hindered(&scene, In::UserNamespace, &[], &forbid);
+        is_refused(&run, &[CELL]);
+        let named = format!("sysctl user.max_{kind}_namespaces=");
+        assert!(run.stderr().contains("namespaces: ") && run.stderr().contains(&named), "{kind}: {run}");
     }
     scene.home.wait_until_quiet();
 }

@@ -5,6 +5,7 @@ use super::remedies::{ANY, Remedy, of_container, of_kernel_feature, of_user_name
 use super::surroundings::Surroundings;
 use super::{Check, CheckState, Ids, tried};
 use cofferdam_syscall::process::{Namespaces, unshare};
+use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_change};
 
 /// A process with its descriptor from the start: without it nothing else can be tried.
@@ -40,7 +41,10 @@ pub(super) fn checks(around: &Surroundings, lacking_before: Option<&'static str>
         of_user_namespaces(around, refusal)
     }));
     checks.push(tried("namespaces", "mount, pid, network, ipc, uts and cgroup namespaces", all, |refusal| {
-        of_kernel_feature(around, refusal)
+        match refusal.errno() {
+            Some(Errno::NOSPC | Errno::USERS) => of_user_namespaces(around, refusal),
+            Some(_) | None => of_kernel_feature(around, refusal),
+        }
     }));
     checks
 }

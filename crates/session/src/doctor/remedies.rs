@@ -40,12 +40,14 @@ impl Surroundings {
     }
 }
 
-/// For user namespaces that can't be made, or give no capabilities.
+/// For namespaces that can't be made, or give no capabilities.
 pub(super) fn of_user_namespaces(around: &Surroundings, refusal: &Refusal) -> Vec<Remedy> {
     let exhausted = matches!(refusal.errno(), Some(Errno::NOSPC | Errno::USERS));
-    if exhausted || around.user_namespaces_max == Some(0) {
-        let command = around.sysctl("user.max_user_namespaces = 15000", "user-namespaces");
-        return vec![remedy(ANY, "permit user namespaces (user.max_user_namespaces)", command)];
+    let ceiling = around.ceiling.filter(|ceiling| exhausted || ceiling.forbids());
+    if let Some(ceiling) = ceiling {
+        let (setting, value) = (ceiling.setting(), ceiling.raised());
+        let command = around.sysctl(&format!("{setting} = {value}"), "namespaces");
+        return vec![remedy(ANY, format!("permit more namespaces ({setting})"), command)];
     }
     let mut remedies = Vec::new();
     if around.uid != 0 && around.unprivileged_clone == Some(0) {
@@ -223,6 +225,7 @@ pub(super) fn of_limits(around: &Surroundings) -> Vec<Remedy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ceiling::Ceiling;
     use crate::doctor::surroundings::Container;
 
     fn refused(errno: Errno) -> Refusal {
@@ -234,7 +237,6 @@ mod tests {
             uid: 1000,
             apparmor_restricts: Some(1),
             unprivileged_clone: Some(1),
-            user_namespaces_max: Some(15_000),
             program: "/opt/my tools/cofferdam".into(),
             ..Surroundings::default()
         }
@@ -246,8 +248,14 @@ mod tests {
             let found = of_user_namespaces(around, &refused(errno));
             found.into_iter().map(|remedy| remedy.command + "\n").collect()
         };
-        let none = Surroundings { uid: 1000, user_namespaces_max: Some(0), ..Surroundings::default() };
-        assert!(commands(&none, Errno::NOSPC).contains("user.max_user_namespaces = 15000"));
+        let scene = tempfile::tempdir().unwrap();
+        let settings = scene.path().join("proc/sys/user");
+        std::fs::create_dir_all(&settings).unwrap();
+        std::fs::write(settings.join("max_user_namespaces"), "31000").unwrap();
+        std::fs::write(settings.join("max_net_namespaces"), "0").unwrap();
+        let ceiling = Ceiling::lowest(scene.path());
+        let none = Surroundings { uid: 1000, ceiling, ..Surroundings::default() };
+        assert!(commands(&none, Errno::NOSPC).contains("user.max_net_namespaces = 15000"));
         let debian = Surroundings { uid: 1000, unprivileged_clone: Some(0), ..Surroundings::default() };
         let said = commands(&debian, Errno::PERM);
         assert!(

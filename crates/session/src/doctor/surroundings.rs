@@ -2,6 +2,7 @@
 //!
 //! Read once. None of it decides whether something works; it only tells which remedy fits.
 
+use crate::ceiling::Ceiling;
 use crate::context::Context;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +23,8 @@ pub(super) struct Surroundings {
     pub(super) wsl: bool,
     /// `kernel.unprivileged_userns_clone`, a setting of Debian's.
     pub(super) unprivileged_clone: Option<i64>,
-    /// `user.max_user_namespaces`
-    pub(super) user_namespaces_max: Option<i64>,
+    /// The lowest of the settings `user.max_*_namespaces`.
+    pub(super) ceiling: Option<Ceiling>,
     /// `kernel.apparmor_restrict_unprivileged_userns`, a setting of Ubuntu's.
     pub(super) apparmor_restricts: Option<i64>,
     /// The security modules that are active.
@@ -73,7 +74,7 @@ impl Surroundings {
             container: container(root, variable, &text("proc/self/cgroup").unwrap_or_default()),
             wsl: text("proc/version").is_some_and(|text| text.to_ascii_lowercase().contains("microsoft")),
             unprivileged_clone: number("kernel/unprivileged_userns_clone"),
-            user_namespaces_max: number("user/max_user_namespaces"),
+            ceiling: Ceiling::lowest(root),
             apparmor_restricts: number("kernel/apparmor_restrict_unprivileged_userns"),
             security_modules: text("sys/kernel/security/lsm").map(|text| text.trim().to_owned()),
             subordinate_ids: subordinate.join("\n"),
@@ -179,7 +180,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let found = Surroundings::read(scene.path(), None);
-        assert_eq!((found.apparmor_restricts, found.user_namespaces_max), (Some(1), Some(0)));
+        assert_eq!((found.apparmor_restricts, found.ceiling.map(Ceiling::forbids)), (Some(1), Some(true)));
         assert_eq!((found.unprivileged_clone, found.wsl), (None, true));
         assert_eq!(found.security_modules.as_deref(), Some("lockdown,capability,yama,apparmor"));
     }
