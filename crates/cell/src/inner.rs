@@ -86,11 +86,18 @@ fn counts_for_the_namespace(resource: LimitedResource) -> bool {
     }
 }
 
-/// Watches of files are counted by user, over all namespaces: a session takes a part of them, not all.
+/// Watchers and watches of files are counted by user, over all namespaces: a session takes a part of them, not all.
 fn limit_watches(proc: &OwnedFd) -> Result<(), Errno> {
-    const INSTANCES: &str = "sys/user/max_inotify_instances";
-    const INSTANCES_MAX: &[u8] = b"48";
-    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(proc, INSTANCES, flags, Mode::empty())?;
-    rustix::io::write(&file, INSTANCES_MAX).map(|_| ())
+    const INSTANCES_MAX: u64 = 48;
+    const SHARE: u64 = 2;
+    let open = |path: &str, flags| rustix::fs::openat(proc, path, flags | OFlags::CLOEXEC, Mode::empty());
+    let set = |path: &str, value: u64| {
+        rustix::io::write(open(path, OFlags::WRONLY)?, value.to_string().as_bytes()).map(|_| ())
+    };
+    let mut text = [0_u8; 32];
+    let length = rustix::io::read(open("sys/fs/inotify/max_user_watches", OFlags::RDONLY)?, &mut text)?;
+    let all = std::str::from_utf8(text.get(..length).unwrap_or_default()).ok();
+    let all: u64 = all.and_then(|text| text.trim().parse().ok()).ok_or(Errno::IO)?;
+    set("sys/user/max_inotify_instances", INSTANCES_MAX)?;
+    set("sys/user/max_inotify_watches", all.div_euclid(SHARE))
 }

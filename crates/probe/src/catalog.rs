@@ -2,7 +2,7 @@
 
 use crate::attempt::Attempt;
 use crate::{controls, devices, files, inherited, kernel, mounts, namespaces, network, places, privileges};
-use crate::{processes, resources, sockets};
+use crate::{processes, resources, sockets, tallies};
 
 const TABLES: &[&[Attempt]] = &[
     files::ATTEMPTS,
@@ -17,6 +17,7 @@ const TABLES: &[&[Attempt]] = &[
     privileges::ATTEMPTS,
     inherited::ATTEMPTS,
     resources::ATTEMPTS,
+    tallies::ATTEMPTS,
     controls::ATTEMPTS,
     processes::FATAL,
 ];

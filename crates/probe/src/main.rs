@@ -28,6 +28,7 @@ mod processes;
 mod resources;
 mod runner;
 mod sockets;
+mod tallies;
 
 use std::error::Error as _;
 use std::io::{self, Write};

@@ -60,10 +60,18 @@ pub(crate) enum Plant {
     CapDiskMib,
     /// Where the attempt to use up inodes stops.
     CapInodes,
+    /// Where the attempt to leave signals pending without end stops.
+    CapSignals,
+    /// Where the attempt to make watchers of files without end stops.
+    CapWatchers,
+    /// Where the attempt to watch files without end stops.
+    CapWatches,
+    /// Where the attempt to open terminals without end stops.
+    CapTerminals,
 }
 
 /// Every plant.
-pub(crate) const ALL: [Plant; 24] = [
+pub(crate) const ALL: [Plant; 28] = [
     Plant::OutsideFile,
     Plant::OutsideDir,
     Plant::Canary,
@@ -88,6 +96,10 @@ pub(crate) const ALL: [Plant; 24] = [
     Plant::CapOpenFiles,
     Plant::CapDiskMib,
     Plant::CapInodes,
+    Plant::CapSignals,
+    Plant::CapWatchers,
+    Plant::CapWatches,
+    Plant::CapTerminals,
 ];
 
 /// The prefix of plants given by the environment: `COFFERDAM_PROBE_OUTSIDE_FILE`.
@@ -121,6 +133,10 @@ impl Plant {
             Self::CapOpenFiles => "cap-open-files",
             Self::CapDiskMib => "cap-disk-mib",
             Self::CapInodes => "cap-inodes",
+            Self::CapSignals => "cap-signals",
+            Self::CapWatchers => "cap-watchers",
+            Self::CapWatches => "cap-watches",
+            Self::CapTerminals => "cap-terminals",
         }
     }
 

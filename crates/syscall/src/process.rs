@@ -313,6 +313,23 @@ pub fn next_signal(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
     }
 }
 
+/// Blocks the last real-time signal for this process and queues it once more (`sigqueue(3)`): each is counted against
+/// `RLIMIT_SIGPENDING` until this process ends.
+///
+/// # Errors
+/// The kernel's: `EAGAIN` at the limit.
+pub fn queue_for_self() -> Result<(), Errno> {
+    let (signal, mut set) = (libc::SIGRTMAX(), no_signal());
+    // SAFETY: `set` is valid and exclusively borrowed; the number is that of a real signal.
+    unsafe { libc::sigaddset(&raw mut set, signal) };
+    // SAFETY: `set` is valid; the old mask is not asked for.
+    check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) }.into())?;
+    let value = libc::sigval { sival_ptr: ptr::null_mut() };
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: the pointer in `value` is null and nobody takes the signal; the target is this very process.
+    check(unsafe { libc::sigqueue(own, signal, value) }.into())
+}
+
 /// Sends `signal` to this process whenever something happens at the other end of the pipe `end`, its closing among it:
 /// `F_SETOWN`, `F_SETSIG` and `O_ASYNC` (fcntl(2)). A stopped process is so woken by `SIGCONT`.
 ///

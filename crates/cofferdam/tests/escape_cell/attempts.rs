@@ -22,13 +22,17 @@ const REACHED_PERCENT_MIN: usize = 95;
 
 /// Far below what any machine has, and below the cell's limits: in a cell they are reached, which is allowed. The
 /// floods that must be held have tests of their own.
-const CAPS: [(&str, &str); 6] = [
+const CAPS: [(&str, &str); 10] = [
     ("cap-processes", "20"),
     ("cap-threads", "20"),
     ("cap-memory-mib", "16"),
     ("cap-open-files", "100"),
     ("cap-disk-mib", "4"),
     ("cap-inodes", "100"),
+    ("cap-signals", "100"),
+    ("cap-watchers", "8"),
+    ("cap-watches", "50"),
+    ("cap-terminals", "8"),
 ];
 
 #[test]

@@ -82,6 +82,42 @@ fn open_files_end_at_their_limit() {
     assert_eq!(free["outcome"], "reached", "the control: {free}");
 }
 
+/// Signals, watchers and terminals are counted over all processes of a user: the owner's ran out with the cell's.
+#[test]
+fn what_is_counted_for_each_user_ends_in_the_cell_before_it_ends_for_the_owner() {
+    let scene = Scene::set();
+    for (id, cap, below, above, errno) in [
+        ("flood-signals", "cap-signals", 4_000, 4_200, "EAGAIN"),
+        ("flood-watchers", "cap-watchers", 40, 60, "EMFILE"),
+        // The kernel's ENOSPC, which posix_openpt(3) calls EAGAIN.
+        ("flood-terminals", "cap-terminals", 250, 300, "EAGAIN"),
+    ] {
+        let held = flood(&scene, "files=2000", id, &format!("{cap}={above}"));
+        assert_eq!((&held["outcome"], &held["errno"]), (&"refused".into(), &errno.into()), "{held}");
+        let free = flood(&scene, "files=2000", id, &format!("{cap}={below}"));
+        assert_eq!(free["outcome"], "reached", "the control: {free}");
+        let outside = scene.home.invoke(scene.home.probe()).args(["try", id, &format!("{cap}={above}")]);
+        let outside = outside.run().assert_success().json();
+        assert_eq!(outside["outcome"], "reached", "the control: it is the cell's limit: {outside}");
+    }
+}
+
+/// Not flooded, since there are hundreds of thousands: the kernel says what it permits, and keeps it for all that is
+/// made in the namespace.
+#[test]
+fn a_session_gets_half_of_the_owners_watches_and_cannot_take_more() {
+    let scene = Scene::set();
+    let file = "/proc/sys/user/max_inotify_watches";
+    let ask = format!("cat {file}; echo 1000000000 > {file} 2> /dev/null && echo raised; cat {file}");
+    let inside = scene.cofferdam(["run", "--rm", "--", "/bin/sh", "-c", &ask]).run();
+    let inside = inside.assert_success().stdout();
+    let owners = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").unwrap();
+    let half = owners.trim().parse::<u64>().unwrap() / 2;
+    assert_eq!(inside, format!("{half}\n{half}\n"));
+    let free = flood(&scene, "files=200", "flood-watches", "cap-watches=1000");
+    assert_eq!(free["outcome"], "reached", "the control: {free}");
+}
+
 #[test]
 fn a_limit_of_the_disk_is_kept_or_refused() {
     let scene = Scene::set();
