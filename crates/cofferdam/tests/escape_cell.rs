@@ -18,6 +18,7 @@ mod root {
     mod answers;
     mod attempts;
     mod beyond;
+    mod denials;
     mod destruction;
     mod fail_open;
     mod lifecycle;
@@ -36,6 +37,7 @@ mod ordinary {
     mod answers;
     mod attempts;
     mod beyond;
+    mod denials;
     mod destruction;
     mod fail_open;
     mod lifecycle;

@@ -123,6 +123,10 @@ pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -
             denied.into_iter().filter(|path| !known.contains(path)).chain(known.iter().cloned()).collect();
     }
     let mut found = directories::Found::new(context, false, authority.denied.clone());
+    found.check_git_again(&authority)?;
+    for copied in &authority.home_files {
+        found.check_shown(&copied.source)?;
+    }
     for known in &authority.workspaces {
         found.reopen(&known.path, &known.path, false, true)?;
     }
@@ -178,17 +182,21 @@ fn wishes(
 
 /// What a repository asked for of itself must still lie in it: a link that came with a later pull was never accepted.
 fn kept_inside(context: &Context, first: &std::path::Path, mut wish: Wish, notes: &mut Vec<String>) -> Wish {
-    let mut stays = |entry: &String| {
-        let source = entry.split(':').next().unwrap_or(entry);
+    let leads_out = |source: &&str| {
         let lexical = context.expand(source, first);
-        let leads_out = lexical.starts_with(first)
-            && std::fs::canonicalize(&lexical).is_ok_and(|real| !real.starts_with(first));
-        if leads_out {
+        lexical.starts_with(first)
+            && std::fs::canonicalize(&lexical).is_ok_and(|real| !real.starts_with(first))
+    };
+    let mut stays = |entry: &String| {
+        // A name may hold colons, and a file of such a name may come later: whatever part could be taken for the source.
+        let ends = entry.match_indices(':').map(|(at, _)| at).chain([entry.len()]);
+        let leading = ends.filter_map(|end| entry.get(..end)).find(leads_out);
+        if let Some(source) = leading {
             notes.push(format!(
                 "the repository's cofferdam.toml names {source}, which leads out of it: not shown"
             ));
         }
-        !leads_out
+        leading.is_none()
     };
     wish.mounts.retain(&mut stays);
     wish.workspaces.retain(&mut stays);

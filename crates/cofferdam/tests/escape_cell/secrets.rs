@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::scene::Scene;
 
-const SECRET: &str = "token-that-must-not-be-seen";
+pub(super) const SECRET: &str = "token-that-must-not-be-seen";
 
 /// Below the workspace.
 const HIDDEN: [&str; 7] = [
@@ -36,7 +36,7 @@ fn neighbour_of(path: &Path) -> PathBuf {
 
 /// What the probe says to reading `path`, in a running session.
 #[track_caller]
-fn reading(scene: &Scene, session: &str, path: &Path) -> Value {
+pub(super) fn reading(scene: &Scene, session: &str, path: &Path) -> Value {
     let exec = scene.cofferdam(["exec", "-s", session, "--"]).arg(scene.home.probe());
     let exec = exec.args(["try", "file-read"]).arg(format!("outside-file={}", path.display()));
     exec.arg(format!("canary={SECRET}")).run().assert_success().json()

@@ -4,14 +4,17 @@ use super::{Opened, workspace};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::request::RunRequest;
-use cofferdam_policy::authority::{Access, Mount, Purpose, Workspace};
+use cofferdam_policy::authority::{Access, Authority, Mount, Purpose, Workspace};
 use cofferdam_policy::layout::Inode;
 use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::presets::system::{DIRECTORIES as SYSTEM_DIRECTORIES, MERGED};
 use cofferdam_policy::wish::Wish;
 use cofferdam_workspace::git::places;
 use cofferdam_workspace::ground::{Ground, GroundError, Surroundings, inspect};
-use rustix::fs::{Mode, OFlags};
-use std::collections::BTreeMap;
+use rustix::fd::OwnedFd;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The most mounts of one session.
@@ -59,15 +62,32 @@ fn top_level(context: &Context, start: &Path) -> PathBuf {
 /// The directories that no wish can show.
 pub(super) fn denied(context: &Context, wish: &Wish, first: &Path) -> Result<Vec<AbsPath>, Error> {
     let resolve = |text: &String| {
-        let path = context.expand(text, first);
-        let real = std::fs::canonicalize(&path).unwrap_or(path);
-        AbsPath::new(real).map_err(|error| {
-            Error::new(ErrorKind::Policy, format!("cannot deny {text:?}"))
-                .because(error)
-                .hint("write an absolute path, or one that begins with ~/")
-        })
+        let cannot = || Error::new(ErrorKind::Policy, format!("cannot deny {text:?}"));
+        let denied = AbsPath::new(settled(&context.expand(text, first))).map_err(|error| {
+            cannot().because(error).hint("write an absolute path, or one that begins with ~/")
+        })?;
+        let shown = SYSTEM_DIRECTORIES.iter().chain(&MERGED).find(|tree| denied.as_path().starts_with(tree));
+        match shown {
+            Some(tree) => Err(cannot()
+                .since(format!("every cell shows {tree}, where programs and libraries lie"))
+                .hint("take it from `deny.paths`, and keep private files elsewhere")),
+            None => Ok(denied),
+        }
     };
     wish.deny.paths.iter().map(resolve).collect()
+}
+
+/// A path without links, as far as it exists; the rest as it is written. A denial so holds at the place where its path
+/// leads to, also when the last part of it is made later.
+fn settled(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    for above in path.ancestors() {
+        if let Ok(real) = std::fs::canonicalize(above) {
+            return rest.into_iter().rev().fold(real, |real: PathBuf, name| real.join(name));
+        }
+        rest.extend(above.file_name());
+    }
+    path.to_owned()
 }
 
 impl<'c> Found<'c> {
@@ -147,8 +167,7 @@ impl<'c> Found<'c> {
             copied: self.copy,
         };
         let ground = inspect(path, &surroundings).map_err(|error| unusable(path, error))?;
-        self.check_denied(&ground.path)?;
-        self.check_ours(&ground.path)?;
+        self.check_shown(&ground.path)?;
         if let (false, Some(mount)) = (self.copy, ground.mounts_below.first()) {
             return Err(Error::new(
                 ErrorKind::Workspace,
@@ -281,7 +300,7 @@ impl<'c> Found<'c> {
         access: Access,
         purpose: Purpose,
     ) -> Result<(), Error> {
-        self.check_denied(source)?;
+        self.check_shown(source)?;
         let (inode, opened) = open_directory(source)?;
         self.push(Mount { source: source.clone(), target: target.clone(), access, file: false, purpose })?;
         self.keep(target.clone(), inode, opened);
@@ -290,7 +309,7 @@ impl<'c> Found<'c> {
 
     /// Adds a regular file of the host's, read-only.
     pub(super) fn file(&mut self, source: &AbsPath, target: &AbsPath, purpose: Purpose) -> Result<(), Error> {
-        self.check_denied(source)?;
+        self.check_shown(source)?;
         let inode = look_at_file(source)?;
         let (source, target) = (source.clone(), target.clone());
         self.push(Mount { source, target: target.clone(), access: Access::Ro, file: true, purpose })?;
@@ -298,7 +317,28 @@ impl<'c> Found<'c> {
         Ok(())
     }
 
-    /// Looks again at something that an authority names.
+    /// Whether the workspaces still point to each git directory that an authority names: it was mounted on their word.
+    pub(super) fn check_git_again(&self, authority: &Authority) -> Result<(), Error> {
+        let mut named = BTreeSet::new();
+        for workspace in &authority.workspaces {
+            let found = places::find(&workspace.path, &workspace.path).ok().flatten();
+            named.extend(found.into_iter().flat_map(|found| found.outside).map(|place| place.path));
+        }
+        let stray = |mount: &&Mount| {
+            matches!(mount.purpose, Purpose::Git(_))
+                && !named.iter().any(|place| mount.source.is_within(place))
+        };
+        match authority.mounts.iter().find(stray) {
+            None => Ok(()),
+            Some(mount) => {
+                Err(Error::new(ErrorKind::Workspace, format!("cannot show {} again", mount.source))
+                    .since("the repository does not point to it any more")
+                    .hint("mend the repository (git status), or start a new session"))
+            }
+        }
+    }
+
+    /// Looks again at something that an authority names; what is denied by now is not shown again.
     pub(super) fn reopen(
         &mut self,
         source: &AbsPath,
@@ -306,6 +346,7 @@ impl<'c> Found<'c> {
         file: bool,
         workspace: bool,
     ) -> Result<(), Error> {
+        self.check_shown(source)?;
         if file {
             let inode = look_at_file(source)?;
             self.inodes.insert(target.clone(), inode);
@@ -317,6 +358,9 @@ impl<'c> Found<'c> {
             let surroundings = Surroundings { home, state, others: &[], copied: true };
             let ground = inspect(source.as_path(), &surroundings)
                 .map_err(|error| unusable(source.as_path(), error))?;
+            if ground.path != *source {
+                return Err(unusable(source.as_path(), GroundError::Moved { path: source.clone() }));
+            }
             self.note(target.clone(), ground);
         } else {
             let (inode, opened) = open_directory(source)?;
@@ -350,7 +394,13 @@ impl<'c> Found<'c> {
             || self.mounts.iter().any(|known| path.is_within(&known.source) && known.source == known.target)
     }
 
-    pub(super) fn check_denied(&self, path: &AbsPath) -> Result<(), Error> {
+    /// Neither denied nor our own.
+    pub(super) fn check_shown(&self, path: &AbsPath) -> Result<(), Error> {
+        self.check_denied(path)?;
+        self.check_ours(path)
+    }
+
+    fn check_denied(&self, path: &AbsPath) -> Result<(), Error> {
         match self.denied.iter().find(|denied| path.is_within(denied)) {
             Some(denied) => Err(Error::new(ErrorKind::Policy, format!("cannot show {path}"))
                 .since(format!("the policy denies {denied}"))
@@ -359,17 +409,14 @@ impl<'c> Found<'c> {
         }
     }
 
-    /// Whole homes and our own state are never shown.
+    /// Whole homes are never shown.
     fn check_source(&self, source: &AbsPath) -> Result<(), Error> {
-        let refuse = |why: String| {
-            Err(Error::new(ErrorKind::Workspace, format!("cannot mount {source}"))
-                .since(why)
-                .hint("name the directory inside it that is needed"))
-        };
         if self.context.home.is_within(source) {
-            return refuse("your home directory lies in it, with all that is in there".into());
+            return Err(Error::new(ErrorKind::Workspace, format!("cannot mount {source}"))
+                .since("your home directory lies in it, with all that is in there")
+                .hint("name the directory inside it that is needed"));
         }
-        self.check_ours(source)
+        Ok(())
     }
 
     /// What Cofferdam itself goes by is nothing that an agent may work on.
@@ -400,15 +447,20 @@ impl<'c> Found<'c> {
 }
 
 fn open_directory(source: &AbsPath) -> Result<(Inode, Opened), Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let cannot = |errno| {
         Error::new(ErrorKind::Workspace, format!("cannot mount {source}"))
             .because(errno)
-            .hint("check that it is a directory that you can read")
+            .hint("check that it is a directory that you can read, and not a link by now")
     };
-    let fd = rustix::fs::open(source.as_path(), flags, Mode::empty()).map_err(cannot)?;
+    let fd = open_without_links(source, OFlags::RDONLY | OFlags::DIRECTORY).map_err(cannot)?;
     let found = rustix::fs::fstat(&fd).map_err(cannot)?;
     Ok((Inode { device: found.st_dev, number: found.st_ino }, Opened { path: source.clone(), fd }))
+}
+
+/// What a path without links names; one that has become a link anywhere leads elsewhere now (ATTACKS 2).
+fn open_without_links(path: &AbsPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
 }
 
 fn look_at_file(source: &AbsPath) -> Result<Inode, Error> {
@@ -417,7 +469,8 @@ fn look_at_file(source: &AbsPath) -> Result<Inode, Error> {
             .since(why)
             .hint("name a directory or a regular file")
     };
-    let found = rustix::fs::lstat(source.as_path()).map_err(|errno| cannot(&errno.to_string()))?;
+    let found = open_without_links(source, OFlags::PATH).and_then(rustix::fs::fstat);
+    let found = found.map_err(|errno| cannot(&errno.to_string()))?;
     // A socket or FIFO leads out of the cell, whatever the mount says (ATTACKS 3).
     if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
         return Err(cannot("it is neither a directory nor a regular file"));

@@ -96,7 +96,12 @@ impl Homes {
                     bring(found, &path, PieceKind::Directory, Access::Cow, purpose)?;
                 }
                 Carry::Copy | Carry::Filtered(_) if is_file(path.as_path()) => {
-                    found.check_denied(&path)?;
+                    // It may be a link; what is copied is what it leads to.
+                    let real =
+                        std::fs::canonicalize(path.as_path()).ok().and_then(|real| AbsPath::new(real).ok());
+                    for place in real.iter().chain([&path]) {
+                        found.check_shown(place)?;
+                    }
                     let (of, filtered) = (agent.name.to_owned(), matches!(item.carry, Carry::Filtered(_)));
                     self.files.push(HomeFile { source: path.clone(), target: path, of, filtered });
                 }
