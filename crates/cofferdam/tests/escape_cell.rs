@@ -27,7 +27,9 @@ mod root {
     mod resources;
     mod scene;
     mod secrets;
+    mod strangers;
     mod terminal;
+    mod unreadable;
 }
 
 #[path = "escape_cell"]
@@ -47,5 +49,7 @@ mod ordinary {
     mod scene;
     mod second_namespaces;
     mod secrets;
+    mod strangers;
     mod terminal;
+    mod unreadable;
 }

@@ -382,6 +382,7 @@ impl Survey<'_> {
             return;
         };
         if let Ok((path, fd)) = settle(&git.join("lfs/objects"))
+            && settle(objects.as_path()).and_then(|(_, store)| same_owner(&store, &fd)).is_ok()
             && check_store(&fd, is_fan_out).is_ok()
         {
             self.add(path, Role::LfsStorage, Access::ReadOnly);
@@ -392,7 +393,11 @@ impl Survey<'_> {
     fn lfs_storage(&mut self, common: &OwnedFd, common_directory: &AbsPath) {
         let Some(value) = config_value(common, "lfs", "storage") else { return };
         let target = resolve(common_directory.as_path(), &value).join("objects");
-        match settle(&target).and_then(|(path, fd)| check_store(&fd, is_fan_out).map(|()| path)) {
+        let settled = settle(&target).and_then(|(path, fd)| {
+            same_owner(common, &fd)?;
+            check_store(&fd, is_fan_out).map(|()| path)
+        });
+        match settled {
             Ok(path) => self.add(path, Role::LfsStorage, Access::CopyOnWrite),
             Err(reason) => self.refuse(target, Role::LfsStorage, reason),
         }
