@@ -8,9 +8,11 @@ use crate::resolve::{Opened, Resolved};
 use cofferdam_policy::authority::{Authority, Purpose};
 use cofferdam_policy::mask::{self, MaskRule, MaskSet};
 use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::presets;
 use cofferdam_policy::presets::instructions::INSTRUCTIONS;
 use cofferdam_workspace::census::{self, Census, Finding};
 use cofferdam_workspace::git::directory::{self, DirectoryError};
+use cofferdam_workspace::git::{clones, traces};
 use cofferdam_workspace::path::WorkspacePath;
 use cofferdam_workspace::veil::VeilPlan;
 use rustix::fd::{AsFd as _, BorrowedFd};
@@ -52,9 +54,16 @@ fn one(
     let mut veiling = Veiling::default();
     hide_denied(authority, ground, target, &mut veiling)?;
     let Some(kind) = kind(authority, target) else {
-        // Tools and caches hold no secrets by the tables' own care; what the policy denies is hidden all the same.
+        // Tools and caches hold no secrets by the tables' own care, but for the addresses of clones; what the policy
+        // denies is hidden all the same.
         let denied = authority.denied.iter().any(|denied| denied.is_within(&ground.path));
-        return Ok(denied.then_some(veiling));
+        let mut veiled = denied;
+        for pattern in patterns_of_clones(authority, target) {
+            clones::cover(ground.fd.as_fd(), pattern, &mut veiling.plan)
+                .map_err(|error| cannot(target, error))?;
+            veiled = true;
+        }
+        return Ok(veiled.then_some(veiling));
     };
     if kind == Kind::Git {
         directory::cover(ground.fd.as_fd(), b"", &mut veiling.plan).map_err(|error| cannot(target, error))?;
@@ -115,6 +124,16 @@ fn kind(authority: &Authority, target: &AbsPath) -> Option<Kind> {
     }
 }
 
+fn patterns_of_clones(authority: &Authority, target: &AbsPath) -> Vec<&'static str> {
+    let mount = authority.mounts.iter().find(|known| known.target == *target);
+    match mount.map(|mount| &mount.purpose) {
+        Some(Purpose::Tool(name) | Purpose::Cache(name)) => presets::clones::clones(name, target).collect(),
+        Some(Purpose::Chosen | Purpose::Git(_) | Purpose::AgentHome(_) | Purpose::System) | None => {
+            Vec::new()
+        }
+    }
+}
+
 /// The masks that hold in a mounted directory.
 ///
 /// # Errors
@@ -171,8 +190,11 @@ fn apply(census: &Census, ground: &Opened, veiling: &mut Veiling) -> Result<(), 
             Finding::MountPoint | Finding::Unreadable => veiling.plan.hollow(found.path.clone()),
             Finding::GitDirectory | Finding::BareRepository => {
                 cover_below(ground, &found.path, veiling)?;
+                traces::cover_work_tree(ground.fd.as_fd(), found.path.parent(), &mut veiling.plan)?;
             }
-            Finding::GitPointer => {}
+            Finding::GitPointer => {
+                traces::cover_work_tree(ground.fd.as_fd(), found.path.parent(), &mut veiling.plan)?;
+            }
         }
     }
     Ok(())

@@ -4,9 +4,11 @@
 //! Git is never executed: attributes, filters, hooks and configuration are code, and the files may be hostile.
 //! Objects and references are not read here either.
 
+pub mod clones;
 pub mod config;
 pub mod directory;
 pub mod owner;
 pub mod places;
 pub mod sanitise;
+pub mod traces;
 mod url;

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cofferdam_testkit::Repo;
 use serde_json::Value;
 
 use super::scene::Scene;
@@ -119,6 +120,111 @@ fn the_configuration_of_git_shows_no_credentials() {
     assert!(!shown.contains(SECRET), "{run}");
     let search = scene.cofferdam(["run", "--rm", "--", "grep", "-raF", SECRET, ".git"]).run();
     assert!(!search.stdout().contains(SECRET), "nowhere below .git: {search}");
+}
+
+/// Every file of a session's that a program in it can read, for the word and for what must be there beside it.
+#[track_caller]
+fn is_nowhere_shown(scene: &Scene, flags: &[&str], at: &Path, beside: &[&str]) {
+    let script = "grep -rahF forge.example \"$1\"; ! grep -raF \"$2\" \"$1\"";
+    let run = scene.cofferdam(["run", "--rm"]).args(flags).args(["--", "/bin/sh", "-c", script, "sh"]);
+    let run = run.arg(at).arg(SECRET).run();
+    let shown = run.assert_success().stdout();
+    assert!(!shown.contains(SECRET), "{run}");
+    for word in beside {
+        assert!(shown.contains(word), "the control: the rest is there: {word}: {run}");
+    }
+}
+
+/// git writes the arguments of a pull, and older ones of a clone, into the reflogs as they are typed.
+#[test]
+fn addresses_in_reflogs_and_other_texts_of_git_show_no_credentials() {
+    let scene = Scene::set();
+    let project = scene.home.repo("project");
+    let url = |place: &str| format!("https://owner:{SECRET}@forge.example/{place}.git");
+    let linked = project.worktree("linked");
+    let commit = |repo: &Repo<'_>, place: &str| {
+        let action = format!("pull {}: Fast-forward", url(place));
+        let commit = repo.invoke().args(["commit", "--allow-empty", "--quiet", "-m", "second"]);
+        commit.env("GIT_REFLOG_ACTION", action).run().assert_success();
+    };
+    commit(&project, "main");
+    commit(&linked, "linked");
+    let fetched = format!("0123\t\tbranch 'main' of {}\n", url("fetched"));
+    scene.home.write(scene.project().join(".git/FETCH_HEAD"), fetched);
+    let found = project.invoke().args(["reflog"]).run().stdout();
+    assert!(found.contains(SECRET), "the control: git does write it: {found}");
+    is_nowhere_shown(&scene, &[], &scene.project(), &["/main.git", "/fetched.git", "/linked.git"]);
+    // Also of a repository that is mounted, and of a git directory that a work tree points to.
+    let mount = linked.path().parent().unwrap().join("project");
+    let other = scene.home.directory("other").display().to_string();
+    let mounted = ["-w", &other, "--mount", &mount.display().to_string()];
+    is_nowhere_shown(&scene, &mounted, &mount, &["/main.git", "/linked.git"]);
+    let pointed = ["-w", &linked.path().display().to_string()];
+    is_nowhere_shown(&scene, &pointed, &mount, &["/main.git", "/linked.git"]);
+    // What git needs of it works: the reflog, and the stash, which is one.
+    let script = "echo more >> kept.txt; git stash -q && git stash pop -q && git reflog | wc -l";
+    let run = scene.cofferdam(["run", "--rm", "--", "/bin/sh", "-c", script]).run();
+    assert!(run.stdout().trim().parse::<u32>().unwrap() >= 2, "{run}");
+}
+
+#[test]
+fn addresses_of_submodules_and_large_files_show_no_credentials() {
+    let scene = Scene::set();
+    let texts = |place: &str| {
+        let url = format!("https://owner:{SECRET}@forge.example/{place}");
+        let modules = format!("[submodule \"x\"]\n\tpath = x\n\turl = {url}/modules\n");
+        scene.home.write(scene.project().join(place).join(".gitmodules"), modules);
+        let lfs = format!("[lfs]\n\turl = {url}/large\n");
+        scene.home.write(scene.project().join(place).join(".lfsconfig"), lfs);
+    };
+    scene.home.repo("project/inner").commit("first");
+    texts(".");
+    texts("inner");
+    is_nowhere_shown(
+        &scene,
+        &[],
+        &scene.project(),
+        &["/./modules", "/./large", "/inner/modules", "/inner/large"],
+    );
+}
+
+/// Clones that a package manager keeps, and plugins of a version manager, come from private places too.
+#[test]
+fn clones_in_tools_and_caches_show_no_credentials() {
+    let scene = Scene::set();
+    let home = scene.home.home();
+    let url = |place: &str| format!("https://owner:{SECRET}@forge.example/{place}.git");
+    for place in [".cargo/git/db/bare", "go/pkg/mod/cache/vcs/bare"] {
+        let path = home.join(place);
+        scene
+            .home
+            .invoke("git")
+            .args(["init", "-q", "--bare"])
+            .arg(scene.home.directory(&path))
+            .run()
+            .assert_success();
+        let config = scene.home.invoke("git").in_directory(&path).args(["config", "remote.origin.url"]);
+        config.arg(url(place.split('/').next_back().unwrap())).run().assert_success();
+    }
+    for place in [".cargo/git/checkouts/some/tree", ".asdf/plugins/plugin"] {
+        let path = home.join(place);
+        scene.home.invoke("git").args(["init", "-q"]).arg(scene.home.directory(&path)).run().assert_success();
+        let remote = scene.home.invoke("git").in_directory(&path).args(["remote", "add", "origin"]);
+        remote.arg(url(place.split('/').next_back().unwrap())).run().assert_success();
+        scene.home.write(path.join("kept"), "kept\n");
+    }
+    scene.home.write(home.join(".cargo/bin/program"), "");
+    scene.home.write(home.join("go/bin/program"), "");
+    for (tool, place, beside) in [
+        ("cargo", ".cargo/git", ["/bare.git", "/tree.git"].as_slice()),
+        ("go", "go/pkg/mod", &["/bare.git"]),
+        ("asdf", ".asdf/plugins", &["/plugin.git"]),
+    ] {
+        is_nowhere_shown(&scene, &["--tools", tool], &home.join(place), beside);
+    }
+    let kept = home.join(".cargo/git/checkouts/some/tree/kept");
+    let run = scene.cofferdam(["run", "--rm", "--tools", "cargo", "--", "cat"]).arg(kept).run();
+    assert_eq!(run.assert_success().stdout(), "kept\n", "the control: the clones themselves are shown");
 }
 
 #[test]

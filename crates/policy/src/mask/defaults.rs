@@ -166,6 +166,7 @@ const GIT_DIRECTORY: &[(&str, &str)] = &[
     ("config.lock", "a half-written configuration, which may hold credentials"),
     ("branches", "addresses in the old form, which may hold passwords"),
     ("remotes", "addresses in the old form, which may hold passwords"),
+    ("lfs/logs", "what Git LFS noted of failures, addresses with passwords among it"),
     ("annex/creds", "credentials of git-annex's special remotes"),
 ];
 

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod caches;
+pub mod clones;
 pub mod filter;
 pub mod instructions;
 pub mod limits;

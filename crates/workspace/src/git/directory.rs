@@ -4,6 +4,7 @@
 
 use super::config::{CONFIG_BYTES_MAX, ConfigError};
 use super::sanitise::sanitise;
+use super::traces;
 use crate::beneath::{self, Listing};
 use crate::path::{PathError, WorkspacePath, joined, visible};
 use crate::veil::VeilPlan;
@@ -77,9 +78,15 @@ pub fn cover(
     prefix: &[u8],
     plan: &mut VeilPlan,
 ) -> Result<Vec<ConfigReport>, DirectoryError> {
-    let mut search = Search { directory, listing: Listing::new(), configs: Vec::new(), entries: 0 };
+    let mut search = Search {
+        directory,
+        listing: Listing::new(),
+        configs: Vec::new(),
+        git_directories: Vec::new(),
+        entries: 0,
+    };
     search.git_directory(b"")?;
-    let Search { configs, .. } = search;
+    let Search { configs, git_directories, .. } = search;
     let mut reports = Vec::new();
     for config in configs {
         let path = WorkspacePath::new(joined(prefix, &config))?;
@@ -89,8 +96,11 @@ pub fn cover(
         reports.push(ConfigReport { path: path.clone(), dropped: shown.dropped, stripped: shown.stripped });
         plan.replace(path, shown.text, CONFIG_MODE);
     }
-    for (name, _reason) in git_directory_masks() {
-        plan.hide_beforehand(WorkspacePath::new(joined(prefix, name.as_bytes()))?);
+    for path in git_directories {
+        for (name, _reason) in git_directory_masks() {
+            plan.hide_beforehand(WorkspacePath::new(joined(prefix, &joined(&path, name.as_bytes())))?);
+        }
+        traces::cover_git_directory(directory, &path, prefix, plan)?;
     }
     Ok(reports)
 }
@@ -105,6 +115,8 @@ struct Search<'a> {
     directory: BorrowedFd<'a>,
     listing: Listing,
     configs: Vec<Vec<u8>>,
+    /// Itself, linked worktrees' and submodules'.
+    git_directories: Vec<Vec<u8>>,
     entries: usize,
 }
 
@@ -124,8 +136,10 @@ impl Search<'_> {
             }
             for worktree in self.directories(&joined(&path, b"worktrees"))? {
                 self.add(joined(&worktree, b"config.worktree"))?;
+                self.git_directories.push(worktree);
             }
             pending.extend(self.directories(&joined(&path, b"modules"))?);
+            self.git_directories.push(path);
         }
         Ok(())
     }
@@ -195,7 +209,14 @@ mod tests {
             fs::write(git.join(directory).join("config"), CREDENTIALS).unwrap();
         }
         fs::write(git.join("worktrees/w/config.worktree"), CREDENTIALS).unwrap();
-        fs::write(git.join("credentials"), "https://me:SECRET@host").unwrap();
+        for directory in ["", "worktrees/w", "modules/a"] {
+            fs::write(git.join(directory).join("credentials"), "https://me:SECRET@host").unwrap();
+            fs::write(git.join(directory).join("FETCH_HEAD"), "of https://me:SECRET@host/a\n").unwrap();
+            fs::create_dir_all(git.join(directory).join("logs/refs/heads")).unwrap();
+            fs::write(git.join(directory).join("logs/refs/heads/main"), "pull https://me:SECRET@host/a\n")
+                .unwrap();
+            fs::write(git.join(directory).join("logs/HEAD"), "commit: plain\n").unwrap();
+        }
         scene
     }
 
@@ -217,11 +238,16 @@ mod tests {
         let real = open(&scene.path().join("work"));
         let built =
             veil::build(real.as_fd(), open(scene.path()).as_fd(), b"veil", &plan, Ownership::AsIs).unwrap();
-        assert_eq!(built.replaced.len(), 5);
-        assert!(built.hidden.iter().any(|path| path.as_bytes() == b".git/credentials"));
-        for path in expected {
-            let shown = fs::read_to_string(scene.path().join("veil").join(path)).unwrap();
-            assert!(shown.contains("https://host/a") && !shown.contains("SECRET"));
+        let mut replaced: Vec<String> = expected.map(str::to_owned).to_vec();
+        for directory in [".git", ".git/worktrees/w", ".git/modules/a"] {
+            let hidden = format!("{directory}/credentials");
+            assert!(built.hidden.iter().any(|path| path.as_bytes() == hidden.as_bytes()), "{hidden}");
+            replaced.extend(["FETCH_HEAD", "logs/refs/heads/main"].map(|name| format!("{directory}/{name}")));
+        }
+        assert_eq!(built.replaced.len(), replaced.len(), "what holds no address is left alone");
+        for path in replaced {
+            let shown = fs::read_to_string(scene.path().join("veil").join(&path)).unwrap();
+            assert!(shown.contains("https://host/a") && !shown.contains("SECRET"), "{path}: {shown}");
         }
     }
 

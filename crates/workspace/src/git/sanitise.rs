@@ -354,6 +354,28 @@ mod tests {
         assert!(sanitised.stripped.contains(&"remote.origin.url".to_owned()));
     }
 
+    /// Whatever row of the tables lets a key through, those of all keys among them.
+    #[test]
+    fn no_kept_key_brings_an_addresss_credentials_along() {
+        let plain = PLAIN.iter().map(|(section, keys, _)| (format!("[{section}]"), keys));
+        let named =
+            NAMED.iter().map(|(section, keys, _)| (format!("[{section} \"https://SECRET@host/\"]"), keys));
+        for (header, keys) in plain.chain(named) {
+            for key in *keys {
+                let key = if *key == "*" { "anything" } else { key };
+                for value in [
+                    "https://me:SECRET@host/a",
+                    "x https://SECRET@host/ y",
+                    "https://host/?t=SECRET",
+                    "ssh://me:SECRET@host/",
+                ] {
+                    let shown = text(&format!("{header}\n{key} = {value}\n"));
+                    assert!(!shown.contains("SECRET"), "{header} {key} = {value}: {shown}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_git_needs_to_read_the_repository_stays() {
         let needed = "[core]\nrepositoryformatversion = 1\nworktree = ../../../sub\nsparseCheckout = true\n\
