@@ -219,8 +219,7 @@ fn what_cofferdam_keeps_is_not_shown_as_a_cache_nor_lent_to_a_repository() {
     fs::create_dir_all(session.join("home/git")).unwrap();
     run.env("CARGO_HOME", session.join("home")).run().assert_refused(WORKSPACE, &["its own files"]);
     // The store of objects that the first session's commit made: another session's, whatever asks for it.
-    let layers: Vec<PathBuf> =
-        fs::read_dir(session.join("layers")).unwrap().map(|e| e.unwrap().path()).collect();
+    let layers: Vec<PathBuf> = fs::read_dir(&session).unwrap().map(|e| e.unwrap().path()).collect();
     let store =
         layers.iter().map(|layer| layer.join("upper/.git/objects")).find(|store| store.is_dir()).unwrap();
     scene.home.write("project/.git/objects/info/alternates", format!("{}\n", store.display()));
