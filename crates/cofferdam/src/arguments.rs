@@ -44,9 +44,9 @@ pub(crate) enum Command {
     /// Connect the terminal to a running session (Ctrl-^ d detaches)
     Attach(OneSession),
     /// Print what a session's program printed
-    Logs(OneSession),
+    Logs(Followed),
     /// Print what happened to a session
-    Events(OneSession),
+    Events(Followed),
     /// End a running session and all its processes; its changes stay
     Stop(StopArguments),
     /// Start a stopped session again, on the same changes and home
@@ -141,6 +141,15 @@ pub(crate) struct RunArguments {
 pub(crate) struct OneSession {
     /// Name, id or its beginning [default: the latest session of this directory]
     pub(crate) session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Followed {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    pub(crate) session: Option<String>,
+    /// Go on printing until the session ends; with --json, `events` prints an object a line
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]

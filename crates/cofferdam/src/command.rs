@@ -35,8 +35,8 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Show(asked) => show::show(context, output, asked.session.as_deref()),
         Command::Exec(arguments) => exec::exec(context, output, &arguments),
         Command::Attach(asked) => attach::attach(context, output, asked.session.as_deref()),
-        Command::Logs(asked) => logs::logs(context, output, asked.session.as_deref()),
-        Command::Events(asked) => events::events(context, output, asked.session.as_deref()),
+        Command::Logs(asked) => logs::logs(context, output, &asked),
+        Command::Events(asked) => events::events(context, output, &asked),
         Command::Stop(arguments) => stop::stop(context, output, &arguments),
         Command::Resume(arguments) => resume::resume(context, output, &arguments),
         Command::Refresh(asked) => refresh::refresh(context, output, asked.session.as_deref()),
@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
     }
 }
 
-/// The session that is meant; when it was not named, says which it is.
+/// The session that is meant; when it was not named, it will be said which it is.
 fn find(
     context: &Context,
     state: &State,
@@ -62,10 +62,7 @@ fn find(
 ) -> Result<SessionRecord, Error> {
     let record = sessions::find(context, state, asked)?;
     if asked.is_none() {
-        output.aside(&crate::output::toned(
-            crate::output::Tone::Dim,
-            &format!("session {}", record.name.as_str()),
-        ));
+        output.chose(record.name.as_str());
     }
     Ok(record)
 }

@@ -2,19 +2,32 @@
 //!
 //! Colour only on a terminal and never with `NO_COLOR`; everything untrusted is made visible before it comes here.
 
-use clap::error::ErrorKind as ClapKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 use cofferdam_session::error::{Error, ErrorKind};
-use cofferdam_session::supervise::Streams;
+use cofferdam_session::supervise::{Streams, columns};
 use cofferdam_session::terminal::visible_within;
 use serde::Serialize;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+/// The most columns of one text: longer ones than paths and command lines commonly are, and still a bound.
+pub(crate) const TEXT_COLUMNS_MAX: usize = 65_535;
 
 /// Where and how things are printed.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) json: bool,
+    /// The columns of the terminal that standard output is; off a terminal no line is wrapped or cut.
+    pub(crate) columns: Option<usize>,
+    /// The session that was chosen because none was named, until it is said.
+    chosen: RefCell<Option<String>>,
+}
+
+/// `bytes` on one line, made visible, and not shortened.
+pub(crate) fn whole(bytes: &[u8]) -> String {
+    visible_within(bytes, TEXT_COLUMNS_MAX)
 }
 
 /// Restrained colours: a heading, good, bad, and what matters less.
@@ -39,7 +52,19 @@ pub(crate) fn toned(tone: Tone, text: &str) -> String {
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, columns: columns(), chosen: RefCell::new(None) }
+    }
+
+    /// The latest session was meant; it is said before anything else is printed, or with the failure.
+    pub(crate) fn chose(&self, name: &str) {
+        self.chosen.replace(Some(name.to_owned()));
+    }
+
+    /// Says which session was chosen, if it was not said yet.
+    pub(crate) fn say_chosen(&self) {
+        if let Some(name) = self.chosen.take() {
+            emit(&mut anstream::stderr(), &harmless(&toned(Tone::Dim, &format!("session {name}"))));
+        }
     }
 
     /// The owner's streams for a program: with `--json`, standard output is for the one object alone.
@@ -49,6 +74,7 @@ impl Output {
 
     /// A line on standard output; with `--json`, nothing.
     pub(crate) fn line(&self, text: &str) {
+        self.say_chosen();
         if !self.json {
             emit(&mut anstream::stdout(), &harmless(text));
         }
@@ -56,6 +82,7 @@ impl Output {
 
     /// A line beside the result, on standard error.
     pub(crate) fn aside(&self, text: &str) {
+        self.say_chosen();
         emit(&mut anstream::stderr(), &harmless(text));
     }
 
@@ -64,25 +91,35 @@ impl Output {
         if !self.json {
             return Ok(());
         }
-        let text = serde_json::to_string_pretty(value).map_err(|error| {
-            Error::new(ErrorKind::Internal, "cannot print the report")
-                .because(error)
-                .hint("please report this")
-        })?;
+        self.say_chosen();
+        let text = serde_json::to_string_pretty(value).map_err(unprintable)?;
         emit(&mut std::io::stdout().lock(), &text);
         Ok(())
     }
 
+    /// One object of many, on a line of its own; whether somebody still reads them.
+    pub(crate) fn object_line(&self, value: &impl Serialize) -> Result<bool, Error> {
+        self.say_chosen();
+        let text = serde_json::to_string(value).map_err(unprintable)?;
+        let mut stdout = std::io::stdout().lock();
+        Ok(writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_ok())
+    }
+
     /// Three lines: what, why, what to do.
     pub(crate) fn failure(&self, error: &Error) -> ExitCode {
+        let mut what = error.to_string();
+        // Which session was chosen belongs to the first line: a failure has three.
+        if let Some(name) = self.chosen.take().filter(|name| !what.contains(name.as_str())) {
+            what = format!("{what} (session {name})");
+        }
         if self.json {
             let value = serde_json::json!({ "error": {
-                "kind": error.kind.name(), "what": error.to_string(), "why": error.why(),
+                "kind": error.kind.name(), "what": what, "why": error.why(),
                 "what_to_do": error.what_to_do(),
             }});
             emit(&mut std::io::stdout().lock(), &value.to_string());
         }
-        three_lines(&error.to_string(), &error.why(), error.what_to_do().unwrap_or("cofferdam --help"));
+        three_lines(&what, &error.why(), error.what_to_do().unwrap_or("cofferdam --help"));
         ExitCode::from(error.kind.exit_code())
     }
 
@@ -98,6 +135,10 @@ impl Output {
             && std::io::stdin().read_line(&mut answer).is_ok()
             && matches!(answer.trim(), "y" | "Y" | "yes")
     }
+}
+
+fn unprintable(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Internal, "cannot print the report").because(error).hint("please report this")
 }
 
 /// A write that nobody reads any more is no failure of ours.
@@ -124,7 +165,6 @@ fn three_lines(what: &str, why: &str, what_to_do: &str) {
 /// The last wall before a terminal (ATTACKS 21): our own tones and line ends stay, and every other control, bidi or
 /// invisible character becomes visible, whichever file or name it came from.
 fn harmless(text: &str) -> String {
-    const LINE_COLUMNS_MAX: usize = 4096;
     const TONES: [&str; 5] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m"];
     // Blanks, and backslashes of what was made visible before, are no danger and stay as they are.
     let plain = |part: &str| -> String {
@@ -132,7 +172,7 @@ fn harmless(text: &str) -> String {
             .map(|piece| {
                 let word = piece.trim_end_matches([' ', '\\']);
                 let end = piece.get(word.len()..).unwrap_or_default();
-                visible_within(word.as_bytes(), LINE_COLUMNS_MAX) + end
+                whole(word.as_bytes()) + end
             })
             .collect()
     };
@@ -166,9 +206,25 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let first = paragraphs.next().unwrap_or_default();
     let why = first.strip_prefix("error: ").unwrap_or(first);
     let tip = paragraphs.find_map(|text| text.trim().strip_prefix("tip: ").map(str::to_owned));
-    let try_this = tip.unwrap_or_else(|| "cofferdam --help, or cofferdam COMMAND --help".into());
+    let try_this = without_dashes(error)
+        .or(tip)
+        .unwrap_or_else(|| "cofferdam --help, or cofferdam COMMAND --help".into());
     three_lines("cannot understand the command line", why, &try_this);
     ExitCode::from(cofferdam_session::exit::USAGE)
+}
+
+/// What was meant, where a command was typed without the `--` before it.
+fn without_dashes(error: &clap::Error) -> Option<String> {
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if !word.starts_with('-') => word,
+        _ => return None,
+    };
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => return None,
+    };
+    let command = usage.split_whitespace().nth(2).filter(|_| usage.contains("-- <COMMAND>"))?;
+    Some(format!("COMMAND follows `--`: cofferdam {command} -- {word} …"))
 }
 
 /// The current directory is gone or can't be entered.

@@ -12,6 +12,7 @@ mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
     mod commands;
+    mod following;
     mod pipes;
     mod reports;
     mod sessions;
@@ -23,6 +24,7 @@ mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
     mod commands;
+    mod following;
     mod pipes;
     mod reports;
     mod sessions;

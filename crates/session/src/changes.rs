@@ -85,6 +85,12 @@ impl Changes {
         self.directories.iter().map(|directory| directory.summary.entries.len()).sum()
     }
 
+    /// How many changes there are outside git directories, listed or not.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.directories.iter().fold(0, |sum, directory| sum.saturating_add(directory.summary.total()))
+    }
+
     /// Every change that is listed.
     pub fn entries(&self) -> impl Iterator<Item = Shown<'_>> {
         let several = self.directories.len() > 1;

@@ -38,7 +38,7 @@ pub enum Parting {
     Detached,
 }
 
-/// Starts a further program in a running session and stays with it.
+/// Starts a further program in a running session and stays with it; `begun` is called once it runs.
 ///
 /// # Errors
 /// [`ErrorKind::WrongState`] if the session does not run, [`ErrorKind::Command`] if the program can't be started.
@@ -48,15 +48,18 @@ pub fn exec(
     record: &SessionRecord,
     command: &[OsString],
     streams: Streams,
+    begun: &dyn Fn(),
 ) -> Result<Parting, Error> {
     let authority = sessions::authority(record)?;
     let program = program::program(context, &authority, &record.name, command)?;
     let line = line(state, record)?;
+    let called = program.arguments.first().cloned().unwrap_or_default();
     if streams.interactive() {
         let size = window();
         let terminal = Some(Size { rows: size.rows(), columns: size.columns() });
         let (answer, beside) = line.ask(&Ask::Exec { program, terminal }, &[])?;
-        started(answer)?;
+        started(answer, &called)?;
+        begun();
         let controlling = beside.into_iter().next().ok_or_else(|| broken(Errno::BADMSG))?;
         let screened = Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) };
         return through_terminal(&line, screened, streams.destination());
@@ -66,15 +69,21 @@ pub fn exec(
     let (answer, _) = line.ask(&Ask::Exec { program, terminal: None }, &borrowed)?;
     // Kept open here, the program's output would never end.
     drop(theirs);
-    started(answer)?;
+    started(answer, &called)?;
+    begun();
     through_pipes(&line, ours, streams)
 }
 
-/// Connects the owner's terminal to the session's program.
+/// Connects the owner's terminal to the session's program; `begun` is called when it is about to become its.
 ///
 /// # Errors
 /// [`ErrorKind::WrongState`] if it does not run or has no terminal, [`ErrorKind::Usage`] without a terminal here.
-pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result<Parting, Error> {
+pub fn attach(
+    state: &State,
+    record: &SessionRecord,
+    streams: Streams,
+    begun: &dyn Fn(),
+) -> Result<Parting, Error> {
     if !streams.interactive() {
         return Err(Error::new(ErrorKind::Usage, "cannot attach")
             .since("input and output are not a terminal")
@@ -90,6 +99,7 @@ pub fn attach(state: &State, record: &SessionRecord, streams: Streams) -> Result
             .hint("see what it printed: cofferdam logs")),
         Answer::Ended { status } => Ok(Parting::Ended(status)),
         Answer::Done | Answer::NotStarted { .. } | Answer::NotRefreshed { .. } => {
+            begun();
             through_terminal(&line, Screened::Relayed, streams.destination())
         }
     }
@@ -140,10 +150,10 @@ fn line(state: &State, record: &SessionRecord) -> Result<Line, Error> {
     Line::open(&state.session(&record.id).socket(), record.name.as_str())
 }
 
-fn started(answer: Answer) -> Result<(), Error> {
+fn started(answer: Answer, called: &[u8]) -> Result<(), Error> {
     match answer {
         Answer::Done => Ok(()),
-        Answer::NotStarted { stage, errno } => Err(failure::of_entry(stage, errno)),
+        Answer::NotStarted { stage, errno } => Err(failure::of_entry(called, stage, errno)),
         Answer::NoTerminal | Answer::NotRefreshed { .. } | Answer::Ended { .. } => {
             Err(Error::new(ErrorKind::WrongState, "cannot start the command")
                 .since("the session ended")

@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::resolve::Resolved;
 use crate::start::permit;
 use crate::state::{self, State};
+use crate::terminal::visible_within;
 use crate::veiling;
 use cofferdam_policy::admission::Permit;
 use cofferdam_policy::authority::{Authority, EnvValue, Purpose, View};
@@ -15,6 +16,9 @@ use cofferdam_policy::presets::limits::Origin;
 use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::AsFd as _;
 use serde::Serialize;
+
+/// How much of a path or a value is shown: all of what there commonly is.
+const PATH_COLUMNS_MAX: usize = 65_535;
 
 /// Everything, in the order in which it is shown.
 #[derive(Debug, Serialize)]
@@ -83,7 +87,7 @@ pub fn explain(
         let paths =
             veilings.iter().flat_map(|(target, veiling)| of(veiling).iter().map(move |path| (target, path)));
         paths
-            .map(|(target, path)| format!("{target}/{}", crate::terminal::visible(path.as_bytes())))
+            .map(|(target, path)| format!("{target}/{}", visible_within(path.as_bytes(), PATH_COLUMNS_MAX)))
             .collect()
     };
     let landlock = machine.support.landlock.unwrap_or_default();
@@ -173,7 +177,7 @@ fn credential(authority: &Authority) -> Radius {
         .map(|(key, value)| match value {
             EnvValue::Inherited => format!("variable {key}: your value"),
             EnvValue::Literal(text) => {
-                format!("variable {key}={}", crate::terminal::visible(text.as_bytes()))
+                format!("variable {key}={}", visible_within(text.as_bytes(), PATH_COLUMNS_MAX))
             }
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use crate::ceiling::Ceiling;
 use crate::error::{Error, ErrorKind};
+use crate::terminal::visible;
 use cofferdam_cell::{EntryStage, Failure, LaunchAct};
 use cofferdam_policy::plan::{Plan, Step};
 use rustix::io::Errno;
@@ -116,27 +117,28 @@ fn step_remedy(step: &Step, errno: i32) -> &'static str {
 }
 
 /// The command could not be started in the cell.
-pub(crate) fn of_entry(stage: EntryStage, errno: i32) -> Error {
+pub(crate) fn of_entry(command: &[u8], stage: EntryStage, errno: i32) -> Error {
     let errno = Errno::from_raw_os_error(errno);
+    let called = visible(command);
     let (kind, what, hint) = match (stage, errno) {
         (EntryStage::Exec, Errno::NOENT) => (
             ErrorKind::Command,
-            "cannot find the command in the cell",
+            format!("cannot find the command {called} in the cell"),
             "only the system's programs are there; give it its tools with --tools, or a path with --mount",
         ),
         (EntryStage::Exec, _) => {
-            (ErrorKind::Command, "cannot execute the command", "is it a program for this machine?")
+            (ErrorKind::Command, format!("cannot execute {called}"), "is it a program for this machine?")
         }
         (EntryStage::Directory, _) => (
             ErrorKind::Workspace,
-            "cannot enter the working directory in the cell",
+            "cannot enter the working directory in the cell".to_owned(),
             "start from within a workspace",
         ),
         (EntryStage::Order, _) => {
-            (ErrorKind::Command, "cannot take the command", "is it empty, or does it hold a NUL?")
+            (ErrorKind::Command, "cannot take the command".to_owned(), "is it empty, or does it hold a NUL?")
         }
         (EntryStage::Fork, _) => {
-            (ErrorKind::Cell, "cannot start another process in the cell", "see its limit: processes")
+            (ErrorKind::Cell, format!("cannot start {called} in the cell"), "see its limit: processes")
         }
         (
             EntryStage::Terminal
@@ -145,7 +147,7 @@ pub(crate) fn of_entry(stage: EntryStage, errno: i32) -> Error {
             | EntryStage::Credentials
             | EntryStage::Filter,
             _,
-        ) => (ErrorKind::Cell, "cannot confine the command", "cofferdam doctor"),
+        ) => (ErrorKind::Cell, format!("cannot confine {called}"), "cofferdam doctor"),
     };
     Error::new(kind, what).because(errno).hint(hint)
 }

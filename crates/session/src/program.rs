@@ -45,9 +45,9 @@ pub(crate) fn program(
     command: &[OsString],
 ) -> Result<Program, Error> {
     if command.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "cannot start a session without a command")
+        return Err(Error::new(ErrorKind::Usage, "cannot start without a command")
             .since("nothing follows `--`")
-            .hint("cofferdam run -- COMMAND [ARGUMENTS]"));
+            .hint("put it there: -- COMMAND [ARGUMENTS]"));
     }
     Ok(Program {
         arguments: command.iter().map(|argument| argument.as_bytes().to_vec()).collect(),

@@ -8,14 +8,17 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::record;
 use crate::state::{self, State};
-pub use cofferdam_ledger::SessionRecord;
-use cofferdam_ledger::{EndState, Ending, Filter, RecordedEvent, SessionState};
+use cofferdam_ledger::{EndState, Ending, Filter, SessionState};
+pub use cofferdam_ledger::{RecordedEvent, SessionRecord};
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::event::{Event, StoppedBy};
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_workspace::discard;
-use rustix::fd::AsFd as _;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The most events that are shown at once.
 pub const EVENTS_MAX: u32 = 10_000;
@@ -119,41 +122,86 @@ pub fn authority(record: &SessionRecord) -> Result<Authority, Error> {
 /// A session with all that `show` shows.
 ///
 /// # Errors
-/// As [`find`], and if its layers can't be read.
-pub fn show(context: &Context, state: &State, asked: Option<&str>) -> Result<Shown, Error> {
-    let record = find(context, state, asked)?;
+/// [`ErrorKind::State`] if its layers can't be read.
+pub fn show(state: &State, record: SessionRecord) -> Result<Shown, Error> {
     let authority = authority(&record)?;
     let changes = changes::of(state, &record, &authority)?;
     Ok(Shown { record, authority, changes })
 }
 
-/// What happened to a session.
+/// What happened to a session after event number `after`.
 ///
 /// # Errors
-/// As [`find`].
-pub fn events(
-    context: &Context,
-    state: &State,
-    asked: Option<&str>,
-) -> Result<(SessionRecord, Vec<RecordedEvent>), Error> {
-    let record = find(context, state, asked)?;
-    let events = state.ledger()?.events(Some(&record.id), 0, EVENTS_MAX)?;
-    Ok((record, events))
+/// [`ErrorKind::Ledger`].
+pub fn events(state: &State, record: &SessionRecord, after: i64) -> Result<Vec<RecordedEvent>, Error> {
+    Ok(state.ledger()?.events(Some(&record.id), after, EVENTS_MAX)?)
 }
 
-/// The files that hold what its program printed, older first.
-///
-/// # Errors
-/// As [`find`].
-pub fn logs(
-    context: &Context,
-    state: &State,
-    asked: Option<&str>,
-) -> Result<(SessionRecord, Vec<PathBuf>), Error> {
-    let record = find(context, state, asked)?;
+/// The files that hold what its program printed, older first. Either may not exist.
+#[must_use]
+pub fn logs(state: &State, record: &SessionRecord) -> [PathBuf; 2] {
     let log = state.session(&record.id).log();
-    let files = [crate::supervise::former_log(&log), log];
-    Ok((record, files.into_iter().filter(|file| file.exists()).collect()))
+    [crate::supervise::former_log(&log), log]
+}
+
+/// Waiting for the end of a session, from outside.
+#[derive(Debug)]
+pub struct Following {
+    record: SessionRecord,
+    /// While this process lives, so does the session.
+    supervisor: Option<OwnedFd>,
+}
+
+impl Following {
+    /// Of this session.
+    #[must_use]
+    pub fn of(record: SessionRecord) -> Self {
+        let supervisor = supervisor(&record);
+        Self { record, supervisor }
+    }
+
+    /// As it was when it was last looked at.
+    #[must_use]
+    pub fn record(&self) -> &SessionRecord {
+        &self.record
+    }
+
+    /// Whether it runs. The ledger is asked only when its supervisor has gone: then it may have got another one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn goes_on(&mut self, context: &Context, state: &State) -> Result<bool, Error> {
+        if self.supervisor.as_ref().is_some_and(|supervisor| !has_ended(supervisor, Duration::ZERO)) {
+            return Ok(true);
+        }
+        let record = state.ledger()?.session(&self.record.id)?;
+        self.record = settled(context, state, record)?;
+        self.supervisor = supervisor(&self.record);
+        Ok(is_running(&self.record))
+    }
+
+    /// Waits a moment, or until the supervisor has gone.
+    pub fn wait(&self) {
+        const PAUSE: Duration = Duration::from_millis(200);
+        match &self.supervisor {
+            Some(supervisor) => {
+                has_ended(supervisor, PAUSE);
+            }
+            None => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+fn supervisor(record: &SessionRecord) -> Option<OwnedFd> {
+    let known = record.supervisor.as_ref().filter(|_| is_running(record))?;
+    let opened = pidfd_open(Pid::from_raw(i32::try_from(known.pid).ok()?)?, PidfdFlags::empty()).ok()?;
+    // Looked at afterwards: the number may have become another's before it was opened.
+    record::is_alive(known).then_some(opened)
+}
+
+fn has_ended(process: &OwnedFd, within: Duration) -> bool {
+    let mut watched = [PollFd::new(process, PollFlags::IN)];
+    matches!(poll(&mut watched, within.try_into().ok().as_ref()), Ok(1..))
 }
 
 /// Removes a stopped session with all its layers.

@@ -48,6 +48,18 @@ pub struct StartOptions {
     pub streams: Streams,
 }
 
+/// What there is to say while a session is started.
+#[derive(Debug, Clone, Copy)]
+pub enum News<'n> {
+    /// What the owner should know of what it may touch.
+    Notes(&'n [String]),
+    /// Its program runs, and the owner's terminal is about to become its.
+    Begun,
+}
+
+/// Who is told.
+pub type Told<'t> = &'t dyn Fn(News<'_>);
+
 /// What became of a session that was started.
 #[derive(Debug)]
 pub enum Started {
@@ -87,14 +99,14 @@ pub fn run(
     context: &Context,
     request: &RunRequest,
     options: StartOptions,
-    told: &dyn Fn(&[String]),
+    told: Told<'_>,
     progress: Progress<'_>,
 ) -> Result<Started, Error> {
     let waiting = Waiting::launch()?;
     let state = State::open(context)?;
     let machine = Machine::look();
     let resolved = resolve::resolve(context, &state, &machine, request)?;
-    told(&resolved.notes);
+    told(News::Notes(&resolved.notes));
     // A command is checked before a name is taken, and a name is found before anything is made.
     if request.command.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "cannot start a session without a command")
@@ -132,8 +144,8 @@ pub fn run(
         authority: resolved.authority.canonical(),
         at: (context.now)(),
     })?;
-    let begun =
-        Begun { context, state: &state, machine: &machine, session: &session, resolved: &resolved, ground };
+    let (state, machine, session, resolved) = (&state, &machine, &session, &resolved);
+    let begun = Begun { context, state, machine, session, resolved, told, ground };
     begun.go(waiting, &permit, &request.command, options, progress, true)
 }
 
@@ -146,13 +158,13 @@ pub fn resume(
     former: &SessionRecord,
     command: &[OsString],
     options: StartOptions,
-    told: &dyn Fn(&[String]),
+    told: Told<'_>,
     progress: Progress<'_>,
 ) -> Result<Started, Error> {
     let state = State::open(context)?;
     let machine = Machine::look();
     if let Some(lost) = record::lost_with_power(context, &state, former)? {
-        told(&[lost]);
+        told(News::Notes(&[lost]));
     }
     let authority = sessions::authority(former)?;
     let resolved = resolve::reopen(context, authority, former.directory.clone())?;
@@ -173,14 +185,8 @@ pub fn resume(
             at: (context.now)(),
         },
     )?;
-    let begun = Begun {
-        context,
-        state: &state,
-        machine: &machine,
-        session: &session,
-        resolved: &resolved,
-        ground: None,
-    };
+    let (state, machine, session, resolved) = (&state, &machine, &session, &resolved);
+    let begun = Begun { context, state, machine, session, resolved, told, ground: None };
     begun.go(waiting, &permit, &command, options, progress, false)
 }
 
@@ -242,6 +248,7 @@ struct Begun<'a> {
     machine: &'a Machine,
     session: &'a SessionRecord,
     resolved: &'a Resolved,
+    told: Told<'a>,
     /// What the cell was begun on, if it was.
     ground: Option<Ground>,
 }
@@ -302,6 +309,7 @@ impl Begun<'_> {
                 .limits
                 .get(LimitName::Time)
                 .map(|bound| Duration::from_secs(bound.limit.value())),
+            told: self.told,
         };
         let connection =
             if options.detach { Connection::Background } else { Connection::Foreground(options.streams) };

@@ -9,8 +9,8 @@ mod owner;
 mod program;
 
 pub(crate) use log::former as former_log;
-pub use owner::Streams;
 pub(crate) use owner::{PipeFilters, RawTerminal, filtered, window, write_some};
+pub use owner::{Streams, columns};
 pub(crate) use program::give;
 
 use crate::cgroup;
@@ -19,6 +19,7 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::failure;
 use crate::record;
+use crate::start::{News, Told};
 use crate::state::{SessionPlace, State, background};
 use crate::terminal::{Departure, Size as ScreenSize, Stroke};
 use clients::Clients;
@@ -51,7 +52,6 @@ const EMPTY_MAX: Duration = Duration::from_secs(2);
 const VANISH_MAX: Duration = Duration::from_secs(20);
 
 /// What is supervised.
-#[derive(Debug)]
 pub(crate) struct Supervised<'c> {
     pub(crate) context: &'c Context,
     pub(crate) state: &'c State,
@@ -59,6 +59,7 @@ pub(crate) struct Supervised<'c> {
     pub(crate) place: SessionPlace,
     pub(crate) plan: &'c Plan,
     pub(crate) time_max: Option<Duration>,
+    pub(crate) told: Told<'c>,
 }
 
 /// How a supervised session ended.
@@ -107,6 +108,8 @@ pub(crate) struct Supervisor<'c> {
     remains: Option<Remains>,
     /// The cell has said that no process of the agent's is left.
     emptied: bool,
+    /// The program's name, for when it can't be started.
+    called: Vec<u8>,
     program: ProgramSide,
     owner: OwnerSide,
     owner_reads: bool,
@@ -187,6 +190,7 @@ impl<'c> Supervisor<'c> {
             cell: Some(cell),
             remains: Some(remains),
             emptied: false,
+            called: Vec::new(),
             program: ProgramSide::Awaited,
             owner,
             owner_reads: true,
@@ -208,6 +212,7 @@ impl<'c> Supervisor<'c> {
     }
 
     fn start(&mut self, program: &Program) -> Result<(), Error> {
+        self.called = program.arguments.first().cloned().unwrap_or_default();
         let Some(cell) = &self.cell else { return Ok(()) };
         let interactive = match self.connection {
             Connection::Foreground(streams) => streams.interactive(),
@@ -381,7 +386,7 @@ impl<'c> Supervisor<'c> {
                 return self.connect();
             }
             Report::NotSpawned { process: MAIN, stage, errno } => {
-                self.failure = Some(failure::of_entry(stage, errno));
+                self.failure = Some(failure::of_entry(&self.called, stage, errno));
                 self.end(Ending::Vanished);
             }
             Report::Exited { process: MAIN, status } => self.end(Ending::Exited(status)),
@@ -410,12 +415,14 @@ impl<'c> Supervisor<'c> {
             Connection::Background => self.detach(),
             Connection::Foreground(streams) if streams.interactive() => {
                 record::running(&self.session)?;
+                (self.session.told)(News::Begun);
                 let raw = RawTerminal::enter().map_err(own("take over the terminal"))?;
                 self.owner = OwnerSide::Terminal(raw);
                 Ok(Turn::Stay)
             }
             Connection::Foreground(_) => {
                 record::running(&self.session)?;
+                (self.session.told)(News::Begun);
                 Ok(Turn::Stay)
             }
         }

@@ -12,10 +12,8 @@ pub(super) fn attach(context: &Context, output: &Output, asked: Option<&str>) ->
     let state = State::open(context)?;
     let record = super::find(context, &state, output, asked)?;
     let streams = output.streams();
-    if streams.interactive() {
-        output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
-    }
-    match connect::attach(&state, &record, streams)? {
+    let begun = || output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
+    match connect::attach(&state, &record, streams, &begun)? {
         Parting::Detached => {
             output.aside(&format!("detached; come back: cofferdam attach {}", record.name.as_str()));
             Ok(0)

@@ -14,7 +14,7 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
     let record = sessions::find(context, &state, Some(&arguments.session))?;
     let name = record.name.as_str().to_owned();
     if !arguments.force {
-        let changes = sessions::show(context, &state, Some(record.id.as_str()))?.changes;
+        let changes = sessions::show(&state, record.clone())?.changes;
         let running = sessions::is_running(&record);
         let state = if running { "running, with" } else { "stopped, with" };
         let what = format!("{state} {}", counts(&changes));

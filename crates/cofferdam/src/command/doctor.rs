@@ -2,12 +2,12 @@
 
 use super::table::wrapped;
 use crate::arguments::DoctorArguments;
-use crate::output::{Output, Tone, toned};
+use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::context::Context;
 use cofferdam_session::doctor::{self, Check, CheckState, Fate, Leftover, Need};
 use cofferdam_session::error::Error;
 use cofferdam_session::exit;
-use cofferdam_session::terminal::{visible, visible_within};
+use cofferdam_session::terminal::visible_within;
 use std::collections::BTreeSet;
 
 const EVIDENCE_COLUMNS_MAX: usize = 400;
@@ -39,14 +39,15 @@ fn print_check(output: &Output, check: &Check, said: &mut BTreeSet<String>) {
     };
     output.line(&format!("{} {}", toned(tone, sign), check.title));
     if check.state != CheckState::Works {
-        let lines = wrapped("    ", 4, &visible_within(check.evidence.as_bytes(), EVIDENCE_COLUMNS_MAX));
+        let evidence = visible_within(check.evidence.as_bytes(), EVIDENCE_COLUMNS_MAX);
+        let lines = wrapped("    ", 4, &evidence, output.columns);
         lines.iter().for_each(|text| output.line(text));
     }
     for remedy in &check.remedies {
         if !said.insert(format!("{}{}", remedy.words, remedy.command)) {
             continue;
         }
-        let lines = wrapped(&format!("    {}: ", remedy.on), 6, &remedy.words);
+        let lines = wrapped(&format!("    {}: ", remedy.on), 6, &remedy.words, output.columns);
         lines.iter().for_each(|text| output.line(&toned(Tone::Dim, text)));
         for line in remedy.command.lines() {
             output.line(&format!("      {line}"));
@@ -60,18 +61,18 @@ fn print_leftovers(output: &Output, leftovers: &[Leftover]) {
         return;
     }
     for leftover in leftovers {
-        let what = format!("{}: {}", visible(leftover.subject.as_bytes()), leftover.reason);
+        let what = format!("{}: {}", whole(leftover.subject.as_bytes()), leftover.reason);
         let (sign, tone, more) = match &leftover.fate {
             Fate::Listed => ("–", Tone::Strong, leftover.command.clone()),
             Fate::Cleared => ("✓", Tone::Good, "cleared".to_owned()),
             Fate::Kept(why) => ("–", Tone::Strong, format!("kept: {why}; {}", leftover.command)),
             Fate::Failed(why) => ("✗", Tone::Bad, why.clone()),
         };
-        let lines = wrapped("", 4, &what);
+        let lines = wrapped("", 4, &what, output.columns);
         let (first, rest) =
             lines.split_first().map_or(("", [].as_slice()), |(first, rest)| (first.as_str(), rest));
         output.line(&format!("{} {first}", toned(tone, sign)));
         rest.iter().for_each(|text| output.line(text));
-        output.line(&toned(Tone::Dim, &format!("    {}", visible(more.as_bytes()))));
+        output.line(&toned(Tone::Dim, &format!("    {}", whole(more.as_bytes()))));
     }
 }

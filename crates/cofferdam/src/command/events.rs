@@ -1,38 +1,137 @@
-//! `cofferdam events`: what happened to a session, from the ledger.
+//! `cofferdam events`: what happened to a session, from the ledger, one sentence an event.
 
-use super::ls::age;
-use super::table::aligned;
-use crate::output::Output;
+use super::ls::typed;
+use super::table::labelled;
+use crate::arguments::Followed;
+use crate::output::{Output, whole};
+use cofferdam_policy::event::{Event, StoppedBy, UnixNanos};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
-use cofferdam_session::sessions;
+use cofferdam_session::sessions::{self, Following, RecordedEvent, SessionRecord};
 use cofferdam_session::state::State;
-use cofferdam_session::terminal::visible_within;
 
-pub(super) fn events(context: &Context, output: &Output, asked: Option<&str>) -> Result<u8, Error> {
+/// How much of an authority's digest is shown.
+const DIGEST_CHARS: usize = 12;
+
+pub(super) fn events(context: &Context, output: &Output, asked: &Followed) -> Result<u8, Error> {
     let state = State::open(context)?;
-    let record = super::find(context, &state, output, asked)?;
-    let (_, events) = sessions::events(context, &state, Some(record.id.as_str()))?;
-    let objects: Vec<serde_json::Value> = events
-        .iter()
-        .map(|event| serde_json::json!({ "seq": event.seq, "at": event.at.0, "event": event.event }))
-        .collect();
-    output.object(&objects)?;
-    let now = (context.now)().0;
-    let rows: Vec<Vec<String>> = events
-        .iter()
-        .map(|event| {
-            let body = serde_json::to_value(&event.event).ok().and_then(|value| value.get("body").cloned());
-            let body = body.map(|body| body.to_string()).unwrap_or_default();
-            vec![
-                format!("{} ago", age(now - event.at.0)),
-                event.event.kind().name().to_owned(),
-                visible_within(body.as_bytes(), 60),
-            ]
-        })
-        .collect();
-    for line in aligned(&rows) {
-        output.line(&line);
+    let record = super::find(context, &state, output, asked.session.as_deref())?;
+    if asked.follow {
+        return follow(context, &state, output, record);
     }
+    let events = sessions::events(&state, &record, 0)?;
+    output.object(&events.iter().map(object).collect::<Vec<_>>())?;
+    events.iter().for_each(|event| print(output, event));
     Ok(0)
+}
+
+/// Prints what there is and what comes, until the session ends; with `--json` an object a line.
+fn follow(context: &Context, state: &State, output: &Output, record: SessionRecord) -> Result<u8, Error> {
+    let mut following = Following::of(record);
+    let mut seen = 0;
+    loop {
+        // Asked first: what is recorded before the end is printed, too.
+        let goes_on = following.goes_on(context, state)?;
+        for event in sessions::events(state, following.record(), seen)? {
+            seen = event.seq;
+            if output.json {
+                if !output.object_line(&object(&event))? {
+                    return Ok(0);
+                }
+            } else {
+                print(output, &event);
+            }
+        }
+        if !goes_on {
+            return Ok(0);
+        }
+        following.wait();
+    }
+}
+
+fn object(event: &RecordedEvent) -> serde_json::Value {
+    serde_json::json!({ "seq": event.seq, "at": event.at.0, "event": event.event })
+}
+
+fn print(output: &Output, event: &RecordedEvent) {
+    let sentence = whole(sentence(&event.event).as_bytes());
+    let lines = labelled(&format!("{}  ", instant(event.at)), &sentence, output.columns);
+    lines.iter().for_each(|line| output.line(line));
+}
+
+/// What happened, for people.
+fn sentence(event: &Event) -> String {
+    let digest = |whole: &str| whole.chars().take(DIGEST_CHARS).collect::<String>();
+    match event {
+        Event::Started { authority_digest, command } => {
+            format!("started with authority {}: {}", digest(authority_digest), typed(command))
+        }
+        Event::Resumed { authority_digest, command } => {
+            format!("resumed with authority {}: {}", digest(authority_digest), typed(command))
+        }
+        Event::Executed { command } => format!("a further program was started: {}", typed(command)),
+        Event::Attached => "a terminal was attached".to_owned(),
+        Event::Detached => "the terminal was detached; it went on in the background".to_owned(),
+        Event::Refreshed => "your directories were shown anew".to_owned(),
+        Event::Exited { status } => format!("its program ended: {status}"),
+        Event::Stopped { by: StoppedBy::Owner } => "stopped".to_owned(),
+        Event::Stopped { by: StoppedBy::Guardian } => {
+            "ended by its guardian: the supervisor was gone".to_owned()
+        }
+        Event::Stopped { by: StoppedBy::Doctor } => "found left over, and recorded as stopped".to_owned(),
+        Event::LimitReached { limit } => format!("came to its limit: {limit}"),
+        Event::Failed { step, cause } if cause.is_empty() => format!("failed: {step}"),
+        Event::Failed { step, cause } => format!("failed: {step}: {cause}"),
+        Event::Discarded => "removed, with all that it changed".to_owned(),
+    }
+}
+
+/// `2026-11-23 01:02:03Z`: the ledger's clock, in UTC.
+fn instant(at: UnixNanos) -> String {
+    const SECONDS_A_DAY: i64 = 86_400;
+    let seconds = at.0.div_euclid(1_000_000_000);
+    let (days, second) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
+    let (year, month, day) = date(days);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that a leap day is the last
+/// day of one; 400 of them have 146,097 days.
+fn date(days_since_1970: i64) -> (i64, i64, i64) {
+    const DAYS_TO_1970: i64 = 719_468;
+    const DAYS_AN_ERA: i64 = 146_097;
+    let days = days_since_1970 + DAYS_TO_1970;
+    let (era, of_era) = (days.div_euclid(DAYS_AN_ERA), days.rem_euclid(DAYS_AN_ERA));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_policy::event::ExitStatus;
+
+    #[test]
+    fn instants_are_told_in_utc() {
+        let at = |seconds: i64| instant(UnixNanos(seconds * 1_000_000_000 + 999_999_999));
+        assert_eq!(at(0), "1970-01-01 00:00:00Z");
+        assert_eq!(at(951_782_400), "2000-02-29 00:00:00Z");
+        assert_eq!(at(1_709_251_199), "2024-02-29 23:59:59Z");
+        assert_eq!(at(1_709_251_200), "2024-03-01 00:00:00Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01 00:00:00Z");
+        assert_eq!(instant(UnixNanos(-1)), "1969-12-31 23:59:59Z");
+    }
+
+    #[test]
+    fn an_event_is_a_sentence_and_a_command_stands_as_it_was_typed() {
+        let command = vec!["sh".to_owned(), "-c".to_owned(), "echo it's".to_owned(), String::new()];
+        let started = Event::Started { authority_digest: "0123456789abcdef".into(), command };
+        assert_eq!(sentence(&started), "started with authority 0123456789ab: sh -c 'echo it'\\''s' ''");
+        let exited = Event::Exited { status: ExitStatus::Signal(9) };
+        assert_eq!(sentence(&exited), "its program ended: signal 9");
+    }
 }

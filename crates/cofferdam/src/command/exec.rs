@@ -11,7 +11,8 @@ use cofferdam_session::state::State;
 pub(super) fn exec(context: &Context, output: &Output, arguments: &ExecArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
-    match connect::exec(context, &state, &record, &arguments.command, output.streams())? {
+    let begun = || output.say_chosen();
+    match connect::exec(context, &state, &record, &arguments.command, output.streams(), &begun)? {
         Parting::Ended(Some(status)) => {
             output.object(&serde_json::json!({ "session": record.name.as_str(), "exit_status": status }))?;
             Ok(shell_status(status))

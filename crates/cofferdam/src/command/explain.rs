@@ -1,7 +1,7 @@
 //! `cofferdam explain`: the five radii, enumerated to the last item, before anything is started.
 
 use super::run::request;
-use super::table::{aligned, cut, wrapped};
+use super::table::{aligned, wrapped};
 use crate::arguments::ExplainArguments;
 use crate::output::{Output, Tone, toned};
 use cofferdam_session::context::Context;
@@ -12,9 +12,8 @@ use cofferdam_session::resolve;
 use cofferdam_session::sessions;
 use cofferdam_session::state::State;
 
-/// How many hidden or secret-looking paths are listed for people; `--json` has them all.
+/// How many hidden or secret-looking paths are listed on a terminal; elsewhere it is all of them.
 const LISTED_MAX: usize = 20;
-const COLUMNS_MAX: usize = 80;
 
 pub(super) fn explain(context: &Context, output: &Output, arguments: ExplainArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
@@ -35,21 +34,23 @@ pub(super) fn explain(context: &Context, output: &Output, arguments: ExplainArgu
 }
 
 fn print(output: &Output, explanation: &Explanation) {
-    let line = |text: &str| output.line(&cut(text, COLUMNS_MAX));
-    line(&format!("cell       {}", explanation.cell));
-    line(&format!("agent      {}", explanation.identity));
-    line(&format!("authority  {}", explanation.authority_digest));
+    let paragraph = |first: &str, indent: usize, text: &str| {
+        wrapped(first, indent, text, output.columns).iter().for_each(|text| output.line(text));
+    };
+    paragraph("cell       ", 11, explanation.cell);
+    paragraph("agent      ", 11, &explanation.identity);
+    paragraph("authority  ", 11, &explanation.authority_digest);
     if let Some(policy) = &explanation.policy {
-        line(&format!("policy     {policy}"));
+        paragraph("policy     ", 11, policy);
     }
     for radius in &explanation.radii {
         output.line("");
         output.line(&format!("{}  {}", toned(Tone::Strong, radius.name), toned(Tone::Dim, radius.question)));
         for reach in &radius.reach {
-            wrapped("  • ", 4, reach).iter().for_each(|text| output.line(text));
+            paragraph("  • ", 4, reach);
         }
         for held in &radius.held_by {
-            let lines = wrapped("    held by ", 6, held);
+            let lines = wrapped("    held by ", 6, held, output.columns);
             lines.iter().for_each(|text| output.line(&toned(Tone::Dim, text)));
         }
     }
@@ -63,7 +64,7 @@ fn print(output: &Output, explanation: &Explanation) {
             vec![format!("  {}", limit.name), limit.most.clone(), how]
         })
         .collect();
-    for (row, limit) in aligned(&rows).iter().zip(&explanation.limits) {
+    for (row, limit) in aligned(&rows, output.columns).iter().zip(&explanation.limits) {
         output.line(&if limit.mechanism.is_some() { row.clone() } else { toned(Tone::Bad, row) });
     }
     listed(output, "hidden", Tone::Good, &explanation.masked);
@@ -75,7 +76,7 @@ fn print(output: &Output, explanation: &Explanation) {
     );
     for note in &explanation.notes {
         output.line("");
-        wrapped("note: ", 6, note).iter().for_each(|text| output.line(text));
+        paragraph("note: ", 6, note);
     }
 }
 
@@ -85,13 +86,12 @@ fn listed(output: &Output, title: &str, tone: Tone, paths: &[String]) {
     }
     output.line("");
     output.line(&toned(Tone::Strong, title));
-    for path in paths.iter().take(LISTED_MAX) {
-        output.line(&toned(tone, &cut(&format!("  {path}"), COLUMNS_MAX)));
+    let listed = if output.columns.is_some() { LISTED_MAX } else { usize::MAX };
+    for path in paths.iter().take(listed) {
+        output.line(&toned(tone, &format!("  {path}")));
     }
-    if paths.len() > LISTED_MAX {
-        output.line(&toned(
-            Tone::Dim,
-            &format!("  … and {} more (--json lists them)", paths.len() - LISTED_MAX),
-        ));
+    let more = paths.len().saturating_sub(listed);
+    if more > 0 {
+        output.line(&toned(Tone::Dim, &format!("  … and {more} more (--json lists them)")));
     }
 }

@@ -1,7 +1,7 @@
 //! `cofferdam ls`: all sessions, latest first.
 
 use super::table::aligned;
-use crate::output::{Output, Tone, toned};
+use crate::output::{Output, TEXT_COLUMNS_MAX, Tone, toned, whole};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions::{self, SessionRecord};
@@ -9,6 +9,9 @@ use cofferdam_session::state::State;
 use cofferdam_session::terminal::visible_within;
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt as _;
+
+/// How much of a command is shown in a table on a terminal.
+const COMMAND_COLUMNS_MAX: usize = 24;
 
 /// One session, for programs.
 #[derive(Serialize)]
@@ -56,21 +59,33 @@ pub(super) fn ls(context: &Context, output: &Output) -> Result<u8, Error> {
         output.line("no sessions; start one: cofferdam run -- COMMAND");
         return Ok(0);
     }
+    // A look at many sessions at once; `show` has the command whole.
+    let command_columns_max = if output.columns.is_some() { COMMAND_COLUMNS_MAX } else { TEXT_COLUMNS_MAX };
     let mut rows = vec![["NAME", "STATE", "AGE", "COMMAND", "DIRECTORY"].map(String::from).to_vec()];
     let now = (context.now)().0;
     rows.extend(found.iter().map(|record| {
         vec![
-            visible_within(record.name.as_str().as_bytes(), 20),
+            whole(record.name.as_str().as_bytes()),
             record.state.name().to_owned(),
             age(now - record.created_at.0),
-            visible_within(record.command.join(" ").as_bytes(), 20),
-            visible_within(record.directory.as_os_str().as_bytes(), 60),
+            visible_within(typed(&record.command).as_bytes(), command_columns_max),
+            whole(record.directory.as_os_str().as_bytes()),
         ]
     }));
-    for (number, line) in aligned(&rows).iter().enumerate() {
+    for (number, line) in aligned(&rows, output.columns).iter().enumerate() {
         output.line(&if number == 0 { toned(Tone::Dim, line) } else { line.clone() });
     }
     Ok(0)
+}
+
+/// A command as it would be typed: words that a shell would take apart stand in quotes.
+pub(super) fn typed(command: &[String]) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-@%+=:,".contains(c);
+    let word = |word: &String| {
+        let is_plain = !word.is_empty() && word.chars().all(plain);
+        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    command.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// `5s`, `3m`, `2h`, `4d`

@@ -2,29 +2,20 @@
 
 use super::summary;
 use crate::arguments::{AuthorityArguments, RunArguments};
-use crate::output::{Output, Tone, toned};
+use crate::output::Output;
 use cofferdam_policy::presets::limits::Limit;
 use cofferdam_policy::wish::Wish;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::request::RunRequest;
-use cofferdam_session::start::{self, StartOptions};
-use cofferdam_session::terminal::DETACH_KEY_NAME;
+use cofferdam_session::start::{self, News, StartOptions};
 
 pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
-    let streams = output.streams();
-    let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams };
+    let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams: output.streams() };
     let request =
         RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };
-    if streams.interactive() && !options.detach {
-        output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
-    }
     let mut progress = summary::Progress::new(output);
-    let told = |notes: &[String]| {
-        for note in notes {
-            output.aside(&toned(Tone::Dim, &format!("note: {note}")));
-        }
-    };
+    let told = |news: News<'_>| summary::tell(output, &options, news);
     let started =
         start::run(context, &request, options, &told, &mut |files, bytes| progress.show(files, bytes))?;
     summary::started(output, started)

@@ -1,21 +1,24 @@
-//! `cofferdam show`: a session's state and what it changed.
+//! `cofferdam show`: a session's state, what it may touch, and what it changed.
 
-use super::ls::{Row, age};
+use super::ls::{Row, age, typed};
 use super::summary::counts;
-use crate::output::{Output, Tone, toned};
+use super::table::labelled;
+use crate::output::{Output, Tone, toned, whole};
+use cofferdam_policy::authority::Authority;
+use cofferdam_policy::presets::limits::Origin;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions;
 use cofferdam_session::state::State;
-use cofferdam_session::terminal::visible;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// How many changed paths are listed for people; `--json` has them all.
+/// How many changed paths are listed on a terminal; elsewhere it is all that are known.
 const LISTED_MAX: usize = 200;
 
 pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> Result<u8, Error> {
     let state = State::open(context)?;
-    let shown = sessions::show(context, &state, asked)?;
+    let record = super::find(context, &state, output, asked)?;
+    let shown = sessions::show(&state, record)?;
     let record = &shown.record;
     output.object(&serde_json::json!({
         "session": Row::of(record), "authority": shown.authority, "changes": shown.changes,
@@ -23,20 +26,37 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     if output.json {
         return Ok(0);
     }
-    let line =
-        |key: &str, value: &str| output.line(&format!("{}  {value}", toned(Tone::Dim, &format!("{key:>9}"))));
-    line("session", &format!("{} ({})", toned(Tone::Strong, record.name.as_str()), record.id.as_str()));
+    let line = |key: &str, value: &str| {
+        let lines = labelled(&format!("{key:>9}  "), value, output.columns);
+        lines.iter().for_each(|text| output.line(text));
+    };
+    line("session", &format!("{} ({})", record.name.as_str(), record.id.as_str()));
     let since = age((context.now)().0 - record.created_at.0);
-    line("state", &format!("{}, made {since} ago", record.state.name()));
-    line("command", &visible(record.command.join(" ").as_bytes()));
-    line("directory", &visible(record.directory.as_os_str().as_bytes()));
-    line("changed", &counts(&shown.changes));
-    for entry in shown.changes.entries().take(LISTED_MAX) {
-        output.line(&format!("           {} {}", entry.sign(), visible(entry.path())));
+    let status = record.exit_status.map(|status| format!(", {status}")).unwrap_or_default();
+    line("state", &format!("{}{status}, made {since} ago", record.state.name()));
+    line("command", &whole(typed(&record.command).as_bytes()));
+    line("directory", &whole(record.directory.as_os_str().as_bytes()));
+    let mut key = "may touch";
+    for item in touched(&shown.authority) {
+        line(std::mem::take(&mut key), &item);
     }
-    let more = shown.changes.total_listed().saturating_sub(LISTED_MAX);
+    line("", &toned(Tone::Dim, &format!("to the last item: cofferdam explain {}", record.name.as_str())));
+    line("changed", &counts(&shown.changes));
+    let listed = if output.columns.is_some() { LISTED_MAX } else { usize::MAX };
+    for entry in shown.changes.entries().take(listed) {
+        output.line(&format!("           {} {}", entry.sign(), whole(entry.path())));
+    }
+    let known = shown.changes.total_listed().min(listed);
+    let more = shown.changes.total().saturating_sub(known as u64);
     if more > 0 {
-        output.line(&toned(Tone::Dim, &format!("           … and {more} more (--json lists them)")));
+        output.line(&toned(Tone::Dim, &format!("           … and {more} more")));
     }
     Ok(0)
+}
+
+/// What a session may touch beside the system's programs, and the limits that were asked for.
+fn touched(authority: &Authority) -> Vec<String> {
+    let items = authority.items().into_iter().map(|item| whole(item.as_bytes()));
+    let limits = authority.limits.iter().filter(|bound| bound.origin == Origin::Asked);
+    items.chain(limits.map(|bound| format!("limit {}", bound.limit))).collect()
 }

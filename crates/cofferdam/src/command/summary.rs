@@ -1,19 +1,20 @@
-//! What is said at the end of a session: at most six lines, or one object.
+//! What is said at the start of a session, and at its end: there at most six lines, or one object.
 
 use crate::output::{Output, Tone, toned};
 use cofferdam_policy::event::ExitStatus;
 use cofferdam_session::changes::Changes;
 use cofferdam_session::error::Error;
 use cofferdam_session::exit;
-use cofferdam_session::start::{Ended, Started, shell_status};
+use cofferdam_session::start::{Ended, News, StartOptions, Started, shell_status};
 use cofferdam_session::supervise::Ending;
-use cofferdam_session::terminal::visible_within;
+use cofferdam_session::terminal::{DETACH_KEY_NAME, visible_within};
 use serde::Serialize;
 use std::io::IsTerminal as _;
 
-/// How many changed paths the summary names.
-const NAMED_MAX: usize = 2;
-const NAME_COLUMNS_MAX: usize = 60;
+/// The most lines that are said at the end.
+const LINES_MAX: usize = 6;
+/// A longer name would take more than its line.
+const NAME_COLUMNS_MAX: usize = 72;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -30,6 +31,16 @@ struct Report<'a> {
 struct Session<'a> {
     id: &'a str,
     name: &'a str,
+}
+
+/// Says what there is to know while a session is started.
+pub(super) fn tell(output: &Output, options: &StartOptions, news: News<'_>) {
+    let dim = |text: &str| output.aside(&toned(Tone::Dim, text));
+    match news {
+        News::Notes(notes) => notes.iter().for_each(|note| dim(&format!("note: {note}"))),
+        News::Begun if options.streams.interactive() => dim(&format!("{DETACH_KEY_NAME} detaches")),
+        News::Begun => output.say_chosen(),
+    }
 }
 
 /// Says what became of a start; returns the exit code.
@@ -81,39 +92,40 @@ fn say(output: &Output, ended: &Ended) -> Result<(), Error> {
         return Ok(());
     }
     let name = ended.name.as_str();
-    match ended.ending {
-        Ending::Exited(_) => {}
-        Ending::Stopped => output.aside("the session was stopped"),
-        Ending::TimeLimit => output.aside("the session came to its time limit"),
-        Ending::Vanished => output.aside("the cell ended before its program did"),
-    }
-    for line in lines(&ended.changes) {
-        output.aside(&line);
-    }
-    if ended.removed {
-        return Ok(());
-    }
+    let mut said: Vec<String> = match ended.ending {
+        Ending::Exited(_) => Vec::new(),
+        Ending::Stopped => vec!["the session was stopped".into()],
+        Ending::TimeLimit => vec!["the session came to its time limit".into()],
+        Ending::Vanished => vec!["the cell ended before its program did".into()],
+    };
     let next = if ended.changes.is_empty() {
         format!("cofferdam resume -s {name}  ·  cofferdam discard {name}")
     } else {
         format!("cofferdam show {name}  ·  cofferdam resume -s {name}  ·  cofferdam discard {name}")
     };
-    output.aside(&toned(Tone::Dim, &next));
+    let next = (!ended.removed).then(|| toned(Tone::Dim, &next));
+    let room = LINES_MAX.saturating_sub(said.len() + usize::from(next.is_some()));
+    said.extend(lines(&ended.changes, name, room));
+    said.extend(next);
+    said.iter().for_each(|line| output.aside(line));
     Ok(())
 }
 
-/// What changed, in at most four lines.
-fn lines(changes: &Changes) -> Vec<String> {
+/// What changed, in at most `lines_max` lines, of which the last tells how much is not named.
+fn lines(changes: &Changes, name: &str, lines_max: usize) -> Vec<String> {
     if changes.is_empty() {
         return vec![toned(Tone::Dim, "nothing changed")];
     }
     let mut lines = vec![format!("{} {}", toned(Tone::Strong, "changed:"), counts(changes))];
-    let all = changes.total_listed();
-    for entry in changes.entries().take(NAMED_MAX) {
+    let room = lines_max.saturating_sub(lines.len());
+    let fits = changes.total() <= room as u64;
+    let named = if fits { room } else { room.saturating_sub(1) };
+    for entry in changes.entries().take(named) {
         lines.push(format!("  {} {}", entry.sign(), visible_within(entry.path(), NAME_COLUMNS_MAX)));
     }
-    if all > NAMED_MAX {
-        lines.push(toned(Tone::Dim, &format!("  … and {} more", all - NAMED_MAX)));
+    let more = changes.total().saturating_sub(changes.total_listed().min(named) as u64);
+    if more > 0 {
+        lines.push(toned(Tone::Dim, &format!("  … and {more} more: cofferdam show {name}")));
     }
     lines
 }

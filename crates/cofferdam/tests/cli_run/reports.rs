@@ -5,7 +5,6 @@ use cofferdam_testkit::{Home, Outcome};
 use serde_json::Value;
 
 const SUMMARY_LINES_MAX: usize = 6;
-const COLUMNS_MAX: usize = 80;
 
 fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
@@ -158,23 +157,111 @@ fn the_summary_has_at_most_six_lines_and_says_what_to_type_next() {
 }
 
 #[test]
-fn tables_fit_eighty_columns_whatever_they_show() {
+fn the_summary_names_what_fits_and_counts_the_rest() {
     let home = Home::of(OWNER);
+    let said = |name: &str, script: &str| {
+        let run = home.cofferdam().args(["run", "--name", name, "--", "sh", "-c", script]).run();
+        run.assert_success().stderr().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let four = said("four", "touch a b c d");
+    assert_eq!(four[..5], ["changed: 4 added", "  + a", "  + b", "  + c", "  + d"]);
+    assert_eq!(four.len(), SUMMARY_LINES_MAX);
+    let many = said("many", "touch a b c d e");
+    assert_eq!(many[1..5], ["  + a", "  + b", "  + c", "  … and 2 more: cofferdam show many"]);
+    assert_eq!(many.len(), SUMMARY_LINES_MAX);
+    // More than are listed are counted all the same.
+    let crowd = said("crowd", "mkdir d; cd d; seq 1 10500 | xargs touch");
+    assert!(crowd[4].starts_with("  … and 10498 more"), "{crowd:?}");
+}
+
+#[test]
+fn show_says_how_it_ended_and_what_it_may_touch() {
+    let home = Home::of(OWNER);
+    let data = home.directory("data");
+    let flags = ["--mount", "../data:/data", "-e", "COLOUR=red", "--limit", "processes=77"];
+    let project = home.directory("project");
+    let run = home.cofferdam().arg("run").args(flags).args(["--", "sh", "-c", "exit 3"]);
+    run.in_directory(&project).run().assert_exit(3);
+    let shown = home.cofferdam().args(["show", "project"]).run();
+    let text = shown.assert_success().stdout();
+    let mount = format!("mount {} at /data (read-only)", data.display());
+    let workspace = format!("workspace {}", project.display());
+    let all =
+        ["exit status 3", "'exit 3'", &mount, &workspace, "COLOUR=red", "processes=77", "explain project"];
+    for told in all {
+        assert!(text.contains(told), "{told} is not told: {text}");
+    }
+}
+
+#[test]
+fn what_happened_is_told_in_sentences() {
+    let home = Home::of(OWNER);
+    home.cofferdam().args(["run", "-d", "--name", "job", "--", "sleep", "1000"]).run().assert_success();
+    home.cofferdam().args(["exec", "--", "echo", "it's", "a \u{1b}[31mtrap"]).run().assert_success();
+    home.cofferdam().args(["stop", "--grace", "0"]).run().assert_success();
+    let told = home.cofferdam().args(["events", "job"]).run();
+    let text = told.assert_success().stdout();
+    assert!(!text.contains(['{', '\u{1b}']) || text.contains("\\u{1b}"), "{text}");
+    let mut lines = text.lines();
+    for sentence in [": sleep 1000", "a further program was started: echo 'it'", "stopped"] {
+        assert!(
+            lines.any(|line| line.contains(sentence)),
+            "{sentence:?} is not told, or not in turn: {text}"
+        );
+    }
+    for line in text.lines() {
+        let (date, rest) = line.split_once(' ').unwrap();
+        assert!(date.starts_with("20") && date.len() == 10 && rest.chars().nth(8) == Some('Z'), "{line}");
+    }
+}
+
+/// A scene in which no line fits eighty columns.
+fn long(home: &Home) -> std::path::PathBuf {
     let long =
         home.directory("a-directory-with-a-rather-long-name/and-one-below-it-that-is-longer-still/end");
+    home.write(long.join(".env.production-of-the-long-name"), "");
     let name = "a-name-of-a-session-that-is-as-long-as-names-may-be-here";
     let mut command = vec!["run", "--name", name, "--", "echo"];
     command.extend(["argument"; 40]);
     home.cofferdam().args(&command).in_directory(&long).run().assert_success();
     home.cofferdam().args(["run", "--", "echo", "w\u{131}de \u{1b}[31m\n\u{202e}"]).run().assert_success();
-    for command in [["ls"].as_slice(), &["events"], &["explain"]] {
-        let table = home.cofferdam().args(command).in_directory(&long).run();
-        let text = table.assert_success().stdout();
-        for line in text.lines() {
-            assert!(line.chars().count() <= COLUMNS_MAX, "{command:?}: {line:?}");
-            assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{command:?}: {line:?}");
-        }
+    long
+}
+
+#[test]
+fn off_a_terminal_nothing_is_cut_and_a_row_is_a_line() {
+    let home = Home::of(OWNER);
+    let long = long(&home);
+    for (command, arguments) in [("ls", 40), ("events", 40), ("show", 40), ("explain", 0)] {
+        let report = home.cofferdam().arg(command).in_directory(&long).run();
+        let text = report.assert_success().stdout();
+        assert!(!text.contains('…'), "{command}: {text}");
+        assert!(text.contains(long.to_str().unwrap()) || command == "events", "{command}: {text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{command}: {text:?}");
+        let most = text.lines().map(|line| line.matches("argument").count()).max();
+        assert_eq!(most, Some(arguments), "{command}: {text}");
     }
+    let masked = format!("{}/.env.production-of-the-long-name", long.display());
+    assert!(home.cofferdam().arg("explain").in_directory(&long).run().stdout().contains(&masked));
+}
+
+#[test]
+fn on_a_terminal_long_lines_go_on_below_and_lose_nothing() {
+    let home = Home::of(OWNER);
+    let long = long(&home);
+    let screen = |command: &str| {
+        let mut terminal = home.cofferdam().arg(command).in_directory(&long).terminal(100, 80);
+        terminal.finish();
+        terminal.screen()
+    };
+    for command in ["events", "show"] {
+        assert_eq!(screen(command).matches("argument").count(), 40, "{}", screen(command));
+    }
+    // What is one word is broken by the terminal, and is whole for it.
+    let joined: String = screen("explain").split_whitespace().collect();
+    assert!(joined.contains(long.to_str().unwrap()), "{joined}");
+    let below = screen("events").lines().filter(|line| line.starts_with(&" ".repeat(22))).count();
+    assert!(below >= 5, "{}", screen("events"));
 }
 
 #[test]

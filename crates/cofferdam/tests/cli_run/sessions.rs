@@ -220,3 +220,19 @@ fn a_session_whose_supervisor_was_killed_is_stopped_and_can_go_on() {
     let resumed = home.cofferdam().args(["resume", "--", "cat", "kept"]).run();
     assert_eq!(resumed.assert_success().stdout(), "x\n");
 }
+
+/// Which session was chosen is said in the first of the three lines, not in a fourth.
+#[test]
+fn a_failure_without_a_named_session_names_the_one_that_was_chosen() {
+    let home = Home::of(OWNER);
+    run(&home, "true").assert_success();
+    for command in [["stop"].as_slice(), &["refresh"], &["exec", "--", "true"]] {
+        home.cofferdam().args(command).run().assert_refused(207, &["work"]);
+    }
+    let exec = home.cofferdam().args(["resume", "--", "nosuch"]).run();
+    exec.assert_refused(208, &["nosuch", "session work"]);
+    let failed = home.cofferdam().args(["exec", "--json"]).run();
+    assert!(failed.assert_exit(201).json()["error"]["what"].as_str().unwrap().contains("work"), "{failed}");
+    let resumed = home.cofferdam().args(["resume", "--", "echo", "out"]).run();
+    assert!(resumed.assert_success().stderr().starts_with("session work\n"), "{resumed}");
+}

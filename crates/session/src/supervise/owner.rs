@@ -61,6 +61,17 @@ pub(crate) fn window() -> ScreenSize {
     }
 }
 
+/// How wide a report can be: the columns of the terminal that standard output is, `None` if it is none.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    const COLUMNS_DEFAULT: usize = 80;
+    let stdout = rustix::stdio::stdout();
+    isatty(stdout).then(|| match tcgetwinsize(stdout) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        Ok(_) | Err(_) => COLUMNS_DEFAULT,
+    })
+}
+
 /// The owner's terminal in raw mode; put back when dropped, with what was typed and not read thrown away, so that no
 /// late answer reaches the owner's shell (ATTACKS 21).
 #[derive(Debug)]
