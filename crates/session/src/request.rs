@@ -13,6 +13,9 @@ pub struct RunRequest {
     pub workspaces: Vec<PathBuf>,
     /// Everything else that widens or narrows, in the form of a policy.
     pub wish: Wish,
+    /// The repository's request, looked at as if it were accepted: what `trust` shows. Relative paths in it start from
+    /// the directory, not from where the command was typed.
+    pub accepting: Option<Wish>,
     /// `--dangerous-env`: variables that are passed on although they look like secrets.
     pub dangerous_environment: Vec<String>,
     /// `--copy`

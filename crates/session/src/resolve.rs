@@ -79,8 +79,7 @@ pub fn resolve(
     found.git(&mut notes)?;
     found.mounts(&wish, request, &first, &mut notes)?;
     let homes = homes::Homes::look(context, &wish, &mut found, &mut notes)?;
-    let environment =
-        environment::resolve(context, &wish, &request.dangerous_environment, homes.environment)?;
+    let environment = environment::resolve(context, &wish, request, homes.environment, &mut notes)?;
     let mut limits =
         Limits::defaults(cofferdam_policy::presets::limits::Machine { memory_bytes: machine.memory_bytes });
     wish.limits.iter().for_each(|limit| limits.ask(*limit));
@@ -158,26 +157,31 @@ fn wishes(
     };
     let path = policy.as_ref().map(|policy| policy.path.clone());
     let mut wish = policy.map(|policy| policy.wish).unwrap_or_default();
+    if let Some(accepting) = &request.accepting {
+        wish = wish.and(kept_inside(context, first, accepting.clone(), notes));
+    } else if let Some(accepted) = accepted(state, first, notes)? {
+        wish = wish.and(kept_inside(context, first, accepted, notes));
+    }
+    Ok((wish.and(request.wish.clone()), path))
+}
+
+/// What the repository asks for, if the owner accepted exactly that.
+fn accepted(state: &State, first: &std::path::Path, notes: &mut Vec<String>) -> Result<Option<Wish>, Error> {
     // A request that can't be read asks for nothing: a repository must not be able to forbid sessions on it.
     let asked = trust::read_request(first).unwrap_or_else(|error| {
         notes.push(format!("the repository's cofferdam.toml counts for nothing: {}", error.why()));
         None
     });
-    if let Some(asked) = asked {
-        let ledger = state.ledger()?;
-        match trust::standing(&ledger, first, Some(&asked))? {
-            trust::Standing::Accepted => wish = wish.and(kept_inside(context, first, asked.wish, notes)),
-            trust::Standing::Changed { .. } => notes.push(
-                "the repository's cofferdam.toml changed since you accepted it, and counts for nothing: cofferdam trust"
-                    .into(),
-            ),
-            trust::Standing::NotAccepted => {
-                notes.push("the repository's cofferdam.toml asks for more, and counts for nothing: cofferdam trust".into());
-            }
-            trust::Standing::NoRequest => {}
-        }
-    }
-    Ok((wish.and(request.wish.clone()), path))
+    let Some(asked) = asked else { return Ok(None) };
+    let ledger = state.ledger()?;
+    let ignored = match trust::standing(&ledger, first, Some(&asked))? {
+        trust::Standing::Accepted => return Ok(Some(asked.wish)),
+        trust::Standing::NoRequest => return Ok(None),
+        trust::Standing::Changed { .. } => "changed since you accepted it",
+        trust::Standing::NotAccepted => "asks for more",
+    };
+    notes.push(format!("the repository's cofferdam.toml {ignored}, and counts for nothing: cofferdam trust"));
+    Ok(None)
 }
 
 /// What a repository asked for of itself must still lie in it: a link that came with a later pull was never accepted.

@@ -4,9 +4,10 @@
 //! again for nothing as soon as one of them changes. It is read on the host, before the start, never from a
 //! session. What it would widen is for the resolver to say.
 
+use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::policies::{hex_digest, misunderstood, read_bounded, shown};
-use crate::terminal::visible;
+use crate::terminal::visible_within;
 use cofferdam_ledger::{Ledger, TrustRecord};
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::wish::{Wish, WishError};
@@ -128,16 +129,45 @@ pub fn withdraw(ledger: &Ledger, directory: &Path) -> Result<bool, Error> {
 }
 
 impl Request {
-    /// Its own entries, one a line, in the words of the policy file. They are a stranger's, and shown harmlessly.
+    /// Its own entries, in the words of the policy file, but for those that an item of `widened` stands for: masks and
+    /// denials, sets that bring many items, and what brings nothing today and may tomorrow. They are a stranger's, and
+    /// shown harmlessly.
     #[must_use]
-    pub fn entries(&self) -> Vec<String> {
-        entries(&self.wish)
+    pub fn remaining(&self, context: &Context, directory: &Path, widened: &[String]) -> Vec<String> {
+        let told = |begins: &str| widened.iter().any(|item| item.starts_with(begins));
+        let is_told = |(what, entry): &(&str, String)| match *what {
+            "workspace" | "mount" => {
+                let (source, rest) = entry.split_once(':').unwrap_or((entry, ""));
+                let target = rest.split(':').next().filter(|target| target.starts_with(['/', '~']));
+                std::fs::canonicalize(context.expand(source, directory)).is_ok_and(|real| {
+                    let target = target.map_or_else(|| real.clone(), |text| context.expand(text, directory));
+                    let place = |path: &str| match *what {
+                        "mount" => format!("mount {path} at {} (", target.display()),
+                        _ => format!("workspace {path} ("),
+                    };
+                    // As an item names it: in quotes where there is a blank in it.
+                    told(&place(&real.display().to_string())) || told(&place(&format!("{real:?}")))
+                })
+            }
+            "environment" => {
+                let key = entry.split('=').next().unwrap_or(entry);
+                told(&format!("environment {key}=")) || told(&format!("environment {key} "))
+            }
+            "profile" => told(&format!("profile {entry}:")),
+            "limit" => told(&format!("limit {}:", entry.split('=').next().unwrap_or(entry))),
+            _ => false,
+        };
+        let entries = entries(&self.wish);
+        entries.iter().filter(|entry| !is_told(entry)).map(|(what, entry)| line(what, entry)).collect()
     }
 }
 
-/// The entries of a wish, one a line.
-#[must_use]
-pub fn entries(wish: &Wish) -> Vec<String> {
+fn line(what: &str, entry: &str) -> String {
+    format!("{what} {}", visible_within(entry.as_bytes(), usize::from(u16::MAX)))
+}
+
+/// What a wish asks for and forbids: which list an entry stands in, and the entry.
+fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
     let Wish {
         workspaces,
         mounts,
@@ -165,11 +195,8 @@ pub fn entries(wish: &Wish) -> Vec<String> {
         ("deny tools", &deny.tools),
         ("deny profile", &deny.profiles),
     ];
-    let line = |what: &str, entry: &str| format!("{what} {}", visible(entry.as_bytes()));
-    let mut lines: Vec<String> =
-        lists.iter().flat_map(|(what, list)| list.iter().map(|entry| line(what, entry))).collect();
-    lines.extend(limits.iter().map(|limit| line("limit", &limit.to_string())));
-    lines
+    let of_lists = lists.iter().flat_map(|(what, list)| list.iter().map(|entry| (*what, entry.clone())));
+    of_lists.chain(limits.iter().map(|limit| ("limit", limit.to_string()))).collect()
 }
 
 #[cfg(test)]
@@ -252,7 +279,8 @@ mod tests {
     fn entries_are_listed_to_the_last_and_cannot_move_the_cursor() {
         let text = "workspaces = [\"../a\"]\nmounts = [\"~/x:/y\\u001b[2J\"]\ntools = [\"go\"]\nprofiles = [\"chromium\"]\n\
                     [limits]\nprocesses = 500\n[deny]\npaths = [\"~/p\"]\n";
-        let lines = entries(&Wish::parse(text.as_bytes()).unwrap());
+        let entries = entries(&Wish::parse(text.as_bytes()).unwrap());
+        let lines: Vec<String> = entries.iter().map(|(what, entry)| line(what, entry)).collect();
         let expected =
             ["workspace ../a", "tools go", "profile chromium", "deny path ~/p", "limit processes=500"];
         assert!(expected.iter().all(|line| lines.iter().any(|found| found == line)), "{lines:?}");

@@ -1,14 +1,13 @@
 //! `cofferdam trust` and `untrust`: accepting, by digest, what a repository asks for.
 
 use crate::arguments::{DirectoryArguments, TrustArguments};
-use crate::output::{Output, Tone, toned};
+use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::machine::Machine;
 use cofferdam_session::request::RunRequest;
 use cofferdam_session::resolve;
 use cofferdam_session::state::State;
-use cofferdam_session::terminal::visible;
 use cofferdam_session::trust::{self, Request, Standing};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +21,7 @@ pub(super) fn trust(context: &Context, output: &Output, arguments: &TrustArgumen
     })?;
     let ledger = state.ledger()?;
     let standing = trust::standing(&ledger, &directory, Some(&request))?;
-    let widened = widened(context, &state, &directory, &request)?;
+    let (widened, notes) = widened(context, &state, &directory, &request)?;
     if standing == Standing::Accepted {
         report(output, &directory, &request, &widened, true)?;
         output.line("accepted already");
@@ -33,7 +32,8 @@ pub(super) fn trust(context: &Context, output: &Output, arguments: &TrustArgumen
             .since(format!("its digest is {}", request.digest))
             .hint("look at what it asks for: cofferdam trust"));
     }
-    show(output, &directory, &request, &widened);
+    show(context, output, &directory, &request, &widened);
+    notes.iter().for_each(|note| output.line(&toned(Tone::Dim, &format!("  note: {note}"))));
     if arguments.digest.is_none() && !output.confirm("accept exactly this?") {
         return Err(Error::new(ErrorKind::Declined, "the request was not accepted")
             .since("nobody said yes")
@@ -62,31 +62,31 @@ pub(super) fn untrust(
     Ok(0)
 }
 
-/// Every item of authority that the request adds to the owner's own policy.
+/// Every item of authority that the request adds to the owner's own policy, and what there is to know about it.
 fn widened(
     context: &Context,
     state: &State,
     directory: &Path,
     request: &Request,
-) -> Result<Vec<String>, Error> {
+) -> Result<(Vec<String>, Vec<String>), Error> {
     let machine = Machine::look();
     let own = RunRequest { workspaces: vec![directory.to_owned()], ..RunRequest::default() };
-    let asked = RunRequest { wish: request.wish.clone(), ..own.clone() };
+    let asked = RunRequest { accepting: Some(request.wish.clone()), ..own.clone() };
     let before = resolve::resolve(context, state, &machine, &own)?.authority;
-    let after = resolve::resolve(context, state, &machine, &asked)?.authority;
-    Ok(after.beyond(&before).into_iter().collect())
+    let after = resolve::resolve(context, state, &machine, &asked)?;
+    Ok((after.authority.beyond(&before).into_iter().collect(), after.notes))
 }
 
-fn show(output: &Output, directory: &Path, request: &Request, widened: &[String]) {
+fn show(context: &Context, output: &Output, directory: &Path, request: &Request, widened: &[String]) {
     output.line(&format!("{} asks for:", toned(Tone::Strong, &directory.display().to_string())));
     for line in widened {
-        output.line(&format!("  + {}", visible(line.as_bytes())));
+        output.line(&format!("  + {}", whole(line.as_bytes())));
     }
     if widened.is_empty() {
         output.line("  nothing beyond your own policy");
     }
-    for line in request.entries() {
-        output.line(&toned(Tone::Dim, &format!("    {}", visible(line.as_bytes()))));
+    for line in request.remaining(context, directory, widened) {
+        output.line(&toned(Tone::Dim, &format!("    {}", whole(line.as_bytes()))));
     }
     output.line(&toned(Tone::Dim, &format!("  digest {}", request.digest)));
 }

@@ -10,8 +10,16 @@ fn a_command_that_is_not_there_can_not_be_executed_or_is_a_directory() {
     let garbage = scene.repo().write("garbage", "\x01\x02 no program\n");
     fs::set_permissions(&garbage, fs::Permissions::from_mode(0o755)).unwrap();
     for command in ["/nonexistent", "nonexistent", "./file", "./below", "", "./garbage", "./file/x"] {
-        scene.refused(scene.cofferdam().args(["run", "--", command]), COMMAND, &["try:"]);
+        scene.refused(scene.cofferdam().args(["run", "--", command]), COMMAND, &["try:", command]);
     }
+}
+
+#[test]
+fn a_name_that_moves_the_cursor_is_named_harmlessly() {
+    let scene = Scene::new();
+    let run = scene.cofferdam().args(["run", "--", "no\u{1b}[2Jsuch"]);
+    let refused = scene.refused(run, COMMAND, &["such"]);
+    assert!(!refused.stderr().contains('\u{1b}'), "{refused}");
 }
 
 #[test]
@@ -29,7 +37,7 @@ fn the_same_in_a_running_session_leaves_it_running() {
     scene.cofferdam().args(["run", "-d", "--name", "job", "--", "sleep", "1000"]).run().assert_success();
     for command in ["/nonexistent", "./file", "./below", ""] {
         let exec = scene.cofferdam().args(["exec", "-s", "job", "--", command]).run();
-        exec.assert_refused(COMMAND, &["try:"]);
+        exec.assert_refused(COMMAND, &["try:", command]);
     }
     scene.cofferdam().args(["exec", "-s", "job"]).run().assert_refused(USAGE, &["command"]);
     scene.cofferdam().args(["exec", "-s", "job", "--", "true"]).run().assert_success();

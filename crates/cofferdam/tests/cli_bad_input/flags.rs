@@ -29,6 +29,21 @@ fn unknown_flags_and_commands_and_missing_words() {
 }
 
 #[test]
+fn a_command_without_the_dashes_before_it_is_told_where_it_belongs() {
+    let scene = Scene::new();
+    for (line, hint) in [
+        (["run", "make", "test"].as_slice(), "cofferdam run -- make"),
+        (&["run", "--rm", "ls", "-l"], "cofferdam run -- ls"),
+        (&["exec", "ls"], "cofferdam exec -- ls"),
+        (&["resume", "ls"], "cofferdam resume -- ls"),
+    ] {
+        scene.refused(scene.cofferdam().args(line), USAGE, &["follows `--`", hint]);
+    }
+    let flag = scene.refused(scene.cofferdam().args(["run", "--nonsense"]), USAGE, &["--nonsense"]);
+    assert!(!flag.stderr().contains("follows"), "{flag}");
+}
+
+#[test]
 fn names_that_a_shell_or_a_terminal_would_stumble_over() {
     let scene = Scene::new();
     let long = "x".repeat(300);
@@ -119,6 +134,18 @@ fn variables_without_a_name_and_those_that_the_cell_sets() {
         scene.run_refused(&["-e", variable], USAGE, &["variable"]);
     }
     scene.run_refused(&["--dangerous-env", "A B"], USAGE, &["variable"]);
+}
+
+/// From a policy it is left out, with a note: what a directory needs in one place, it may do without in another.
+#[test]
+fn a_variable_that_is_not_set_is_refused_where_it_was_named_by_hand() {
+    let scene = Scene::new();
+    scene.run_refused(&["-e", "NOT_SET_HERE"], USAGE, &["NOT_SET_HERE", "not set", "-e NOT_SET_HERE=VALUE"]);
+    scene.run_refused(&["--dangerous-env", "NOT_SET_HERE"], USAGE, &["NOT_SET_HERE", "not set"]);
+    let policy = scene.home.write("policy.toml", "environment = [\"NOT_SET_HERE\"]\n");
+    let run = scene.cofferdam().args(["run", "--rm", "--policy"]).arg(&policy).args(["--", "true"]).run();
+    let told = run.assert_success().stderr();
+    assert!(told.contains("NOT_SET_HERE") && told.lines().count() == 1, "{run}");
 }
 
 #[test]

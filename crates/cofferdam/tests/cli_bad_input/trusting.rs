@@ -48,6 +48,29 @@ fn it_counts_for_nothing_until_accepted_and_again_after_any_change() {
     assert!(look(&scene).stdout().starts_with("nothing"));
 }
 
+/// By the items of authority that it adds; and what can't be told so, in its own words.
+#[test]
+fn what_is_asked_for_is_shown_once() {
+    let scene = Scene::new();
+    scene.home.write(scene.home.home().join("data/file"), "content\n");
+    let more = "masks = [\"*.sqlite\"]\n[limits]\nfiles = 1000000\nprocesses = 10\n";
+    let asks =
+        format!("{ASKS}workspaces = [\"below/../../other\"]\n{more}").replace("=1\"]", "=1\", \"UNSET\"]");
+    scene.home.directory("other");
+    scene
+        .repo()
+        .write(REQUEST, asks.replace("below/../../other", scene.home.work().join("other").to_str().unwrap()));
+    // From elsewhere, too: relative paths in it are the repository's.
+    let shown = scene.home.cofferdam().arg("trust").arg(scene.repo().path()).in_directory("/").run();
+    let text = shown.assert_exit(DECLINED).stdout();
+    for once in
+        ["/data", "FROM_REQUEST", "workspace ", "files", "processes=10", "*.sqlite", "environment UNSET"]
+    {
+        let lines = text.lines().filter(|line| line.contains(once) && !line.contains("note:")).count();
+        assert_eq!(lines, 1, "{once}: {shown}");
+    }
+}
+
 #[test]
 fn a_person_is_asked_and_only_yes_is_yes() {
     let scene = Scene::new();

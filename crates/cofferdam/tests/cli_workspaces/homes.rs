@@ -83,6 +83,17 @@ fn of_an_agents_home_exactly_settings_instructions_and_skills_show() {
 }
 
 #[test]
+fn an_agent_that_has_nothing_in_the_home_is_said_in_one_line() {
+    let home = Home::of(OWNER);
+    let run = sh(&home, &["--agent-home", "codex"], "true");
+    let told = run.assert_success().stderr();
+    assert_eq!(told.lines().filter(|line| line.contains("codex")).count(), 1, "{run}");
+    in_home(&home, ".codex/config.toml", "model = \"x\"\n");
+    let run = sh(&home, &["--agent-home", "codex"], "true");
+    assert!(!run.assert_success().stderr().contains("codex"), "{run}");
+}
+
+#[test]
 fn without_being_asked_for_nothing_of_the_home_shows() {
     let home = Home::of(OWNER);
     for path in [

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::request::RunRequest;
 use cofferdam_policy::authority::EnvValue;
 use cofferdam_policy::mask::looks_secret_value;
 use cofferdam_policy::wish::Wish;
@@ -10,13 +11,15 @@ use std::collections::BTreeMap;
 /// Variables that the cell sets itself: another value would only break it.
 const OWN: [&str; 5] = ["HOME", "USER", "LOGNAME", "PATH", "COFFERDAM_SESSION"];
 
-/// The variables of the wish and of `dangerous`, over those that tools and agents bring.
+/// The variables of the wish and of the dangerous flags, over those that tools and agents bring.
 pub(super) fn resolve(
     context: &Context,
     wish: &Wish,
-    dangerous: &[String],
+    request: &RunRequest,
     brought: BTreeMap<String, EnvValue>,
+    notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, EnvValue>, Error> {
+    let dangerous = &request.dangerous_environment;
     let mut environment = brought;
     for entry in &wish.environment {
         let (key, value) = match entry.split_once('=') {
@@ -28,7 +31,11 @@ pub(super) fn resolve(
             Some(value) => (value.to_owned(), EnvValue::Literal(value.to_owned())),
             None => match context.variable(key) {
                 Some(value) => (value.to_owned(), EnvValue::Inherited),
-                None => continue,
+                None if request.wish.environment.contains(entry) => return Err(unset(key)),
+                None => {
+                    notes.push(format!("environment {key}: it is not set here, and left out"));
+                    continue;
+                }
             },
         };
         if let Some(sign) = looks_secret_value(key, &value) {
@@ -47,9 +54,19 @@ pub(super) fn resolve(
                 .since("the policy denies it")
                 .hint("take it from `deny.environment` of the policy first"));
         }
+        if context.variable(key).is_none() {
+            return Err(unset(key));
+        }
         environment.insert(key.clone(), EnvValue::Inherited);
     }
     Ok(environment)
+}
+
+/// Named on the command line, it was meant to have a value.
+fn unset(key: &str) -> Error {
+    Error::new(ErrorKind::Usage, format!("cannot pass {key} into the cell"))
+        .since("it is not set here, or not text")
+        .hint(format!("export it first, or give it a value: -e {key}=VALUE"))
 }
 
 fn check_name(key: &str) -> Result<(), Error> {

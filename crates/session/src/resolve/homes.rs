@@ -41,7 +41,7 @@ impl Homes {
         for name in names {
             let agent = agents::agent(name)
                 .ok_or_else(|| unknown("agent", name, agents::AGENTS.iter().map(|agent| agent.name)))?;
-            homes.agent(context, agent, found)?;
+            homes.agent(context, agent, found, notes)?;
         }
         Ok(homes)
     }
@@ -77,13 +77,20 @@ impl Homes {
         Ok(())
     }
 
-    fn agent(&mut self, context: &Context, agent: &AgentHome, found: &mut Found<'_>) -> Result<(), Error> {
+    fn agent(
+        &mut self,
+        context: &Context,
+        agent: &AgentHome,
+        found: &mut Found<'_>,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Error> {
         let environment = |key: &str| context.variable(key).map(str::to_owned);
         let odd = |error: PieceError| {
             Error::new(ErrorKind::Policy, format!("cannot bring the settings of {}", agent.name))
                 .because(error)
                 .hint("unset the variable, or point it to a directory of its own")
         };
+        let mut any = false;
         for item in agent.pieces {
             let path = item.piece.resolve(&context.home, &environment).map_err(odd)?;
             let below = path.as_path().strip_prefix(context.home.as_path()).ok().and_then(Path::to_str);
@@ -93,7 +100,7 @@ impl Homes {
             match item.carry {
                 Carry::CopyOnWrite => {
                     let purpose = Purpose::AgentHome(agent.name.to_owned());
-                    bring(found, &path, PieceKind::Directory, Access::Cow, purpose)?;
+                    any |= bring(found, &path, PieceKind::Directory, Access::Cow, purpose)?;
                 }
                 Carry::Copy | Carry::Filtered(_) if is_file(path.as_path()) => {
                     // It may be a link; what is copied is what it leads to.
@@ -104,9 +111,13 @@ impl Homes {
                     }
                     let (of, filtered) = (agent.name.to_owned(), matches!(item.carry, Carry::Filtered(_)));
                     self.files.push(HomeFile { source: path.clone(), target: path, of, filtered });
+                    any = true;
                 }
                 Carry::Copy | Carry::Filtered(_) => {}
             }
+        }
+        if !any {
+            notes.push(format!("--agent-home {}: there are no settings of it in your home", agent.name));
         }
         for program in agent.programs {
             let path = program.resolve(&context.home, &environment).map_err(odd)?;
