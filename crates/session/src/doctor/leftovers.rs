@@ -227,14 +227,18 @@ impl<'s> Scene<'s> {
         Some(Suspect { leftover, clear })
     }
 
-    /// Of ours, without processes, and of no session that lives.
+    /// Of ours, without processes, and of no session that lives: not one of another state directory either, whose
+    /// ledger says nothing here.
     fn group(&self, known: &Known, path: PathBuf) -> Option<Suspect<'s>> {
         let session = path.file_name()?.to_str()?.strip_prefix("cofferdam-")?;
         let id: SessionId = session.parse().ok()?;
         let own = std::fs::symlink_metadata(&path).is_ok_and(|found| found.uid() == self.context.uid);
         let empty =
             std::fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|pids| pids.trim().is_empty());
-        let lives = known.records.get(&id).is_some_and(|record| self.lives(record));
+        let lives = match known.records.get(&id) {
+            Some(record) => self.lives(record),
+            None => self.may_begin(&path) || !sees_all_processes(),
+        };
         (own && empty && !lives).then(|| Suspect {
             leftover: listed(
                 LeftoverKind::ControlGroup,
@@ -244,6 +248,12 @@ impl<'s> Scene<'s> {
             ),
             clear: Clearing::Group(path),
         })
+    }
+
+    /// Whether a group is so young that its first process may still be on the way into it.
+    fn may_begin(&self, group: &Path) -> bool {
+        let made = std::fs::symlink_metadata(group).map_or(i64::MAX, |found| found.mtime());
+        ((self.context.now)().0 / 1_000_000_000).saturating_sub(made) < START_SECONDS_MAX
     }
 
     /// `NAME.PID.THREAD`, written beside a census before it takes its place.
@@ -352,6 +362,13 @@ fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     names
+}
+
+/// Whether this is the first pid namespace: from any other, groups with processes look empty (cgroups(7)).
+fn sees_all_processes() -> bool {
+    /// `PROC_PID_INIT_INO` (include/linux/proc_ns.h)
+    const FIRST: &str = "pid:[4026531836]";
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|namespace| namespace == Path::new(FIRST))
 }
 
 fn process_lives(pid: u32) -> bool {

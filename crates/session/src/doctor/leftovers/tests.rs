@@ -106,6 +106,37 @@ fn a_start_that_was_cut_off_long_ago_without_a_supervisor_is_over() {
     assert_eq!(place.state_of(&record), SessionState::Stopped);
 }
 
+/// The group of a session that another state directory knows, while its first process is on the way into it.
+#[test]
+fn a_control_group_of_another_state_directory_is_left_alone_while_its_session_may_begin() {
+    let mut place = place();
+    let own = place.session("aaaaaaaaaaaa", dead(), 0);
+    let groups = tempfile::tempdir().unwrap();
+    let group = |id: &str, processes: &str| {
+        let path = groups.path().join(format!("cofferdam-{id}"));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("cgroup.procs"), processes).unwrap();
+        path
+    };
+    let of_own = group(own.id.as_str(), "");
+    let foreign = group("bbbbbbbbbbbb", "");
+    let running = group("cccccccccccc", "1\n");
+    fn made(path: &Path) -> i64 {
+        fs::metadata(path).unwrap().mtime()
+    }
+    let look = |place: &Place, path: &Path| {
+        let known = Known::read(&place.context, &place.state).unwrap();
+        let scene = Scene { context: &place.context, state: &place.state, sessions: Some(&known) };
+        scene.group(&known, path.to_owned()).is_some()
+    };
+    assert!(made(&foreign) * 1_000_000_000 > NOW, "the clock of this test is earlier");
+    assert!(!look(&place, &foreign), "its session may just begin");
+    assert!(look(&place, &of_own), "its own ledger knows that it is over");
+    place.context.now = || UnixNanos(i64::MAX);
+    assert_eq!(look(&place, &foreign), sees_all_processes());
+    assert!(!look(&place, &running), "it has a process");
+}
+
 #[test]
 fn the_socket_of_a_dead_supervisor_goes() {
     let place = place();
