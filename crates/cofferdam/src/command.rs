@@ -9,6 +9,7 @@ mod explain;
 mod init;
 mod logs;
 mod ls;
+mod progress;
 mod refresh;
 mod resume;
 mod run;

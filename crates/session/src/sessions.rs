@@ -204,20 +204,27 @@ fn has_ended(process: &OwnedFd, within: Duration) -> bool {
     matches!(poll(&mut watched, within.try_into().ok().as_ref()), Ok(1..))
 }
 
-/// Removes a stopped session with all its layers.
+/// Removes a stopped session with all its layers; `told` hears how many files went so far.
 ///
 /// # Errors
 /// [`ErrorKind::WrongState`] if it runs, [`ErrorKind::State`] if something can't be removed.
-pub fn remove(context: &Context, state: &State, id: &SessionId) -> Result<(), Error> {
+pub fn remove(
+    context: &Context,
+    state: &State,
+    id: &SessionId,
+    told: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
     // Recorded first: what is left then is a directory that nobody knows, which `doctor` clears.
     state.ledger()?.set_discarded(id, (context.now)())?;
-    remove_files(state, id)
+    remove_files(state, id, told)
 }
 
 /// Removes the files of a session that is recorded as discarded.
-pub(crate) fn remove_files(state: &State, id: &SessionId) -> Result<(), Error> {
+pub(crate) fn remove_files(state: &State, id: &SessionId, told: &mut dyn FnMut(u64)) -> Result<(), Error> {
     let sessions = state::open_directory(&state.sessions())?;
-    discard::remove(sessions.as_fd(), id.as_str().as_bytes()).map(|_| ()).map_err(|error| {
+    let mut so_far = |removed: discard::Removed| told(removed.entries);
+    let removed = discard::remove_telling(sessions.as_fd(), id.as_str().as_bytes(), &mut so_far);
+    removed.map(|_| ()).map_err(|error| {
         Error::new(ErrorKind::State, "cannot remove all of the session's files")
             .because(error)
             .hint("cofferdam doctor --fix")

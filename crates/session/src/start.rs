@@ -336,7 +336,7 @@ impl Begun<'_> {
         let removed = remove && changes.is_empty();
         if removed {
             ledger.set_ended_and_discarded(id, &recorded)?;
-            sessions::remove_files(self.state, id)?;
+            sessions::remove_files(self.state, id, &mut |_| ())?;
         } else {
             ledger.set_ended(id, &recorded)?;
         }
@@ -353,7 +353,7 @@ impl Begun<'_> {
             ledger.set_ended(&self.session.id, &recorded)?;
             drop(ledger);
             if fresh && never_ran {
-                sessions::remove(self.context, self.state, &self.session.id)
+                sessions::remove(self.context, self.state, &self.session.id, &mut |_| ())
             } else {
                 Ok(())
             }

@@ -13,6 +13,9 @@ use rustix::io::Errno;
 /// How often the top may be gone through without anything going away.
 const IDLE_PASSES_MAX: u32 = 3;
 
+/// How many entries go between two calls of the progress callback.
+const STEP_ENTRIES: u64 = 1024;
+
 /// The end of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Removed {
@@ -51,6 +54,18 @@ pub enum DiscardError {
 /// # Errors
 /// [`DiscardError`]; what was removed until then stays removed, and a second call goes on.
 pub fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Removed, DiscardError> {
+    remove_telling(parent, name, &mut |_| ())
+}
+
+/// As [`remove`]; now and then, `told` hears how much went.
+///
+/// # Errors
+/// As [`remove`].
+pub fn remove_telling(
+    parent: BorrowedFd<'_>,
+    name: &[u8],
+    told: &mut dyn FnMut(Removed),
+) -> Result<Removed, DiscardError> {
     let failed = |source| DiscardError::Remove { name: visible(name), source };
     let mut removed = Removed::default();
     let Some(stat) = beneath::stat_name(parent, name).map_err(failed)? else { return Ok(removed) };
@@ -59,7 +74,8 @@ pub fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Removed, DiscardErr
         return Ok(Removed { entries: 1 });
     }
     let top = open_for_emptying(parent, name)?;
-    let mut sweep = Sweep { top: top.as_fd(), removed: &mut removed, moved: 0, listing: Listing::new() };
+    let listing = Listing::new();
+    let mut sweep = Sweep { top: top.as_fd(), removed: &mut removed, moved: 0, listing, told };
     let mut idle = 0;
     while idle < IDLE_PASSES_MAX {
         let before = sweep.removed.entries;
@@ -87,6 +103,7 @@ struct Sweep<'a> {
     /// Directories moved up so far, which gives the next one its name.
     moved: u64,
     listing: Listing,
+    told: &'a mut dyn FnMut(Removed),
 }
 
 impl Sweep<'_> {
@@ -166,6 +183,9 @@ impl Sweep<'_> {
 
     fn count(&mut self) {
         self.removed.entries = self.removed.entries.saturating_add(1);
+        if self.removed.entries.is_multiple_of(STEP_ENTRIES) {
+            (self.told)(*self.removed);
+        }
     }
 }
 
@@ -282,7 +302,10 @@ mod tests {
             fs::create_dir_all(&directory).unwrap();
             fs::write(directory.join(format!("{number}")), "").unwrap();
         }
-        assert_eq!(remove(open(scene.path()).as_fd(), b"state").unwrap().entries, 3004);
+        let mut told = Vec::new();
+        let removed =
+            remove_telling(open(scene.path()).as_fd(), b"state", &mut |so_far| told.push(so_far.entries));
+        assert_eq!((removed.unwrap().entries, told), (3004, vec![1024, 2048]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `cofferdam discard`: removes a session with all that it changed.
 
+use super::progress::Progress;
 use super::summary::counts;
 use crate::arguments::DiscardArguments;
 use crate::output::Output;
@@ -31,7 +32,11 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
         connect::stop(&state, &record, None)?;
     }
     let record = sessions::find(context, &state, Some(record.id.as_str()))?;
-    sessions::remove(context, &state, &record.id)?;
+    let progress = Progress::new(output);
+    sessions::remove(context, &state, &record.id, &mut |files| {
+        progress.show(&format!("removing: {files} files and directories"));
+    })?;
+    drop(progress);
     output.object(&serde_json::json!({ "session": name, "discarded": true }))?;
     output.line(&format!("session {name} is gone"));
     Ok(0)

@@ -1,5 +1,6 @@
 //! `cofferdam resume`: a stopped session goes on, on the same changes and home.
 
+use super::progress::Progress;
 use super::summary;
 use crate::arguments::ResumeArguments;
 use crate::output::Output;
@@ -12,11 +13,12 @@ pub(super) fn resume(context: &Context, output: &Output, arguments: &ResumeArgum
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
     let options = StartOptions { detach: arguments.detach, remove: false, streams: output.streams() };
-    let mut progress = summary::Progress::new(output);
-    let told = |news: News<'_>| summary::tell(output, &options, news);
+    let progress = Progress::new(output);
+    let told = |news: News<'_>| summary::tell(output, &options, &progress, news);
     let started =
         start::resume(context, &record, &arguments.command, options, &told, &mut |files, bytes| {
-            progress.show(files, bytes);
+            progress.show_copied(files, bytes);
         })?;
+    drop(progress);
     summary::started(output, started)
 }

@@ -1,5 +1,6 @@
 //! `cofferdam run`: a new session, from its start to the summary of what it changed.
 
+use super::progress::Progress;
 use super::summary;
 use crate::arguments::{AuthorityArguments, RunArguments};
 use crate::output::Output;
@@ -14,10 +15,12 @@ pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -
     let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams: output.streams() };
     let request =
         RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };
-    let mut progress = summary::Progress::new(output);
-    let told = |news: News<'_>| summary::tell(output, &options, news);
-    let started =
-        start::run(context, &request, options, &told, &mut |files, bytes| progress.show(files, bytes))?;
+    let progress = Progress::new(output);
+    let told = |news: News<'_>| summary::tell(output, &options, &progress, news);
+    let started = start::run(context, &request, options, &told, &mut |files, bytes| {
+        progress.show_copied(files, bytes)
+    })?;
+    drop(progress);
     summary::started(output, started)
 }
 

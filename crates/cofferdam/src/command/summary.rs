@@ -1,5 +1,6 @@
 //! What is said at the start of a session, and at its end: there at most six lines, or one object.
 
+use super::progress::Progress;
 use crate::output::{Output, Tone, toned};
 use cofferdam_policy::event::ExitStatus;
 use cofferdam_session::changes::Changes;
@@ -9,7 +10,6 @@ use cofferdam_session::start::{Ended, News, StartOptions, Started, shell_status}
 use cofferdam_session::supervise::Ending;
 use cofferdam_session::terminal::{DETACH_KEY_NAME, visible_within};
 use serde::Serialize;
-use std::io::IsTerminal as _;
 
 /// The most lines that are said at the end.
 const LINES_MAX: usize = 6;
@@ -34,7 +34,8 @@ struct Session<'a> {
 }
 
 /// Says what there is to know while a session is started.
-pub(super) fn tell(output: &Output, options: &StartOptions, news: News<'_>) {
+pub(super) fn tell(output: &Output, options: &StartOptions, progress: &Progress, news: News<'_>) {
+    progress.clear();
     let dim = |text: &str| output.aside(&toned(Tone::Dim, text));
     match news {
         News::Notes(notes) => notes.iter().for_each(|note| dim(&format!("note: {note}"))),
@@ -139,34 +140,4 @@ pub(super) fn counts(changes: &Changes) -> String {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     if parts.is_empty() { "nothing outside git's own files".into() } else { parts.join(", ") }
-}
-
-/// A line that says how far a copy is, on a terminal.
-pub(super) struct Progress {
-    shown: bool,
-    quiet: bool,
-}
-
-impl Progress {
-    pub(super) fn new(output: &Output) -> Self {
-        Self { shown: false, quiet: output.json || !std::io::stderr().is_terminal() }
-    }
-
-    pub(super) fn show(&mut self, files: u64, bytes: u64) {
-        use std::io::Write as _;
-        if !self.quiet {
-            self.shown = true;
-            let mut stderr = std::io::stderr().lock();
-            let _closed = write!(stderr, "\r\u{1b}[Kcopying: {files} files, {} MiB", bytes >> 20).is_err();
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        use std::io::Write as _;
-        if self.shown {
-            let _closed = write!(std::io::stderr().lock(), "\r\u{1b}[K").is_err();
-        }
-    }
 }

@@ -167,3 +167,23 @@ fn what_a_program_prints_can_neither_fill_the_clipboard_nor_ask_the_owners_termi
         assert!(!raw.contains(forbidden), "{forbidden:?} reached the terminal: {raw:?}");
     }
 }
+
+#[test]
+fn how_far_a_copy_is_shows_on_a_terminal_only_and_is_gone_when_the_program_runs() {
+    let home = Home::of(OWNER);
+    home.many_files("project/files", 3000);
+    let project = home.work().join("project");
+    let run = ["run", "--copy", "--name", "one", "--", "echo", "alone"];
+    let mut terminal = home.cofferdam().args(run).in_directory(&project).terminal(24, 80);
+    terminal.finish();
+    assert!(!terminal.screen().contains("copying"), "{}", terminal.screen());
+    assert!(terminal.screen().lines().any(|line| line == "alone"), "{}", terminal.screen());
+    let run = ["run", "--copy", "--name", "two", "--", "true"];
+    let piped = home.cofferdam().args(run).in_directory(&project).run();
+    assert!(!piped.assert_success().stderr().contains(['\r', '\x1b']), "{piped}");
+    for name in ["one", "two"] {
+        let gone = home.cofferdam().args(["discard", name, "-f"]).run();
+        assert_eq!(gone.assert_success().stdout(), format!("session {name} is gone\n"));
+        assert_eq!(gone.stderr(), "");
+    }
+}
