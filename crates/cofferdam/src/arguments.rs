@@ -72,9 +72,20 @@ pub(crate) enum Command {
     /// Write a commented policy for this directory, on your side
     Init(InitArguments),
     /// Print completions for a shell
+    #[command(after_help = "Examples:
+  eval \"$(cofferdam completions bash)\"                              in ~/.bashrc
+  cofferdam completions zsh >~/.zfunc/_cofferdam                    with ~/.zfunc in fpath
+  cofferdam completions fish >~/.config/fish/completions/cofferdam.fish")]
     Completions {
-        /// Which shell.
+        /// Which shell
         shell: clap_complete::Shell,
+    },
+    /// Print the names of sessions that begin so, for completions
+    #[command(hide = true)]
+    CompleteSessions {
+        /// The beginning of a name or id
+        #[arg(default_value = "")]
+        beginning: String,
     },
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod attach;
+mod completions;
 mod discard;
 mod doctor;
 mod events;
@@ -19,9 +20,8 @@ mod summary;
 mod table;
 mod trust;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::Command;
 use crate::output::Output;
-use clap::CommandFactory as _;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions;
@@ -47,10 +47,8 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Trust(arguments) => trust::trust(context, output, &arguments),
         Command::Untrust(arguments) => trust::untrust(context, output, &arguments),
         Command::Init(arguments) => init::init(context, output, &arguments),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "cofferdam", &mut std::io::stdout());
-            Ok(0)
-        }
+        Command::Completions { shell } => completions::completions(shell),
+        Command::CompleteSessions { beginning } => completions::sessions(context, output, &beginning),
     }
 }
 

@@ -37,9 +37,53 @@ fn shells_can_complete_commands_and_flags() {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = home.cofferdam().args(["completions", shell]).run();
+        let offered = script.assert_success().stdout().matches("complete-sessions").count();
+        // Called where sessions are meant, never offered.
+        let called = match shell {
+            "bash" | "zsh" => 1,
+            "fish" => 2,
+            _ => 0,
+        };
+        assert_eq!(offered, called, "{shell}");
+    }
     let source = "eval \"$(\"$1\" completions bash)\"; complete -p cofferdam";
     let cofferdam = home.cofferdam().command().get_program().to_owned();
     home.invoke("bash").args(["-c", source, "bash"]).arg(&cofferdam).run().assert_success();
+}
+
+#[test]
+fn a_shell_completes_the_names_of_sessions_and_where_none_fits_their_ids() {
+    let home = Home::of(OWNER);
+    let asked =
+        |beginning: &str| home.cofferdam().args(["complete-sessions", "--", beginning]).run().stdout();
+    assert_eq!(asked(""), "");
+    for name in ["first", "fifth", "second"] {
+        home.cofferdam().args(["run", "--name", name, "--", "true"]).run().assert_success();
+    }
+    assert_eq!(asked("fi").lines().collect::<Vec<_>>(), ["fifth", "first"]);
+    let listed = home.cofferdam().args(["ls", "--json"]).run().json();
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!(asked(&id[..8]), format!("{id}\n"));
+
+    let script = "PATH=$1:$PATH; eval \"$(cofferdam completions bash)\"; shift
+        COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1))
+        _cofferdam_with_sessions cofferdam \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; echo \"${COMPREPLY[*]}\"";
+    let bin = std::path::PathBuf::from(home.cofferdam().command().get_program());
+    let completed = |words: &[&str]| {
+        let bash = home.invoke("bash").args(["-c", script, "bash"]).arg(bin.parent().unwrap());
+        bash.arg("cofferdam").args(words).run().assert_success().stdout()
+    };
+    for words in
+        [["show", "s"].as_slice(), &["logs", "-f", "s"], &["exec", "-s", "s"], &["--json", "discard", "s"]]
+    {
+        assert_eq!(completed(words), "second\n", "{words:?}");
+    }
+    assert_eq!(completed(&["exec", "--session", ""]), "second fifth first\n");
+    for words in [["run", "--", "show", "fi"].as_slice(), &["init", "fi"], &["fi"]] {
+        assert!(!completed(words).contains("first"), "{words:?}");
+    }
 }
 
 #[test]
