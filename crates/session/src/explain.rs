@@ -12,10 +12,14 @@ use crate::terminal::visible_within;
 use crate::veiling;
 use cofferdam_policy::admission::Permit;
 use cofferdam_policy::authority::{Authority, EnvValue, Purpose, View};
+use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::limits::Origin;
+use cofferdam_workspace::git::{places, tracked};
 use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::AsFd as _;
 use serde::Serialize;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 /// How much of a path or a value is shown: all of what there commonly is.
 const PATH_COLUMNS_MAX: usize = 65_535;
@@ -91,6 +95,7 @@ pub fn explain(
             .collect()
     };
     let landlock = machine.support.landlock.unwrap_or_default();
+    let deleted = deleted(authority, &veilings);
     Ok(Explanation {
         cell: "namespaces",
         identity: format!(
@@ -108,9 +113,33 @@ pub fn explain(
         limits: limits(&permit),
         masked: list(|veiling| &veiling.masked),
         resembling: list(|veiling| &veiling.resembling),
-        notes: resolved.notes.clone(),
+        notes: resolved.notes.iter().cloned().chain(deleted).collect(),
         policy: resolved.policy.as_ref().map(|path| path.display().to_string()),
     })
+}
+
+/// What is to be said of hidden files that git tracks.
+fn deleted(authority: &Authority, veilings: &[(AbsPath, veiling::Veiling)]) -> Option<String> {
+    let hidden = |path: &AbsPath| {
+        let veiling = veilings.iter().find(|(target, _)| target == path);
+        veiling.map(|(_, veiling)| &veiling.masked).filter(|masked| !masked.is_empty())
+    };
+    let mut tracked: Vec<String> = Vec::new();
+    for workspace in &authority.workspaces {
+        let Some(masked) = hidden(&workspace.path) else { continue };
+        let Ok(Some(found)) = places::find(&workspace.path, &workspace.path) else { continue };
+        let Ok(below) = workspace.path.as_path().strip_prefix(found.top.as_path()) else { continue };
+        let asked = masked.iter().map(|path| below.join(OsStr::from_bytes(path.as_bytes())));
+        let asked = asked.map(|path| path.into_os_string().into_vec()).collect();
+        let paths = tracked::tracked(&found.git_directory, &asked);
+        tracked.extend(paths.iter().map(|path| visible_within(path, PATH_COLUMNS_MAX)));
+    }
+    let first = tracked.first()?;
+    let others = match tracked.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("git tracks {first}{others}: hidden, it shows as deleted inside; leave that out of commits"))
 }
 
 fn destruction(authority: &Authority) -> Radius {

@@ -1,5 +1,5 @@
 //! What git keeps, as far as a session needs it: where its directories lie, and its configuration without
-//! credentials and commands.
+//! credentials and commands, and which paths its index holds.
 //!
 //! Git is never executed: attributes, filters, hooks and configuration are code, and the files may be hostile.
 //! Objects and references are not read here either.
@@ -11,4 +11,5 @@ pub mod owner;
 pub mod places;
 pub mod sanitise;
 pub mod traces;
+pub mod tracked;
 mod url;
