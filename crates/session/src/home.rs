@@ -5,6 +5,7 @@
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use cofferdam_policy::authority::{Authority, HomeFile};
+use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::agents::{self, Carry};
 use cofferdam_policy::presets::filter::Filter;
 use cofferdam_workspace::git::owner::OwnerIdentity;
@@ -12,6 +13,7 @@ use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 /// The longest file that is copied into a home.
@@ -33,7 +35,8 @@ pub(crate) fn furnish(
     let into = Furnishing { root: root.as_fd(), owner };
     let texts = git_configurations(context);
     // What git itself would not understand brings nothing; it is no reason not to start.
-    let identity = OwnerIdentity::from_texts(texts.iter().map(Vec::as_slice)).unwrap_or_default();
+    let known = OwnerIdentity::from_texts(texts.iter().map(Vec::as_slice)).unwrap_or_default();
+    let identity = OwnerIdentity { foreign: foreign(context, authority), ..known };
     into.file(Path::new(".gitconfig"), &identity.print())?;
     for file in &authority.home_files {
         let bytes = content(context, file)?;
@@ -46,6 +49,14 @@ pub(crate) fn furnish(
             .because(error)
             .hint("is the disk full? cofferdam doctor")
     })
+}
+
+/// The workspaces that belong to somebody else. To name one as a workspace is to mean it.
+fn foreign(context: &Context, authority: &Authority) -> Vec<Vec<u8>> {
+    let of_another =
+        |path: &&AbsPath| std::fs::metadata(path.as_path()).is_ok_and(|found| found.uid() != context.uid);
+    let workspaces = authority.workspaces.iter().map(|known| &known.path);
+    workspaces.filter(of_another).map(|path| path.as_str().as_bytes().to_vec()).collect()
 }
 
 /// The texts of the owner's own git configuration, the later ones overriding.

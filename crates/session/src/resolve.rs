@@ -76,6 +76,7 @@ pub fn resolve(
     let denied = directories::denied(context, &wish, &first)?;
     let mut found = directories::Found::new(context, request.copy, denied);
     found.workspaces(&first, request, &wish)?;
+    found.foreign(&mut notes);
     found.git(&mut notes)?;
     found.mounts(&wish, request, &first, &mut notes)?;
     let homes = homes::Homes::look(context, &wish, &mut found, &mut notes)?;

@@ -1,7 +1,7 @@
 //! git works inside, on every kind of repository, and the host's side stays as it is to the last byte.
 
 use super::OWNER;
-use cofferdam_testkit::{Home, Outcome, Repo, Tree};
+use cofferdam_testkit::{Home, Outcome, Owner, Repo, Tree};
 
 const COMMIT: &str = "set -e; git status --porcelain; echo more >>file; git add -A; git commit -qm inside;
     git log --format=%s; git status --porcelain; git fsck --strict 2>&1 | grep -v dangling || true";
@@ -152,6 +152,50 @@ fn commits_count_as_changes_and_rm_keeps_them() {
     assert!(run.assert_success().stderr().contains("git"), "{run}");
     let log = home.cofferdam().args(["resume", "-s", "project", "--", "git", "log", "-1", "--format=%s"]);
     assert_eq!(log.in_directory(repo.path()).run().assert_success().stdout(), "inside\n");
+}
+
+/// The agent has the owner's rights, and root has none over files that another user's ids are shown on. git works all
+/// the same, for this work tree and no other.
+#[test]
+fn a_repository_of_another_user_is_readable_for_git_and_its_owner_is_named() {
+    let home = Home::of(OWNER);
+    if home.owner() != Owner::Root {
+        // Only root can have a directory that it may enter and that is not its own, wherever the tests run.
+        return;
+    }
+    let repo = plain(&home, "project");
+    let other = "61234";
+    home.invoke("chown").args(["-R", other]).arg(repo.path()).run().assert_success();
+    let script =
+        "git log --format=%s; git status --porcelain; git config --get-all safe.directory; touch file";
+    let run = inside(&home, &repo, script);
+    assert_eq!(run.stdout(), format!("outside\n{}\n", repo.path().display()), "{run}");
+    let said = run.stderr();
+    assert!(said.contains("belongs to uid 61234") && said.contains("Permission denied"), "{run}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("note:")).count(), 1, "{run}");
+}
+
+#[test]
+fn explain_says_which_hidden_files_git_will_call_deleted() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    repo.write("service/.npmrc", "registry = x\n");
+    repo.write(".env.example", "A=\n");
+    repo.commit("tracked");
+    repo.write(".env", "A=1\n");
+    let explain = |directory: &str| {
+        let at = repo.path().join(directory);
+        home.cofferdam().arg("explain").in_directory(at).run().assert_success().stdout()
+    };
+    let text = explain("");
+    let notes: Vec<&str> = text.lines().filter(|line| line.contains("deleted")).collect();
+    assert_eq!(notes.len(), 1, "{text}");
+    assert!(notes[0].contains("git tracks service/.npmrc:"), "{text}");
+    let run = inside(&home, &repo, "git status --porcelain");
+    assert_eq!(run.assert_success().stdout(), " D service/.npmrc\n");
+    repo.git(["rm", "-q", "--cached", "service/.npmrc"]);
+    let text = explain("");
+    assert!(!text.contains("deleted") && text.contains("service/.npmrc"), "{text}");
 }
 
 /// The first status must not re-read everything: git trusts the index only if uid and inode fit.

@@ -181,6 +181,20 @@ impl<'c> Found<'c> {
         Ok(())
     }
 
+    /// Whose files the agent will find that it can't change: inside it has the owner's rights, and no others.
+    pub(super) fn foreign(&self, notes: &mut Vec<String>) {
+        for known in &self.workspaces {
+            let opened = self.opened.get(&known.path).and_then(|opened| rustix::fs::fstat(&opened.fd).ok());
+            let Some(uid) = opened.map(|found| found.st_uid).filter(|uid| *uid != self.context.uid) else {
+                continue;
+            };
+            notes.push(format!(
+                "{} belongs to uid {uid}, not to you: the agent can read it, but change only what everybody may; start as that user to let it work there",
+                known.path
+            ));
+        }
+    }
+
     fn note(&mut self, target: AbsPath, ground: Ground) {
         let inode = Inode { device: ground.dev, number: ground.ino };
         self.keep(target, inode, Opened { path: ground.path, fd: ground.fd });

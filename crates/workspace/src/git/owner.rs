@@ -17,6 +17,8 @@ pub struct OwnerIdentity {
     pub default_branch: Option<Vec<u8>>,
     /// Whether the owner has Git LFS installed in their configuration.
     pub uses_lfs: bool,
+    /// Work trees of other users' that the owner works on all the same: git would refuse them (`safe.directory`).
+    pub foreign: Vec<Vec<u8>>,
 }
 
 impl OwnerIdentity {
@@ -76,6 +78,12 @@ impl OwnerIdentity {
             key: "checkStat".to_owned(),
             value: Some(b"minimal".to_vec()),
         });
+        entries.extend(self.foreign.iter().map(|path| Entry {
+            section: "safe".to_owned(),
+            subsection: None,
+            key: "directory".to_owned(),
+            value: Some(path.clone()),
+        }));
         if self.uses_lfs {
             entries.extend(lfs_filter());
         }
@@ -109,6 +117,17 @@ mod tests {
                 .unwrap();
         let printed = String::from_utf8(identity.print()).unwrap();
         assert!(printed.contains("git-lfs clean -- %f") && !printed.contains("evil"));
+    }
+
+    #[test]
+    fn a_work_tree_of_another_user_is_named_and_nothing_above_it() {
+        let foreign = vec![b"/srv/a b".to_vec(), b"/srv/c".to_vec()];
+        let printed = OwnerIdentity { foreign, ..OwnerIdentity::default() }.print();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(
+            printed.ends_with("[safe]\n\tdirectory = \"/srv/a b\"\n\tdirectory = \"/srv/c\"\n"),
+            "{printed}"
+        );
     }
 
     #[test]
