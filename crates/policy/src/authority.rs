@@ -170,6 +170,9 @@ pub struct Authority {
     pub mounts: Vec<Mount>,
     /// Files put into its home.
     pub home_files: Vec<HomeFile>,
+    /// Directories outside the home that a set of tools writes to: empty inside, in memory, and the session's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scratch: Vec<AbsPath>,
     /// Its environment, beyond the few variables that every cell has.
     pub environment: BTreeMap<String, EnvValue>,
     /// Directories that come before the system's own in `PATH`.
@@ -232,6 +235,9 @@ impl Authority {
                 unmistakable(&f.target),
                 if f.filtered { " (filtered)" } else { "" }
             ));
+        }
+        for path in &self.scratch {
+            items.insert(format!("empty directory at {}", unmistakable(path)));
         }
         for (key, value) in &self.environment {
             items.insert(match value {
@@ -296,6 +302,7 @@ mod tests {
             workspaces: Vec::new(),
             mounts: Vec::new(),
             home_files: Vec::new(),
+            scratch: Vec::new(),
             environment: BTreeMap::new(),
             path: Vec::new(),
             masks: Vec::new(),

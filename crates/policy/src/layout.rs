@@ -114,6 +114,7 @@ pub fn compute(permit: &Permit, host: &Host) -> Result<Plan, LayoutError> {
     draft.files(&host.names);
     draft.steps.push(Step::Leave);
     draft.home(&authority.identity.home, &host.home);
+    draft.scratch_of_tools(permit)?;
     draft.mounts(authority, host)?;
     draft.steps.push(Step::Freeze { target: path("/dev")? });
     draft.steps.push(Step::Freeze { target: AbsPath::root() });
@@ -242,7 +243,7 @@ impl Draft {
     /// What goes when the cell goes: `/tmp`, `/run`, and directories that programs expect to be there.
     fn scratch(&mut self, permit: &Permit) -> Result<(), PathError> {
         let authority = permit.authority();
-        let bytes = authority.limits.get(LimitName::Tmp).map_or(SHM_BYTES_MAX, |bound| bound.limit.value());
+        let bytes = temporary_bytes(permit);
         self.tmpfs("/tmp", 0o1777, bytes, false)?;
         self.tmpfs("/var/tmp", 0o1777, bytes, false)?;
         self.tmpfs("/run", 0o755, SMALL_BYTES_MAX, false)?;
@@ -268,6 +269,15 @@ impl Draft {
         let source = self.source(on_host, IdView::Plain, true, None);
         self.steps.push(Step::Bind { source, target: inside.clone(), through: Through::Writing });
         self.writable.push(inside.clone());
+    }
+
+    /// Before the mounts: what a set of tools brings may lie in such a directory, and never around one.
+    fn scratch_of_tools(&mut self, permit: &Permit) -> Result<(), PathError> {
+        for target in &permit.authority().scratch {
+            self.tmpfs(target.as_str(), 0o755, temporary_bytes(permit), true)?;
+            self.writable.push(target.clone());
+        }
+        Ok(())
     }
 
     /// Workspaces and mounts, outer ones before those that lie in them.
@@ -334,6 +344,10 @@ impl Draft {
             self.writable.push(parent);
         }
     }
+}
+
+fn temporary_bytes(permit: &Permit) -> u64 {
+    permit.authority().limits.get(LimitName::Tmp).map_or(SHM_BYTES_MAX, |bound| bound.limit.value())
 }
 
 fn identities(authority: &Authority, id_base: Option<u32>) -> Identities {

@@ -170,6 +170,9 @@ fn collateral(authority: &Authority, landlock: u32) -> Radius {
             if mount.source == mount.target { String::new() } else { format!(" at {}", mount.target) };
         reach.push(format!("{}{place}: {} ({why})", mount.source, mount.access.phrase()));
     }
+    reach.extend(
+        authority.scratch.iter().map(|path| format!("{path}: empty, in memory, for tools to write to")),
+    );
     for file in &authority.home_files {
         let how = if file.filtered { "copied, without secrets" } else { "copied" };
         reach.push(format!("{}: {how} ({})", file.source, file.of));

@@ -91,6 +91,7 @@ pub fn resolve(
         workspaces: found.workspaces,
         mounts: found.mounts,
         home_files: homes.files,
+        scratch: homes.scratch,
         environment,
         path: homes.path,
         masks: wish.masks.clone(),

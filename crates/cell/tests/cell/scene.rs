@@ -202,6 +202,7 @@ impl Scene {
             }],
             mounts: mounts.collect(),
             home_files: Vec::new(),
+            scratch: Vec::new(),
             environment: BTreeMap::new(),
             path: Vec::new(),
             masks: Vec::new(),

@@ -159,6 +159,58 @@ fn tools_are_read_only_in_the_path_and_bring_no_login() {
     assert!(none.assert_success().stderr().contains("deno"), "a set that is not there is not said: {none}");
 }
 
+/// rustup and cargo write beside their toolchains and caches, and fail where they can't.
+#[test]
+fn tools_outside_the_home_work_and_bring_no_login_either() {
+    let home = Home::of(OWNER);
+    let tools = home.directory("opt");
+    let (cargo, rustup) = (tools.join("cargo"), tools.join("rustup"));
+    for (path, text) in [
+        ("cargo/bin/tool-cargo", "#!/bin/sh\necho runs\n"),
+        ("cargo/credentials.toml", "hidden-word\n"),
+        ("cargo/registry/cache/x.crate", "warm\n"),
+        ("rustup/toolchains/stable/bin/rustc", "x\n"),
+        ("rustup/settings.toml", "version = \"12\"\n"),
+    ] {
+        home.write(tools.join(path), text);
+    }
+    fs::set_permissions(cargo.join("bin/tool-cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let project = home.directory("project");
+    let before = Tree::of(&tools);
+    let invoke = |arguments: &[&str]| {
+        let invocation = home.cofferdam().args(arguments).in_directory(&project);
+        invocation.env("CARGO_HOME", &cargo).env("RUSTUP_HOME", &rustup).run()
+    };
+    let script = "set -e; tool-cargo; cat $CARGO_HOME/registry/cache/x.crate; ls -A $CARGO_HOME $RUSTUP_HOME;
+        touch $CARGO_HOME/.package-cache; mkdir $RUSTUP_HOME/update-hashes; rm $CARGO_HOME/registry/cache/x.crate
+        ! touch $CARGO_HOME/bin/new 2>/dev/null; ! touch $RUSTUP_HOME/toolchains/new 2>/dev/null";
+    let run = invoke(&["run", "--tools", "cargo", "--", "sh", "-c", script]);
+    let expected = format!(
+        "runs\nwarm\n{}:\nbin\nregistry\n\n{}:\nsettings.toml\ntoolchains\n",
+        cargo.display(),
+        rustup.display()
+    );
+    assert_eq!(run.assert_success().stdout(), expected, "{run}");
+    Tree::of(&tools).assert_same_as(&before);
+    let explained = invoke(&["explain", "--tools", "cargo"]);
+    for place in [&cargo, &rustup] {
+        let line = format!("{}: empty, in memory", place.display());
+        assert!(explained.assert_success().stdout().contains(&line), "{explained}");
+    }
+    let again = invoke(&["resume", "--", "sh", "-c", "ls -A $RUSTUP_HOME | wc -l; touch $CARGO_HOME/x"]);
+    assert_eq!(again.assert_success().stdout(), "2\n", "{again}");
+}
+
+#[test]
+fn tools_where_nothing_can_be_put_are_refused() {
+    let home = Home::of(OWNER);
+    let above = home.home().parent().unwrap().to_owned();
+    for place in ["/", "/usr/local", "/etc/rust", "relative", above.to_str().unwrap()] {
+        let run = home.cofferdam().env("RUSTUP_HOME", place).args(["run", "--tools", "cargo", "--", "true"]);
+        run.run().assert_refused(202, &["tools cargo", "RUSTUP_HOME", "variable"]);
+    }
+}
+
 #[test]
 fn download_caches_are_read_warm_and_written_privately() {
     let home = Home::of(OWNER);

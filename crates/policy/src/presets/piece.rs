@@ -67,6 +67,14 @@ pub enum PieceError {
         /// Its value.
         path: AbsPath,
     },
+    /// The variable names a directory that holds more than these tools, and could not be emptied inside.
+    #[error("cannot use {variable}={path} as a directory of tools: it is one of the system's")]
+    System {
+        /// Its name.
+        variable: &'static str,
+        /// Its value.
+        path: AbsPath,
+    },
     /// The home itself can't be extended by the piece's path.
     #[error("cannot name a path in the owner's home")]
     Path(#[from] PathError),

@@ -22,6 +22,9 @@ pub struct Tool {
     /// Variables that are handed on if the owner's value is a path in one of the pieces or in `/usr` or `/opt`.
     /// Those that a piece's root depends on are handed on by themselves.
     pub variables: &'static [&'static str],
+    /// Where the tool keeps things of its own beside its pieces, and fails if it can't. In the home it can; elsewhere the
+    /// place is given to it, empty.
+    pub scratch: &'static [Root],
     /// The download caches that come with it, by their names in [`caches`](super::caches).
     pub caches: &'static [&'static str],
 }
@@ -38,6 +41,7 @@ const UV_PYTHON: Root = Root::Variable { name: "UV_PYTHON_INSTALL_DIR", default:
 const UV_TOOLS: Root = Root::Variable { name: "UV_TOOL_DIR", default: ".local/share/uv/tools" };
 const GOPATH: Root = Root::FirstOf { name: "GOPATH", default: "go" };
 const SDKMAN_DIR: Root = Root::Variable { name: "SDKMAN_DIR", default: ".sdkman" };
+const GRADLE_USER_HOME: Root = Root::Variable { name: "GRADLE_USER_HOME", default: ".gradle" };
 const RBENV_ROOT: Root = Root::Variable { name: "RBENV_ROOT", default: ".rbenv" };
 const BUN_INSTALL: Root = Root::Variable { name: "BUN_INSTALL", default: ".bun" };
 const DENO_INSTALL: Root = Root::Variable { name: "DENO_INSTALL", default: ".deno" };
@@ -60,6 +64,7 @@ pub const TOOLS: &[Tool] = &[
         ],
         path: &[Piece::directory_in(ASDF_DATA_DIR, "shims"), Piece::directory_in(ASDF_DATA_DIR, "bin")],
         variables: &[],
+        scratch: &[],
         caches: &[],
     },
     Tool {
@@ -71,6 +76,7 @@ pub const TOOLS: &[Tool] = &[
         ],
         path: &[Piece::directory_in(BUN_INSTALL, "bin")],
         variables: &[],
+        scratch: &[],
         caches: &["bun"],
     },
     Tool {
@@ -84,6 +90,7 @@ pub const TOOLS: &[Tool] = &[
         ],
         path: &[Piece::directory_in(CARGO_HOME, "bin")],
         variables: &[],
+        scratch: &[CARGO_HOME, RUSTUP_HOME],
         caches: &["cargo-registry", "cargo-git"],
     },
     Tool {
@@ -92,6 +99,7 @@ pub const TOOLS: &[Tool] = &[
         pieces: &[Piece::directory_in(DENO_INSTALL, "bin")],
         path: &[Piece::directory_in(DENO_INSTALL, "bin")],
         variables: &[],
+        scratch: &[],
         caches: &["deno"],
     },
     Tool {
@@ -100,6 +108,7 @@ pub const TOOLS: &[Tool] = &[
         pieces: &[Piece::directory_in(GOPATH, "bin")],
         path: &[Piece::directory_in(GOPATH, "bin")],
         variables: &["GOROOT"],
+        scratch: &[],
         caches: &["go-mod", "go-build"],
     },
     Tool {
@@ -113,6 +122,7 @@ pub const TOOLS: &[Tool] = &[
             Piece::directory_in(SDKMAN_DIR, "candidates/kotlin/current/bin"),
         ],
         variables: &["JAVA_HOME", "MAVEN_HOME", "GRADLE_HOME"],
+        scratch: &[GRADLE_USER_HOME],
         caches: &["gradle", "maven"],
     },
     Tool {
@@ -121,6 +131,7 @@ pub const TOOLS: &[Tool] = &[
         pieces: &[Piece::directory(".local/bin")],
         path: &[Piece::directory(".local/bin")],
         variables: &[],
+        scratch: &[],
         caches: &[],
     },
     Tool {
@@ -135,6 +146,7 @@ pub const TOOLS: &[Tool] = &[
         ],
         path: &[Piece::directory_in(MISE_DATA_DIR, "shims"), Piece::directory(".local/bin")],
         variables: &[],
+        scratch: &[],
         caches: &[],
     },
     Tool {
@@ -166,6 +178,7 @@ pub const TOOLS: &[Tool] = &[
             Piece::directory_in(PNPM_HOME, ""),
         ],
         variables: &[],
+        scratch: &[],
         caches: &["npm", "pnpm", "yarn", "yarn-berry", "corepack"],
     },
     Tool {
@@ -174,6 +187,7 @@ pub const TOOLS: &[Tool] = &[
         pieces: &[Piece::directory_in(PYENV_ROOT, "")],
         path: &[Piece::directory_in(PYENV_ROOT, "shims"), Piece::directory_in(PYENV_ROOT, "bin")],
         variables: &[],
+        scratch: &[],
         caches: &["pip"],
     },
     Tool {
@@ -187,6 +201,7 @@ pub const TOOLS: &[Tool] = &[
         ],
         path: &[Piece::directory_in(RBENV_ROOT, "shims"), Piece::directory_in(RBENV_ROOT, "bin")],
         variables: &[],
+        scratch: &[],
         caches: &[],
     },
     Tool {
@@ -200,12 +215,20 @@ pub const TOOLS: &[Tool] = &[
         ],
         path: &[Piece::directory(".local/bin")],
         variables: &[],
+        scratch: &[],
         caches: &["uv", "pip"],
     },
 ];
 
 /// Directories of the host that every cell shows, so that paths in them may be named in variables.
 const ALWAYS_SHOWN: [&str; 2] = ["/usr", "/opt"];
+
+/// Directories of the system's that hold more than one tool.
+const NEVER_EMPTY: [&str; 8] =
+    ["/", "/usr", "/usr/local", "/opt", "/usr/lib", "/usr/share", "/usr/local/lib", "/usr/local/share"];
+
+/// Directories that the cell makes for itself.
+const NEVER_WITHIN: [&str; 9] = ["/bin", "/sbin", "/lib", "/lib64", "/etc", "/proc", "/dev", "/sys", "/run"];
 
 /// The set called `name`.
 #[must_use]
@@ -224,6 +247,32 @@ impl Tool {
         environment: Environment<'_>,
     ) -> Result<Vec<(AbsPath, Piece)>, PieceError> {
         self.pieces.iter().map(|piece| Ok((piece.resolve(home, environment)?, *piece))).collect()
+    }
+
+    /// The places outside the home that are to be given to it, empty.
+    ///
+    /// # Errors
+    /// [`PieceError`], where a variable of the owner's leads nowhere sensible: an empty directory must not take the place
+    /// of the home or of the system.
+    pub fn scratch_places(
+        &self,
+        home: &AbsPath,
+        environment: Environment<'_>,
+    ) -> Result<Vec<AbsPath>, PieceError> {
+        let mut places = Vec::new();
+        for root in self.scratch {
+            let path = root.resolve(home, environment)?;
+            let Some(variable) = root.variable().filter(|_| !path.is_within(home)) else { continue };
+            if home.is_within(&path) {
+                return Err(PieceError::WholeHome { variable, path });
+            }
+            let system = |top: &&str| path.as_path().starts_with(top);
+            if NEVER_EMPTY.contains(&path.as_str()) || NEVER_WITHIN.iter().any(system) {
+                return Err(PieceError::System { variable, path });
+            }
+            places.push(path);
+        }
+        Ok(places)
     }
 
     /// What it adds to `PATH`, in front: first those of the owner's own entries that lie in its pieces (so the
@@ -355,6 +404,30 @@ mod tests {
                 let others = paths.iter().enumerate().filter(|(other, _)| *other != at);
                 assert!(others.into_iter().all(|(_, other)| !path.is_within(other)), "{}: {path}", tool.name);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_tool_writes_beside_its_pieces_is_given_a_place_outside_the_home_only() {
+        let places = |value: &str| {
+            let environment = |name: &str| (name == "RUSTUP_HOME").then(|| value.to_owned());
+            tool("cargo").unwrap().scratch_places(&home(), &environment)
+        };
+        assert_eq!(places("/usr/local/rustup").unwrap(), [AbsPath::new("/usr/local/rustup").unwrap()]);
+        for inside in ["/home/me/rust", "/home/me/.rustup", ""] {
+            assert!(places(inside).unwrap().is_empty(), "{inside}");
+        }
+        for above in ["/", "/home", "/home/me"] {
+            assert!(
+                matches!(places(above), Err(PieceError::WholeHome { .. })) || above == "/home/me",
+                "{above}"
+            );
+        }
+        for system in ["/usr", "/usr/local", "/opt", "/etc/rust", "/run"] {
+            assert!(
+                matches!(places(system), Err(PieceError::System { variable: "RUSTUP_HOME", .. })),
+                "{system}"
+            );
         }
     }
 

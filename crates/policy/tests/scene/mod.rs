@@ -21,6 +21,7 @@ pub(crate) fn authority() -> Authority {
         workspaces: vec![workspace("/home/owner/project")],
         mounts: Vec::new(),
         home_files: Vec::new(),
+        scratch: Vec::new(),
         environment: BTreeMap::new(),
         path: Vec::new(),
         masks: Vec::new(),

@@ -20,6 +20,7 @@ pub(super) struct Homes {
     pub(super) files: Vec<HomeFile>,
     pub(super) environment: BTreeMap<String, EnvValue>,
     pub(super) path: Vec<AbsPath>,
+    pub(super) scratch: Vec<AbsPath>,
 }
 
 impl Homes {
@@ -29,7 +30,8 @@ impl Homes {
         found: &mut Found<'_>,
         notes: &mut Vec<String>,
     ) -> Result<Self, Error> {
-        let mut homes = Self { files: Vec::new(), environment: BTreeMap::new(), path: Vec::new() };
+        let (files, environment, path, scratch) = (Vec::new(), BTreeMap::new(), Vec::new(), Vec::new());
+        let mut homes = Self { files, environment, path, scratch };
         let environment = |key: &str| context.variable(key).map(str::to_owned);
         let names: BTreeSet<&String> = wish.tools.iter().collect();
         for name in names {
@@ -62,6 +64,12 @@ impl Homes {
         let mut any = false;
         for (path, piece) in tool.resolve(&context.home, environment).map_err(odd)? {
             any |= bring(found, &path, piece.kind, Access::Ro, Purpose::Tool(tool.name.to_owned()))?;
+        }
+        for place in tool.scratch_places(&context.home, environment).map_err(odd)? {
+            // In a workspace it lies where the tool may write, and what is not there needs no place.
+            if place.as_path().is_dir() && !found.is_shown(&place) && !self.scratch.contains(&place) {
+                self.scratch.push(place);
+            }
         }
         if !any {
             notes.push(format!("--tools {}: there is none of it in your home", tool.name));
