@@ -139,5 +139,5 @@ pub(super) fn counts(changes: &Changes) -> String {
         .filter(|&(count, _)| count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    if parts.is_empty() { "nothing outside git's own files".into() } else { parts.join(", ") }
+    if parts.is_empty() { "nothing".into() } else { parts.join(", ") }
 }

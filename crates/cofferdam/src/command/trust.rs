@@ -1,5 +1,6 @@
 //! `cofferdam trust` and `untrust`: accepting, by digest, what a repository asks for.
 
+use super::table::wrapped;
 use crate::arguments::{DirectoryArguments, TrustArguments};
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::context::Context;
@@ -33,7 +34,10 @@ pub(super) fn trust(context: &Context, output: &Output, arguments: &TrustArgumen
             .hint("look at what it asks for: cofferdam trust"));
     }
     show(context, output, &directory, &request, &widened);
-    notes.iter().for_each(|note| output.line(&toned(Tone::Dim, &format!("  note: {note}"))));
+    for note in &notes {
+        let lines = wrapped("  note: ", 8, note, output.columns);
+        lines.iter().for_each(|line| output.line(&toned(Tone::Dim, line)));
+    }
     if arguments.digest.is_none() && !output.confirm("accept exactly this?") {
         return Err(Error::new(ErrorKind::Declined, "the request was not accepted")
             .since("nobody said yes")
@@ -79,14 +83,16 @@ fn widened(
 
 fn show(context: &Context, output: &Output, directory: &Path, request: &Request, widened: &[String]) {
     output.line(&format!("{} asks for:", toned(Tone::Strong, &directory.display().to_string())));
-    for line in widened {
-        output.line(&format!("  + {}", whole(line.as_bytes())));
+    for item in widened {
+        let lines = wrapped("  + ", 6, &whole(item.as_bytes()), output.columns);
+        lines.iter().for_each(|line| output.line(line));
     }
     if widened.is_empty() {
         output.line("  nothing beyond your own policy");
     }
-    for line in request.remaining(context, directory, widened) {
-        output.line(&toned(Tone::Dim, &format!("    {}", whole(line.as_bytes()))));
+    for entry in request.remaining(context, directory, widened) {
+        let lines = wrapped("    ", 6, &entry, output.columns);
+        lines.iter().for_each(|line| output.line(&toned(Tone::Dim, line)));
     }
     output.line(&toned(Tone::Dim, &format!("  digest {}", request.digest)));
 }

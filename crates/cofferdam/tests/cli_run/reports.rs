@@ -186,8 +186,16 @@ fn show_says_how_it_ended_and_what_it_may_touch() {
     let text = shown.assert_success().stdout();
     let mount = format!("mount {} at /data (read-only)", data.display());
     let workspace = format!("workspace {}", project.display());
-    let all =
-        ["exit status 3", "'exit 3'", &mount, &workspace, "COLOUR=red", "processes=77", "explain project"];
+    let all = [
+        "exit status 3",
+        "'exit 3'",
+        &mount,
+        &workspace,
+        "COLOUR=red",
+        "processes=77",
+        "explain project",
+        "changed  nothing\n",
+    ];
     for told in all {
         assert!(text.contains(told), "{told} is not told: {text}");
     }
