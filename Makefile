@@ -1,5 +1,5 @@
 # The two commands for a newcomer are `make demo` and `make test`; the one for every day is `make quick`.
-# Settings: CARGO, ARGS (added to the command line of nextest or of the bench).
+# Settings: CARGO, ARGS (added to the command line of nextest or of the bench), SECONDS_EACH (for `fuzz`).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,6 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 CARGO ?= cargo
 ARGS ?=
+SECONDS_EACH ?= 8
 
 .PHONY: help
 help: ## What can be made
@@ -15,6 +16,7 @@ help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nARGS go on to the test runner or the bench:\n'
 	@printf '  make quick ARGS="-p cofferdam-policy"   make bench ARGS="--json FILE"\n'
+	@printf '  make fuzz SECONDS_EACH=600 ARGS=terminal\n'
 
 .PHONY: demo
 demo: ## A scripted agent in a cell, on a clone of this repository
@@ -38,6 +40,11 @@ quick: ## The short loop: layout, lints and the fast tests
 	@$(MAKE) lint
 	$(CARGO) build --locked --workspace --bins --quiet
 	$(CARGO) nextest run --locked --workspace --profile quick $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## Mutated inputs for the parsers of hostile text, as long as you say
+	@scripts/prerequisites quick
+	COFFERDAM_FUZZ_SECONDS=$(SECONDS_EACH) $(CARGO) nextest run --locked --workspace --lib --profile fuzz $(ARGS)
 
 .PHONY: lint
 lint: ## Layout and lints only

@@ -322,3 +322,6 @@ pub(crate) fn unsealed(file: &OwnedFd, bytes_max: usize) -> Result<Vec<u8>, Errn
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod fuzz;

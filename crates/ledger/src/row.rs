@@ -36,3 +36,6 @@ pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Stri
 pub(crate) fn from_json<T: DeserializeOwned>(what: &'static str, key: &str, text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(unreadable(what, key))
 }
+
+#[cfg(test)]
+mod fuzz;

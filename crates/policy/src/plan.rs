@@ -377,3 +377,6 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -245,6 +245,9 @@ pub(crate) fn broken(errno: Errno) -> Error {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use rustix::net::socketpair;

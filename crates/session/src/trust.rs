@@ -200,6 +200,9 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;

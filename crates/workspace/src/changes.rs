@@ -178,4 +178,7 @@ pub fn of_copy(
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

@@ -214,6 +214,9 @@ fn parse_visible(text: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

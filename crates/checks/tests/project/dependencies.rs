@@ -69,7 +69,7 @@ fn the_programs_link_nothing_that_is_for_development_only() {
     let metadata = metadata();
     for program in ["cofferdam", "cofferdam-probe"] {
         let linked = linked_into(&metadata, program);
-        for development in ["cofferdam-testkit", "cofferdam-checks"] {
+        for development in ["cofferdam-testkit", "cofferdam-fuzz", "cofferdam-checks"] {
             assert!(!linked.contains(development), "{program} links {development}: make it a dev-dependency");
         }
     }

@@ -332,3 +332,6 @@ fn parse_class(bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>) -> Option<T
         ranges.push((low, high));
     }
 }
+
+#[cfg(test)]
+mod fuzz;

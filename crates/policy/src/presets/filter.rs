@@ -109,4 +109,7 @@ fn toml_error(reason: &str) -> FilterError {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

@@ -321,6 +321,9 @@ fn check(field: &'static str, text: &str) -> Result<(), AccountError> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -3,6 +3,7 @@
 use super::modes::PRIVATE_MODES;
 use super::*;
 
+mod fuzz;
 mod laws;
 
 fn filtered(input: &[u8]) -> Vec<u8> {

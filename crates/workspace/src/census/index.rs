@@ -291,6 +291,9 @@ const fn finding_of(code: u8) -> Option<Finding> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

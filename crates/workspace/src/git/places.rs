@@ -461,4 +461,7 @@ pub fn of_pointer(work_tree: &AbsPath, workspace: &AbsPath) -> Result<Option<Git
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

@@ -304,6 +304,9 @@ fn treated_text(value: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

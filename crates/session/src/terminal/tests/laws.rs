@@ -27,7 +27,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-fn in_chunks(medium: Medium, input: &[u8], lengths: &[usize]) -> Vec<u8> {
+pub(super) fn in_chunks(medium: Medium, input: &[u8], lengths: &[usize]) -> Vec<u8> {
     let (mut filter, mut out, mut rest) = (Filter::new(medium), Vec::new(), input);
     for length in lengths.iter().cycle() {
         if rest.is_empty() {
@@ -41,7 +41,7 @@ fn in_chunks(medium: Medium, input: &[u8], lengths: &[usize]) -> Vec<u8> {
 }
 
 /// Reads the filter's output with a reader of its own, which knows the allow-list only.
-fn assert_allowed(out: &[u8]) -> Result<(), TestCaseError> {
+pub(super) fn assert_allowed(out: &[u8]) -> Result<(), TestCaseError> {
     let text = std::str::from_utf8(out).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

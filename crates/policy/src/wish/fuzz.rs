@@ -1,0 +1,64 @@
+//! Any policy text is refused, or understood so that it can be written down again.
+
+use super::*;
+use cofferdam_fuzz::fuzz;
+
+#[test]
+fn a_policy_text_is_understood_whole_or_refused() {
+    fuzz("policy_text", target);
+}
+
+fn target(input: &[u8]) -> Result<Vec<usize>, String> {
+    let wish = match Wish::parse(input) {
+        Ok(wish) => wish,
+        Err(error @ (WishError::TooLong | WishError::NotUtf8)) => return Err(error.to_string()),
+        Err(WishError::Form(error)) => return Err(error.message().to_owned()),
+        Err(WishError::Limit(error)) => return Err(error.to_string()),
+        Err(WishError::TooMany(list)) => return Err(list.to_owned()),
+    };
+    assert_eq!(Wish::parse(printed(&wish).as_bytes()).unwrap(), wish);
+    let kept = wish.clone().without_denied_names();
+    assert!(
+        kept.environment.iter().all(|entry| !wish.deny.denies_variable(entry.split('=').next().unwrap()))
+    );
+    assert!(kept.tools.iter().all(|name| !wish.deny.tools.contains(name)));
+    assert!(kept.profiles.iter().all(|name| !wish.deny.profiles.contains(name)));
+    assert!(kept.agent_homes.iter().all(|name| !wish.deny.agent_homes.contains(name)));
+    let lists = lists(&wish);
+    assert!(lists.iter().all(|(_, list)| list.len() <= WISH_ENTRIES_MAX));
+    Ok(lists.iter().map(|(_, list)| list.len()).chain([wish.limits.len()]).collect())
+}
+
+fn lists(wish: &Wish) -> [(&'static str, &[String]); 8] {
+    [
+        ("workspaces", &wish.workspaces),
+        ("mounts", &wish.mounts),
+        ("environment", &wish.environment),
+        ("masks", &wish.masks),
+        ("instructions", &wish.instructions),
+        ("agent-homes", &wish.agent_homes),
+        ("tools", &wish.tools),
+        ("profiles", &wish.profiles),
+    ]
+}
+
+fn printed(wish: &Wish) -> String {
+    let list = |list: &[String]| toml::Value::from(list.to_vec());
+    let mut table: toml::Table =
+        lists(wish).into_iter().map(|(name, entries)| (name.to_owned(), list(entries))).collect();
+    let limits = wish.limits.iter().map(ToString::to_string).map(|text| {
+        let (name, value) = text.split_once('=').unwrap();
+        (name.to_owned(), toml::Value::from(value))
+    });
+    table.insert("limits".to_owned(), toml::Value::Table(limits.collect()));
+    let deny = [
+        ("paths", &wish.deny.paths),
+        ("environment", &wish.deny.environment),
+        ("agent-homes", &wish.deny.agent_homes),
+        ("tools", &wish.deny.tools),
+        ("profiles", &wish.deny.profiles),
+    ];
+    let deny = deny.into_iter().map(|(name, entries)| (name.to_owned(), list(entries))).collect();
+    table.insert("deny".to_owned(), toml::Value::Table(deny));
+    table.to_string()
+}
