@@ -8,6 +8,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, XattrFlags};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -49,8 +50,9 @@ fn carry_out(act: u8, place: &Path) -> Option<()> {
     let mark = |name: &str| rustix::fs::lsetxattr(place, name, b"y", XattrFlags::empty()).ok();
     let node = |kind| rustix::fs::mknodat(CWD, place, kind, Mode::RUSR, 0).ok();
     match act {
-        b'F' => fs::write(place, "old").ok(),
-        b'f' => fs::write(place, "new").ok(),
+        // New ones only: what is there may be a FIFO.
+        b'F' => fs::File::create_new(place).and_then(|mut file| file.write_all(b"old")).ok(),
+        b'f' => fs::File::create_new(place).and_then(|mut file| file.write_all(b"new")).ok(),
         b'D' | b'd' => fs::create_dir_all(place).ok(),
         // They lead nowhere, so that nothing is made outside through them.
         b'L' => symlink("/nowhere/old", place).ok(),
