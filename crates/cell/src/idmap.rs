@@ -11,11 +11,13 @@ use std::fmt::Write as _;
 
 /// The maps of one user namespace.
 #[derive(Debug)]
-pub(crate) struct Maps<'p> {
-    uids: &'p [IdExtent],
-    gids: &'p [IdExtent],
+pub struct Maps<'p> {
+    /// Users.
+    pub uids: &'p [IdExtent],
+    /// Groups.
+    pub gids: &'p [IdExtent],
     /// Whether the writer holds capabilities over ids in the parent namespace.
-    privileged: bool,
+    pub privileged: bool,
 }
 
 /// Of the outer namespace, written by the guardian.
@@ -29,13 +31,19 @@ pub(crate) fn inner(identities: &Identities) -> Maps<'_> {
 }
 
 /// The host's `/proc`; the functions below take a `/proc` that knows `pid` by the number that its parent does.
-pub(crate) fn host_proc() -> Result<OwnedFd, Errno> {
+///
+/// # Errors
+/// The kernel's answer.
+pub fn host_proc() -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open("/proc", flags, Mode::empty())
 }
 
 /// Writes the maps of the namespace that `pid` is in (user_namespaces(7)).
-pub(crate) fn write_maps(proc: BorrowedFd<'_>, pid: Pid, maps: &Maps<'_>) -> Result<(), Errno> {
+///
+/// # Errors
+/// The kernel's answer.
+pub fn write_maps(proc: BorrowedFd<'_>, pid: Pid, maps: &Maps<'_>) -> Result<(), Errno> {
     let write = |file: &str, text: &str| {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(proc, of(pid, file), flags, Mode::empty())?;
@@ -66,7 +74,10 @@ fn lines(extents: &[IdExtent]) -> String {
 /// From the host's root to the cell's: from here on the host knows this process by an id of the cell's range.
 ///
 /// The kernel clears the parent-death signal with it.
-pub(crate) fn become_cell_root() -> Result<(), Errno> {
+///
+/// # Errors
+/// The kernel's answer.
+pub fn become_cell_root() -> Result<(), Errno> {
     rustix::thread::set_thread_groups(&[])?;
     rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
@@ -106,7 +117,10 @@ pub(crate) fn user_namespace_of(proc: BorrowedFd<'_>, pid: Pid) -> Result<OwnedF
 }
 
 /// A new user namespace with these maps, held by its descriptor alone.
-fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
+///
+/// # Errors
+/// The kernel's answer.
+pub fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_into_namespaces(Namespaces::USER)? {
         Fork::Child => {

@@ -6,11 +6,12 @@
 
 mod entry;
 mod guardian;
-mod idmap;
+pub mod idmap;
 mod init;
 mod inner;
 pub mod landlock;
 pub mod launch;
+pub mod packet;
 mod refresh;
 mod seccomp;
 mod sources;

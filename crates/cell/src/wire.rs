@@ -2,23 +2,16 @@
 //!
 //! The socket never enters the agent's reach; reports are still parsed as claims.
 
+use crate::packet;
 use cofferdam_policy::event::ExitStatus;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
+use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 
 /// The longest message, in bytes; a command line travels in a memfd beside it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 10;
-
-/// The most descriptors beside one message.
-pub(crate) const DESCRIPTORS_MAX: usize = 64;
 
 /// From the supervisor to the launcher, before any order: a sealed plan is beside it, whole or the beginning of one.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -225,18 +218,10 @@ pub(crate) fn send<M: Serialize>(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     let text = serde_json::to_vec(message).ok().ok_or(Errno::INVAL)?;
-    if text.len() > MESSAGE_BYTES_MAX || descriptors.len() > DESCRIPTORS_MAX {
+    if text.len() > MESSAGE_BYTES_MAX {
         return Err(Errno::MSGSIZE);
     }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(Errno::MSGSIZE);
-    }
-    rustix::io::retry_on_intr(|| {
-        sendmsg(socket, &[IoSlice::new(&text)], &mut ancillary, SendFlags::NOSIGNAL)
-    })?;
-    Ok(())
+    packet::send(socket, &text, descriptors)
 }
 
 /// A message and what came with it; `None` when the other side is gone.
@@ -247,42 +232,10 @@ pub(crate) fn receive<M: DeserializeOwned>(
     socket: BorrowedFd<'_>,
     flags: RecvFlags,
 ) -> Result<Received<M>, Errno> {
-    let mut text = vec![0_u8; MESSAGE_BYTES_MAX];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut once = || {
-        rustix::io::retry_on_intr(|| {
-            recvmsg(
-                socket,
-                &mut [IoSliceMut::new(&mut text)],
-                &mut ancillary,
-                flags | RecvFlags::CMSG_CLOEXEC,
-            )
-        })
-    };
-    // A peer that ended with something unread resets the socket, and what it said before comes after that.
-    let received = match once() {
-        Err(Errno::CONNRESET) => once(),
-        other => other,
-    };
-    let received = match received {
-        Err(Errno::CONNRESET) => return Ok(None),
-        other => other?,
-    };
-    let mut descriptors = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(rights) = message {
-            descriptors.extend(rights);
-        }
-    }
-    if received.bytes == 0 && descriptors.is_empty() {
+    let Some((text, descriptors)) = packet::receive(socket, MESSAGE_BYTES_MAX, flags)? else {
         return Ok(None);
-    }
-    if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-        return Err(Errno::MSGSIZE);
-    }
-    let body = text.get(..received.bytes).ok_or(Errno::MSGSIZE)?;
-    let message = serde_json::from_slice(body).ok().ok_or(Errno::BADMSG)?;
+    };
+    let message = serde_json::from_slice(&text).ok().ok_or(Errno::BADMSG)?;
     Ok(Some((message, descriptors)))
 }
 

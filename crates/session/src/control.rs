@@ -4,24 +4,18 @@
 //! user id is checked all the same. No command ever enters the cell: it asks, and pid 1 does.
 
 use crate::error::{Error, ErrorKind};
-use cofferdam_cell::{EntryStage, Program, WindowSize};
+use cofferdam_cell::{EntryStage, Program, WindowSize, packet};
 use cofferdam_policy::event::ExitStatus;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, recvmsg, sendmsg,
-};
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::path::Path;
 
 /// The longest packet, in bytes; a longer command line travels in several `Program` chunks of its memfd.
 pub(crate) const PACKET_BYTES_MAX: usize = 128 << 10;
 const WORD: u8 = b'w';
 const DATA: u8 = b'd';
-const DESCRIPTORS_MAX: usize = 4;
 const BACKLOG: i32 = 16;
 
 /// From a command to the supervisor.
@@ -148,56 +142,29 @@ pub(crate) fn pass(socket: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
     send(socket, &packet, &[])
 }
 
-fn send(socket: BorrowedFd<'_>, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    if packet.len() > PACKET_BYTES_MAX {
-        return Err(Errno::MSGSIZE);
+fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    if bytes.len() > PACKET_BYTES_MAX {
+        Err(Errno::MSGSIZE)
+    } else {
+        packet::send(socket, bytes, descriptors)
     }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(Errno::MSGSIZE);
-    }
-    rustix::io::retry_on_intr(|| {
-        sendmsg(socket, &[IoSlice::new(packet)], &mut ancillary, SendFlags::NOSIGNAL)
-    })?;
-    Ok(())
 }
 
 /// Receives one packet; waits unless the socket is non-blocking.
 pub(crate) fn hear<W: serde::de::DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<Packet<W>, Errno> {
-    let mut packet = vec![0_u8; PACKET_BYTES_MAX];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut receive = || {
-        rustix::io::retry_on_intr(|| {
-            recvmsg(socket, &mut [IoSliceMut::new(&mut packet)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-        })
-    };
-    let received = match receive() {
-        // Told once to whom the other side left something unread; what it said before is still there (unix(7)).
-        Err(Errno::CONNRESET) => receive(),
-        received => received,
-    };
-    let length = match received {
-        Ok(received) => received.bytes,
+    let (bytes, descriptors) = match packet::receive(socket, PACKET_BYTES_MAX, RecvFlags::empty()) {
+        Ok(Some(received)) => received,
         Err(Errno::AGAIN) => return Ok(Packet::Silent),
-        Err(Errno::CONNRESET | Errno::PIPE) => return Ok(Packet::Gone),
+        Ok(None) | Err(Errno::PIPE) => return Ok(Packet::Gone),
         Err(errno) => return Err(errno),
     };
-    let mut descriptors = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(rights) = message {
-            descriptors.extend(rights);
-        }
-    }
-    match packet.get(..length).and_then(<[u8]>::split_first) {
-        None => Ok(Packet::Gone),
+    match bytes.split_first() {
         Some((&DATA, bytes)) => Ok(Packet::Data(bytes.to_vec())),
         Some((&WORD, text)) => {
             let word = serde_json::from_slice(text).map_err(|_misunderstood| Errno::BADMSG)?;
             Ok(Packet::Word(word, descriptors))
         }
-        Some((_, _)) => Err(Errno::BADMSG),
+        Some((_, _)) | None => Err(Errno::BADMSG),
     }
 }
 

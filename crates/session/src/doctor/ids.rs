@@ -3,13 +3,11 @@
 //! An ordinary user keeps their own; uid 0 takes a range that is nobody else's.
 
 use crate::start::UID_RANGES;
-use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
+use cofferdam_cell::idmap::{self, Maps};
+use cofferdam_policy::plan::IdExtent;
 use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{
-    DumpableBehavior, Gid, Pid, Signal, Uid, WaitId, WaitIdOptions, pidfd_send_signal, waitid,
-};
+use rustix::process::{DumpableBehavior, Pid};
 use std::fmt;
 use std::ops::Range;
 
@@ -72,58 +70,39 @@ impl Ids {
         match self {
             Self::Own { .. } | Self::Single => Ok(()),
             Self::Range { .. } => {
-                rustix::thread::set_thread_groups(&[])?;
-                rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
-                rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+                idmap::become_cell_root()?;
                 rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)
             }
         }
     }
-}
 
-/// Writes the maps of the namespace that `pid` is in (user_namespaces(7)).
-pub(super) fn write_maps(pid: Pid, ids: Ids) -> Result<(), Errno> {
-    let file = |name: &str| format!("/proc/{}/{name}", pid.as_raw_nonzero());
-    match ids {
-        Ids::Own { uid, gid } => {
-            write(&file("setgroups"), "deny")?;
-            write(&file("uid_map"), &format!("{uid} {uid} 1\n"))?;
-            write(&file("gid_map"), &format!("{gid} {gid} 1\n"))
-        }
-        Ids::Single => {
-            write(&file("uid_map"), "0 0 1\n")?;
-            write(&file("gid_map"), "0 0 1\n")
-        }
-        Ids::Range { base } => {
-            let map = format!("0 {base} {IDS_COUNT}\n");
-            write(&file("uid_map"), &map)?;
-            write(&file("gid_map"), &map)
-        }
+    /// Calls `act` with these as maps of a user namespace.
+    fn as_maps<T>(self, act: impl FnOnce(&Maps<'_>) -> T) -> T {
+        let one = |id| IdExtent { inside: id, outside: id, count: 1 };
+        let (uids, gids) = match self {
+            Self::Own { uid, gid } => (one(uid), one(gid)),
+            Self::Single => (one(0), one(0)),
+            Self::Range { base } => {
+                let all = IdExtent { inside: 0, outside: base, count: IDS_COUNT };
+                (all, all)
+            }
+        };
+        let privileged = match self {
+            Self::Own { .. } => false,
+            Self::Single | Self::Range { .. } => true,
+        };
+        act(&Maps { uids: &[uids], gids: &[gids], privileged })
     }
 }
 
-fn write(path: &str, value: &str) -> Result<(), Errno> {
-    let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::io::write(&file, value.as_bytes()).map(drop)
+/// Writes the maps of the namespace that `pid` is in.
+pub(super) fn write_maps(pid: Pid, ids: Ids) -> Result<(), Errno> {
+    let proc = idmap::host_proc()?;
+    ids.as_maps(|maps| idmap::write_maps(proc.as_fd(), pid, maps))
 }
 
 /// A user namespace with these ids, held by its descriptor alone.
 pub(super) fn namespace_with(ids: Ids) -> Result<OwnedFd, Errno> {
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_into_namespaces(Namespaces::USER)? {
-        Fork::Child => {
-            drop(writer);
-            // Nothing but a namespace to be described; gone when the other end closes, however.
-            let _ended = rustix::io::read(&reader, &mut [0_u8; 1]);
-            exit_now(0)
-        }
-        Fork::Parent(pid, pidfd) => {
-            let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
-            let open = || rustix::fs::open(path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-            let namespace = write_maps(pid, ids).and_then(|()| open());
-            let _gone = pidfd_send_signal(&pidfd, Signal::KILL).is_err();
-            let _reaped = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).is_ok();
-            namespace
-        }
-    }
+    let proc = idmap::host_proc()?;
+    ids.as_maps(|maps| idmap::namespace_with(proc.as_fd(), maps))
 }

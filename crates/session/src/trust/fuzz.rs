@@ -11,7 +11,8 @@ fn a_request_is_shown_in_harmless_lines() {
 fn target(input: &[u8]) -> Result<Vec<Option<String>>, String> {
     match understand(input.to_vec()) {
         Ok(request) => {
-            let lines = request.entries();
+            let lines: Vec<String> =
+                entries(&request.wish).iter().map(|(what, entry)| line(what, entry)).collect();
             assert!(lines.iter().all(|line| is_harmless(line)), "{lines:?}");
             assert_eq!(request.bytes, input);
             Ok(lines.iter().map(|line| line.split(' ').next().map(str::to_owned)).collect())
