@@ -48,7 +48,8 @@ fn memory_ends_at_its_limit_or_the_limit_is_refused() {
     let run =
         scene.probe(["--limit", "memory=64M"]).args(["try", "flood-memory", "cap-memory-mib=512"]).run();
     if run.status.code() == Some(i32::from(UNENFORCEABLE)) {
-        assert_eq!(super::OWNER, cofferdam_testkit::Owner::Ordinary, "root has control groups: {run}");
+        let is_root = super::OWNER == cofferdam_testkit::Owner::Root;
+        assert!(!is_root || !root_can_make_memory_groups(), "root has control groups: {run}");
         run.assert_refused(UNENFORCEABLE, &["memory", "why:", "try:"]);
         return;
     }
@@ -56,6 +57,16 @@ fn memory_ends_at_its_limit_or_the_limit_is_refused() {
     assert_eq!(held["outcome"], "refused", "{held}");
     let free = flood(&scene, "memory=256M", "flood-memory", "cap-memory-mib=32");
     assert_eq!(free["outcome"], "reached", "the control: {free}");
+}
+
+/// Whether the old hierarchy that holds memory is there and writable; a machine or container may lack it.
+fn root_can_make_memory_groups() -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    mounts.lines().any(|line| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let has = |option: &str| fields[3].split(',').any(|found| found == option);
+        fields[2] == "cgroup" && has("memory") && has("rw")
+    })
 }
 
 #[test]
