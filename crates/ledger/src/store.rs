@@ -17,7 +17,7 @@ const BUSY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Above this [`Ledger::tidy`] moves the log into the file. Whoever opens the ledger while nobody else has it open
 /// reads the whole log, so its length is part of every start.
-const LOG_BYTES_MAX: u64 = 512 << 10;
+const LOG_BYTES_MAX: u64 = 128 << 10;
 
 /// What a write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

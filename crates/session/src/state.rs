@@ -71,7 +71,7 @@ impl State {
     /// Moves the ledger's log into its file when it has grown long, so that starts stay quick. That waits for the
     /// disk, so a child does it, and nobody waits for the child.
     pub fn tidy_ledger(&self) {
-        const LOG_BYTES_MAX: u64 = 1 << 20;
+        const LOG_BYTES_MAX: u64 = 256 << 10;
         let directory = self.root.as_path().join("ledger");
         let length = std::fs::metadata(directory.join("ledger.db-wal")).map_or(0, |found| found.len());
         if length <= LOG_BYTES_MAX {

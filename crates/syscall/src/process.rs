@@ -129,11 +129,15 @@ pub fn exec(program: &CStr, arguments: &ExecStrings, environment: &ExecStrings) 
     last_errno()
 }
 
-/// `posix_spawn(3)` of `program` with exactly these descriptors: entry *n* of `descriptors` becomes descriptor *n*,
-/// and all others are closed, those too that whoever started us forgot to mark. Signals are reset in the child.
+/// Starts `program` in a child with exactly these descriptors: entry *n* of `descriptors` becomes descriptor *n*, and
+/// all others are closed, those too that whoever started us forgot to mark. Signals are reset in the child, which
+/// exits with 127 if the program can't be executed.
+///
+/// A copy of this process and no `vfork(2)`, as `posix_spawn(3)` makes it: its child begins on the processor of the
+/// parent, which waits for it, and stays there when both could go on.
 ///
 /// # Errors
-/// The kernel's, from the child's exec too.
+/// The kernel's.
 pub fn spawn(
     program: &CStr,
     arguments: &ExecStrings,
@@ -141,31 +145,21 @@ pub fn spawn(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<Pid, Errno> {
     let above = lift(descriptors)?;
-    let mut actions = FileActions::new()?;
-    let mut target = 0;
-    for descriptor in &above {
-        actions.duplicate(descriptor.as_raw_fd(), target)?;
-        target += 1;
-    }
-    actions.close_from(target)?;
-    let attributes = SpawnAttributes::with_default_signals()?;
-    let mut pid: libc::pid_t = 0;
-    // SAFETY: `pid`, the actions and the attributes are initialised and outlive the call; strings as in `exec`,
-    // whose arrays posix_spawn only reads in spite of its `*mut` elements.
-    let result = unsafe {
-        libc::posix_spawn(
-            &raw mut pid,
-            program.as_ptr(),
-            &raw const actions.0,
-            &raw const attributes.0,
-            arguments.pointers.as_ptr().cast::<*mut libc::c_char>(),
-            environment.pointers.as_ptr().cast::<*mut libc::c_char>(),
-        )
-    };
-    match (result, Pid::from_raw(pid)) {
-        (0, Some(pid)) => Ok(pid),
-        (0, None) => Err(Errno::SRCH),
-        (errno, _) => Err(Errno::from_raw_os_error(errno)),
+    let count = u32::try_from(above.len()).ok().ok_or(Errno::MFILE)?;
+    match clone_into_namespaces(Namespaces::NONE)? {
+        Fork::Parent(pid, _) => Ok(pid),
+        Fork::Child => {
+            let placed = (0..).zip(&above).try_for_each(|(target, descriptor)| {
+                // SAFETY: numbers only; what was open at `target` is a copy of this child's, and owned by nobody in it
+                // any more, as it goes on to nothing but exec or exit.
+                check(unsafe { libc::dup2(descriptor.as_raw_fd(), target) }.into())
+            });
+            if placed.and_then(|()| close_on_exec_from(count)).is_ok() {
+                reset_signals();
+                let _errno = exec(program, arguments, environment);
+            }
+            exit_now(127)
+        }
     }
 }
 
@@ -173,80 +167,6 @@ pub fn spawn(
 fn lift(descriptors: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, Errno> {
     let floor = i32::try_from(descriptors.len()).ok().ok_or(Errno::MFILE)?.max(16);
     descriptors.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, floor)).collect()
-}
-
-struct FileActions(libc::posix_spawn_file_actions_t);
-
-impl FileActions {
-    fn new() -> Result<Self, Errno> {
-        // SAFETY: a plain C structure, for which zero bytes are valid before its init function.
-        let mut actions = Self(unsafe { std::mem::zeroed() });
-        // SAFETY: the structure is exclusively borrowed and not yet initialised.
-        let result = unsafe { libc::posix_spawn_file_actions_init(&raw mut actions.0) };
-        if result == 0 { Ok(actions) } else { Err(Errno::from_raw_os_error(result)) }
-    }
-
-    fn duplicate(&mut self, from: i32, to: i32) -> Result<(), Errno> {
-        // SAFETY: the structure was initialised in `new`; the numbers are only recorded here.
-        let result = unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, from, to) };
-        if result == 0 { Ok(()) } else { Err(Errno::from_raw_os_error(result)) }
-    }
-
-    fn close_from(&mut self, first: i32) -> Result<(), Errno> {
-        // SAFETY: the structure was initialised in `new`; the number is only recorded here.
-        let result = unsafe { libc::posix_spawn_file_actions_addclosefrom_np(&raw mut self.0, first) };
-        if result == 0 { Ok(()) } else { Err(Errno::from_raw_os_error(result)) }
-    }
-}
-
-impl Drop for FileActions {
-    fn drop(&mut self) {
-        // SAFETY: initialised in `new`, destroyed once.
-        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
-    }
-}
-
-struct SpawnAttributes(libc::posix_spawnattr_t);
-
-impl SpawnAttributes {
-    fn with_default_signals() -> Result<Self, Errno> {
-        // SAFETY: a plain C structure, for which zero bytes are valid before its init function.
-        let mut attributes = Self(unsafe { std::mem::zeroed() });
-        // SAFETY: exclusively borrowed, not yet initialised.
-        let mut result = unsafe { libc::posix_spawnattr_init(&raw mut attributes.0) };
-        let all = every_signal();
-        let none = no_signal();
-        if result == 0 {
-            // SAFETY: both structures are initialised and live across the call.
-            result = unsafe { libc::posix_spawnattr_setsigdefault(&raw mut attributes.0, &raw const all) };
-        }
-        if result == 0 {
-            // SAFETY: as above.
-            result = unsafe { libc::posix_spawnattr_setsigmask(&raw mut attributes.0, &raw const none) };
-        }
-        if result == 0 {
-            let flags = libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
-            let flags = libc::c_short::try_from(flags).ok().ok_or(Errno::INVAL)?;
-            // SAFETY: initialised above; the flags are a plain number.
-            result = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, flags) };
-        }
-        if result == 0 { Ok(attributes) } else { Err(Errno::from_raw_os_error(result)) }
-    }
-}
-
-impl Drop for SpawnAttributes {
-    fn drop(&mut self) {
-        // SAFETY: initialised in the constructor, destroyed once.
-        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
-    }
-}
-
-fn every_signal() -> libc::sigset_t {
-    // SAFETY: `sigset_t` is an array of integers; zero is a valid value, filled right after.
-    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `set` is a valid, exclusively borrowed set.
-    unsafe { libc::sigfillset(&raw mut set) };
-    set
 }
 
 fn no_signal() -> libc::sigset_t {
