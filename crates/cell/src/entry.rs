@@ -181,7 +181,12 @@ fn credentials(identities: &Identities) -> Result<(), Errno> {
 /// Tries each candidate; the most telling refusal wins over "not found".
 fn run(ready: &Ready) -> Errno {
     let mut telling = Errno::NOENT;
-    for candidate in &ready.candidates {
+    // To be told that a file is missing costs an attempt at executing it ten times as much.
+    let is_missing = |candidate: &CString| {
+        let found = rustix::fs::access(candidate.as_c_str(), rustix::fs::Access::EXISTS);
+        matches!(found, Err(Errno::NOENT | Errno::NOTDIR))
+    };
+    for candidate in ready.candidates.iter().filter(|candidate| !is_missing(candidate)) {
         match exec(candidate, &ready.arguments, &ready.environment) {
             Errno::NOENT | Errno::NOTDIR => {}
             errno => telling = errno,

@@ -93,11 +93,16 @@ pub(crate) struct SourceMaps {
 impl SourceMaps {
     /// The cell's own namespace serves for programs and libraries: the host's root is the cell's root. For the
     /// owner's files another one is needed, in which the host's root is the agent.
-    pub(crate) fn make(proc: BorrowedFd<'_>, pid: Pid, identities: &Identities) -> Result<Self, Errno> {
+    pub(crate) fn make(
+        proc: BorrowedFd<'_>,
+        pid: Pid,
+        identities: &Identities,
+        blank: Blank,
+    ) -> Result<Self, Errno> {
         let system = user_namespace_of(proc, pid)?;
         let uids = swapped(&identities.outer_uids, identities.uid);
         let gids = swapped(&identities.outer_gids, identities.gid);
-        let owner = namespace_with(proc, &Maps { uids: &uids, gids: &gids, privileged: true })?;
+        let owner = blank.mapped(proc, &Maps { uids: &uids, gids: &gids, privileged: true })?;
         Ok(Self { system, owner })
     }
 
@@ -121,19 +126,36 @@ pub(crate) fn user_namespace_of(proc: BorrowedFd<'_>, pid: Pid) -> Result<OwnedF
 /// # Errors
 /// The kernel's answer.
 pub fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_into_namespaces(Namespaces::USER)? {
-        Fork::Child => {
-            // Nothing but a namespace to be described; gone when the guardian closes its end, however.
-            drop(writer);
-            let _ended = rustix::io::read(&reader, &mut [0_u8; 1]);
-            exit_now(0)
+    Blank::make()?.mapped(proc, maps)
+}
+
+/// A user namespace without maps, and the child that it lives by.
+#[derive(Debug)]
+pub(crate) struct Blank {
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// The child ends when this is closed, however.
+    _end: OwnedFd,
+}
+
+impl Blank {
+    pub(crate) fn make() -> Result<Self, Errno> {
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        match clone_into_namespaces(Namespaces::USER)? {
+            Fork::Child => {
+                drop(writer);
+                let _ended = rustix::io::read(&reader, &mut [0_u8; 1]);
+                exit_now(0)
+            }
+            Fork::Parent(pid, pidfd) => Ok(Self { pid, pidfd, _end: writer }),
         }
-        Fork::Parent(pid, pidfd) => {
-            let namespace = write_maps(proc, pid, maps).and_then(|()| user_namespace_of(proc, pid));
-            end(&pidfd);
-            namespace
-        }
+    }
+
+    /// The namespace with these maps, held by its descriptor alone.
+    pub(crate) fn mapped(self, proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
+        let namespace = write_maps(proc, self.pid, maps).and_then(|()| user_namespace_of(proc, self.pid));
+        end(&self.pidfd);
+        namespace
     }
 }
 

@@ -108,9 +108,14 @@ fn refusal(error: &PlanError) -> Errno {
 /// Does all that pid 1 can't do for itself, for each part of the plan as it comes.
 fn prepare(inherited: &Inherited, pid: Pid, handover: BorrowedFd<'_>) -> Result<(Plan, Groups), Failure> {
     let control = inherited.control.as_fd();
+    // Made while there is time: who can map others' ids needs a second namespace to show the owner's files through.
+    let blank = match rustix::process::geteuid().is_root() {
+        true => Some(idmap::Blank::make().map_err(during(LaunchAct::Idmap))?),
+        false => None,
+    };
     let (plan, sealed) = await_plan(control)?;
     let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
-    let whole = admit(&plan, &groups, pid, handover)
+    let whole = admit(&plan, &groups, pid, handover, blank)
         .and_then(|maps| supply(control, handover, (plan, sealed), maps.as_ref()))
         .inspect_err(|_| groups.remove())?;
     Ok((whole, groups))
@@ -132,6 +137,7 @@ fn admit(
     groups: &Groups,
     pid: Pid,
     handover: BorrowedFd<'_>,
+    blank: Option<idmap::Blank>,
 ) -> Result<Option<idmap::SourceMaps>, Failure> {
     hand_over(handover, groups.doors()).map_err(during(LaunchAct::Handover))?;
     let proc = idmap::host_proc().map_err(during(LaunchAct::IdMaps))?;
@@ -140,8 +146,11 @@ fn admit(
     if !plan.identities.privileged {
         return Ok(None);
     }
-    let maps = idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities);
-    maps.map(Some).map_err(during(LaunchAct::Idmap))
+    blank
+        .ok_or(Errno::PERM)
+        .and_then(|blank| idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities, blank))
+        .map(Some)
+        .map_err(during(LaunchAct::Idmap))
 }
 
 /// Hands over each part of the plan, with the sources that it adds, until it is whole.
