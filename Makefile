@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 CARGO ?= cargo
 ARGS ?=
 SECONDS_EACH ?= 8
+# A package named in ARGS stands in place of all of them: beside `--workspace` it would not narrow anything.
+PACKAGES = $(if $(filter -p% --package%,$(ARGS)),,--workspace)
 
 .PHONY: help
 help: ## What can be made
@@ -26,23 +28,23 @@ demo: ## A scripted agent in a cell, on a clone of this repository
 	@scripts/demo
 
 .PHONY: test
-test: ## Everything that has to pass: layout, lints, documentation, all tests
+test: ## All that has to pass: layout, lints, documents, all tests
 	@scripts/prerequisites test
 	@$(MAKE) lint
 	$(CARGO) build --locked --workspace --bins
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --quiet
 	$(CARGO) test --locked --workspace --doc --quiet
-	agents=$$(scripts/agents) && COFFERDAM_TEST_AGENTS=$$agents $(CARGO) nextest run --locked --workspace --profile ci $(ARGS)
+	agents=$$(scripts/agents) && COFFERDAM_TEST_AGENTS=$$agents $(CARGO) nextest run --locked $(PACKAGES) --profile ci $(ARGS)
 
 .PHONY: quick
 quick: ## The short loop: layout, lints and the fast tests
 	@scripts/prerequisites quick
 	@$(MAKE) lint
 	$(CARGO) build --locked --workspace --bins --quiet
-	$(CARGO) nextest run --locked --workspace --profile quick $(ARGS)
+	$(CARGO) nextest run --locked $(PACKAGES) --profile quick $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## Mutated inputs for the parsers of hostile text, as long as you say
+fuzz: ## Mutated inputs for the parsers of hostile text
 	@scripts/prerequisites quick
 	COFFERDAM_FUZZ_SECONDS=$(SECONDS_EACH) $(CARGO) nextest run --locked --workspace --lib --profile fuzz $(ARGS)
 
