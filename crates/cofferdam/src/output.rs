@@ -205,12 +205,32 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let mut paragraphs = rendered.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
     let why = first.strip_prefix("error: ").unwrap_or(first);
-    let tip = paragraphs.find_map(|text| text.trim().strip_prefix("tip: ").map(str::to_owned));
-    let try_this = without_dashes(error)
-        .or(tip)
-        .unwrap_or_else(|| "cofferdam --help, or cofferdam COMMAND --help".into());
+    // Only what it suggests: that an unknown flag could be passed as a value helps nobody.
+    let suggested =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let tip = suggested
+        .iter()
+        .any(|kind| error.get(*kind).is_some())
+        .then(|| {
+            paragraphs.find_map(|text| text.trim().strip_prefix("tip: ")?.lines().next().map(str::to_owned))
+        })
+        .flatten();
+    let try_this = without_dashes(error).or(tip).unwrap_or_else(|| help_of(error));
     three_lines("cannot understand the command line", why, &try_this);
     ExitCode::from(cofferdam_session::exit::USAGE)
+}
+
+/// The help of the command that was begun, or of all.
+fn help_of(error: &clap::Error) -> String {
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => String::new(),
+    };
+    let command = usage.split_whitespace().nth(2).filter(|word| word.chars().all(|c| c.is_ascii_lowercase()));
+    match command {
+        Some(command) => format!("cofferdam {command} --help"),
+        None => "cofferdam --help, or cofferdam COMMAND --help".into(),
+    }
 }
 
 /// What was meant, where a command was typed without the `--` before it.

@@ -29,6 +29,19 @@ fn unknown_flags_and_commands_and_missing_words() {
 }
 
 #[test]
+fn what_to_do_names_what_was_meant_or_the_help_of_the_command() {
+    let scene = Scene::new();
+    for (line, hint) in [
+        (["run", "--nonsense", "--", "true"].as_slice(), "try: cofferdam run --help\n"),
+        (&["discard"], "try: cofferdam discard --help\n"),
+        (&["run", "--namme", "x", "--", "true"], "try: a similar argument exists: '--name'\n"),
+        (&["nonsense"], "try: cofferdam --help, or cofferdam COMMAND --help\n"),
+    ] {
+        scene.refused(scene.cofferdam().args(line), USAGE, &[hint]);
+    }
+}
+
+#[test]
 fn a_command_without_the_dashes_before_it_is_told_where_it_belongs() {
     let scene = Scene::new();
     for (line, hint) in [
