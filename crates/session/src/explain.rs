@@ -107,7 +107,7 @@ pub fn explain(
             destruction(authority),
             collateral(authority, landlock),
             review(),
-            credential(authority),
+            credential(authority, list(|veiling| &veiling.resembling).len()),
             exfiltration(),
         ],
         limits: limits(&permit),
@@ -202,8 +202,8 @@ fn review() -> Radius {
     }
 }
 
-fn credential(authority: &Authority) -> Radius {
-    let reach: Vec<String> = authority
+fn credential(authority: &Authority, resembling: usize) -> Radius {
+    let mut reach: Vec<String> = authority
         .environment
         .iter()
         .map(|(key, value)| match value {
@@ -213,14 +213,18 @@ fn credential(authority: &Authority) -> Radius {
             }
         })
         .collect();
+    match (resembling, reach.is_empty()) {
+        (0, true) => reach.push("none of yours, and no file that is shown is called like one".into()),
+        (0, false) => {}
+        (1, _) => reach.push("one file that looks like a secret and is shown: it is named below".into()),
+        (more, _) => {
+            reach.push(format!("{more} files that look like secrets and are shown: they are named below"));
+        }
+    }
     Radius {
         name: "credential",
         question: "which secrets can it see, and use for what?",
-        reach: if reach.is_empty() {
-            vec!["none of yours; see what looks like a secret below".into()]
-        } else {
-            reach
-        },
+        reach,
         held_by: vec![
             "an environment from nothing; a home of its own; none of your sockets and agents".into(),
             "secrets lying in workspaces are hidden by name; .git/config is shown without credentials".into(),

@@ -36,7 +36,7 @@ const MORE: &str = "\
 # Other directories at their own paths: read-only, or copy-on-write with `:cow`. None of them is ever written.
 #mounts = [\"~/datasets\", \"~/notes:cow\"]
 
-# Further workspaces; what changes in them can be reviewed and applied like changes in this one.
+# Further workspaces: what changes in them is kept apart like what changes in this one.
 #workspaces = [\"../library\"]
 
 # Further workspaces whose instructions for agents (CLAUDE.md, AGENTS.md, .mcp.json…) are shown; else they are hidden.
