@@ -41,6 +41,9 @@ pub struct DirectoryChanges {
     /// What changed in it.
     #[serde(flatten)]
     pub summary: ChangeSummary,
+    /// A repository's real git directory, mounted beside its work tree: nothing in it is listed.
+    #[serde(skip)]
+    is_git: bool,
 }
 
 /// One change, for people.
@@ -63,7 +66,7 @@ impl Shown<'_> {
         }
     }
 
-    /// The path: relative where there is one workspace, else absolute. To be made visible before it is shown.
+    /// The path: relative where only one directory can have entries, else absolute. To be made visible before it is shown.
     #[must_use]
     pub fn path(&self) -> &[u8] {
         &self.path
@@ -93,7 +96,7 @@ impl Changes {
 
     /// Every change that is listed.
     pub fn entries(&self) -> impl Iterator<Item = Shown<'_>> {
-        let several = self.directories.len() > 1;
+        let several = self.directories.iter().filter(|directory| !directory.is_git).count() > 1;
         self.directories.iter().flat_map(move |directory| {
             directory.summary.entries.iter().map(move |entry| {
                 let mut path = Vec::new();
@@ -146,7 +149,7 @@ pub fn of(state: &State, record: &SessionRecord, authority: &Authority) -> Resul
         if is_git {
             summary = inside_git(&summary);
         }
-        changes.directories.push(DirectoryChanges { path: target.clone(), summary });
+        changes.directories.push(DirectoryChanges { path: target.clone(), summary, is_git });
     }
     Ok(changes)
 }

@@ -65,6 +65,8 @@ fn a_linked_worktree() {
     let before = Tree::of(home.work());
     let run = inside(&home, &linked, COMMIT);
     assert_eq!(run.assert_success().stdout(), "inside\noutside\n", "{run}");
+    // Nothing but git's own files can change beside the work tree, so names are those in it.
+    assert!(run.stderr().lines().any(|line| line == "  ~ file"), "{run}");
     Tree::of(home.work()).assert_same_as(&before);
     // The main work tree itself is not shown: only its git directory is.
     let listed = inside(&home, &linked, "ls -A ../main");
