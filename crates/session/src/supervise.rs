@@ -44,6 +44,8 @@ const MAIN: u32 = 1;
 const QUEUE_BYTES_MAX: usize = 64 << 10;
 /// How long processes have between being asked and being ended.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How long what runs on a terminal has until it is hung up, if it did not heed: interactive shells never do.
+const HANG_UP_AFTER: Duration = Duration::from_secs(1);
 /// How long the last output of a session that was stopped is offered to a reader that takes none.
 const UNREAD_MAX: Duration = Duration::from_secs(1);
 /// How long a cell may take to say that it is empty; then its guardian ends it unasked.
@@ -122,6 +124,7 @@ pub(crate) struct Supervisor<'c> {
     log: Log,
     deadline: Option<Instant>,
     stop_at: Option<Instant>,
+    hang_up_at: Option<Instant>,
     leave_unread_at: Option<Instant>,
     empty_until: Option<Instant>,
     ending: Option<Ending>,
@@ -203,6 +206,7 @@ impl<'c> Supervisor<'c> {
             log,
             deadline,
             stop_at: None,
+            hang_up_at: None,
             leave_unread_at: None,
             empty_until: None,
             ending: None,
@@ -303,7 +307,7 @@ impl<'c> Supervisor<'c> {
             on(Token::Client(number), client, flags);
         }
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
-        let due = [self.deadline, self.stop_at, self.leave_unread_at, self.empty_until];
+        let due = [self.deadline, self.hang_up_at, self.stop_at, self.leave_unread_at, self.empty_until];
         let due = due.into_iter().flatten().min();
         let timeout =
             due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
@@ -531,7 +535,10 @@ impl<'c> Supervisor<'c> {
             let _gone =
                 asked.and_then(|()| cell.order(&Order::SignalAll { signal: Signal::CONT.as_raw() })).is_err();
         }
-        self.stop_at = Some(Instant::now() + grace);
+        let now = Instant::now();
+        let on_terminal = matches!(self.program, ProgramSide::Terminal { .. });
+        self.hang_up_at = (on_terminal && grace > HANG_UP_AFTER).then(|| now + HANG_UP_AFTER);
+        self.stop_at = Some(now + grace);
         self.ending = Some(why);
     }
 
@@ -541,6 +548,10 @@ impl<'c> Supervisor<'c> {
             self.deadline = None;
             record::event(&self.session, &Event::LimitReached { limit: "time".into() })?;
             self.stop(GRACE, Ending::TimeLimit);
+        }
+        if self.hang_up_at.is_some_and(|at| at <= now) {
+            self.hang_up_at = None;
+            self.signal_main(Signal::HUP);
         }
         if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = None;
@@ -581,6 +592,7 @@ impl<'c> Supervisor<'c> {
             Some(_) | None => self.let_go(),
         }
         self.stop_at = None;
+        self.hang_up_at = None;
         self.program.close_input();
         if matches!(self.program, ProgramSide::Awaited) || matches!(self.owner, OwnerSide::Absent) {
             self.to_owner.clear();

@@ -3,6 +3,7 @@
 use super::OWNER;
 use cofferdam_testkit::{Home, Outcome, Tree};
 use serde_json::Value;
+use std::time::Duration;
 
 fn run(home: &Home, script: &str) -> Outcome {
     home.cofferdam().args(["run", "--", "sh", "-c", script]).run()
@@ -159,6 +160,16 @@ fn a_detached_session_runs_until_it_is_stopped() {
     assert!(logs.contains("begun") && logs.contains("asked"), "{logs}");
     home.cofferdam().args(["stop", "job"]).run().assert_refused(207, &["job", "resume"]);
     home.cofferdam().args(["exec", "-s", "job", "--", "true"]).run().assert_refused(207, &["job", "resume"]);
+}
+
+/// It ignores SIGTERM, as every interactive shell does, and ends when its terminal hangs up.
+#[test]
+fn a_shell_on_a_terminal_is_stopped_before_its_grace_is_over() {
+    let home = Home::of(OWNER);
+    home.cofferdam().args(["run", "-d", "--name", "job", "--", "bash", "-i"]).run().assert_success();
+    let stop = home.cofferdam().args(["stop", "--grace", "600", "job"]);
+    stop.run_within(Duration::from_secs(60)).assert_success();
+    home.wait_until_quiet();
 }
 
 #[test]
