@@ -58,7 +58,7 @@ pub fn exec(
         let size = window();
         let terminal = Some(Size { rows: size.rows(), columns: size.columns() });
         let (answer, beside) = line.ask(&Ask::Exec { program, terminal }, &[])?;
-        started(answer, &called)?;
+        started(context, answer, &called)?;
         begun();
         let controlling = beside.into_iter().next().ok_or_else(|| broken(Errno::BADMSG))?;
         let screened = Screened::Direct { controlling, screen: Box::new(Terminal::new(size)) };
@@ -69,7 +69,7 @@ pub fn exec(
     let (answer, _) = line.ask(&Ask::Exec { program, terminal: None }, &borrowed)?;
     // Kept open here, the program's output would never end.
     drop(theirs);
-    started(answer, &called)?;
+    started(context, answer, &called)?;
     begun();
     through_pipes(&line, ours, streams)
 }
@@ -150,10 +150,10 @@ fn line(state: &State, record: &SessionRecord) -> Result<Line, Error> {
     Line::open(&state.session(&record.id).socket(), record.name.as_str())
 }
 
-fn started(answer: Answer, called: &[u8]) -> Result<(), Error> {
+fn started(context: &Context, answer: Answer, called: &[u8]) -> Result<(), Error> {
     match answer {
         Answer::Done => Ok(()),
-        Answer::NotStarted { stage, errno } => Err(failure::of_entry(called, stage, errno)),
+        Answer::NotStarted { stage, errno } => Err(failure::of_entry(context, called, stage, errno)),
         Answer::NoTerminal | Answer::NotRefreshed { .. } | Answer::Ended { .. } => {
             Err(Error::new(ErrorKind::WrongState, "cannot start the command")
                 .since("the session ended")

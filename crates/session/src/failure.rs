@@ -1,6 +1,8 @@
 //! From a kernel's answer inside the launcher to three lines for the owner: what failed, why, what to do.
 
 use crate::ceiling::Ceiling;
+use crate::context::Context;
+use crate::elsewhere;
 use crate::error::{Error, ErrorKind};
 use crate::terminal::visible;
 use cofferdam_cell::{EntryStage, Failure, LaunchAct};
@@ -117,7 +119,16 @@ fn step_remedy(step: &Step, errno: i32) -> &'static str {
 }
 
 /// The command could not be started in the cell.
-pub(crate) fn of_entry(command: &[u8], stage: EntryStage, errno: i32) -> Error {
+pub(crate) fn of_entry(context: &Context, command: &[u8], stage: EntryStage, errno: i32) -> Error {
+    let missing = (stage, errno) == (EntryStage::Exec, Errno::NOENT.raw_os_error());
+    if let Some((path, remedy)) = missing.then(|| elsewhere::remedy(context, command)).flatten() {
+        return Error::new(
+            ErrorKind::Command,
+            format!("cannot find the command {} in the cell", visible(command)),
+        )
+        .since(format!("outside it is {}", path.display()))
+        .hint(remedy);
+    }
     let errno = Errno::from_raw_os_error(errno);
     let called = visible(command);
     let (kind, what, hint) = match (stage, errno) {

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod context;
 mod control;
 pub mod doctor;
+mod elsewhere;
 pub mod error;
 pub mod exit;
 pub mod explain;

@@ -390,7 +390,7 @@ impl<'c> Supervisor<'c> {
                 return self.connect();
             }
             Report::NotSpawned { process: MAIN, stage, errno } => {
-                self.failure = Some(failure::of_entry(&self.called, stage, errno));
+                self.failure = Some(failure::of_entry(self.session.context, &self.called, stage, errno));
                 self.end(Ending::Vanished);
             }
             Report::Exited { process: MAIN, status } => self.end(Ending::Exited(status)),

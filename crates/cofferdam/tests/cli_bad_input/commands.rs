@@ -55,3 +55,26 @@ fn what_resumes_badly_keeps_its_changes() {
     let read = scene.cofferdam().args(["resume", "-s", "one", "--", "cat", "new"]).run();
     assert_eq!(read.assert_success().stdout(), "x\n");
 }
+
+/// The first line of the README, for somebody who has the agent from npm.
+#[test]
+fn a_command_that_only_the_owner_has_is_found_and_its_flags_are_named() {
+    let scene = Scene::new();
+    let home = scene.home.home();
+    let program = |below: &str| {
+        let path = scene.home.write(home.join(below), "#!/bin/sh\n");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    program(".npm-global/bin/claude");
+    program(".npm-global/bin/eslint");
+    program("own/thing");
+    let path = format!("{0}/.npm-global/bin:{0}/own:/usr/bin:/bin", home.display());
+    for (command, flags) in [
+        ("claude", "--tools node --agent-home claude -- claude".to_owned()),
+        ("eslint", "--tools node -- eslint".to_owned()),
+        ("thing", format!("--mount {0}/own -- {0}/own/thing", home.display())),
+    ] {
+        let run = scene.cofferdam().env("PATH", &path).args(["run", "--", command]);
+        scene.refused(run, COMMAND, &[command, "outside it is", &flags]);
+    }
+}

@@ -3,7 +3,7 @@
 use super::OWNER;
 use cofferdam_testkit::{Home, Outcome, Tree};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 fn sh(home: &Home, flags: &[&str], script: &str) -> Outcome {
     home.directory("project");
@@ -160,6 +160,24 @@ fn tools_are_read_only_in_the_path_and_bring_no_login() {
 }
 
 /// rustup and cargo write beside their toolchains and caches, and fail where they can't.
+/// A script of a package looks for the rest of it beside where it lies itself: alone, it would start and fail oddly.
+#[test]
+fn a_program_of_npms_is_brought_with_its_package_or_not_at_all() {
+    let home = Home::of(OWNER);
+    in_home(&home, ".local/lib/node_modules/codex/bin/codex.js", "#!/bin/sh\nexec cat \"${0%/*}/../rest\"\n");
+    in_home(&home, ".local/lib/node_modules/codex/rest", "whole\n");
+    let script = home.home().join(".local/lib/node_modules/codex/bin/codex.js");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    home.directory(home.home().join(".local/bin"));
+    symlink("../lib/node_modules/codex/bin/codex.js", home.home().join(".local/bin/codex")).unwrap();
+    let command = "readlink -f \"$(command -v codex)\" && exec $(readlink -f \"$(command -v codex)\")";
+    let alone = sh(&home, &["--agent-home", "codex"], command);
+    alone.assert_exit(1);
+    assert!(alone.stderr().contains("--tools node --tools local-bin"), "{alone}");
+    let whole = sh(&home, &["--agent-home", "codex", "--tools", "node", "--tools", "local-bin"], command);
+    assert!(whole.assert_success().stdout().ends_with("codex/bin/codex.js\nwhole\n"), "{whole}");
+}
+
 #[test]
 fn tools_outside_the_home_work_and_bring_no_login_either() {
     let home = Home::of(OWNER);

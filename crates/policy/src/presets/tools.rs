@@ -151,7 +151,7 @@ pub const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "node",
-        summary: "Node.js installed by nvm, fnm, volta, n or pnpm, and global packages",
+        summary: "Node.js installed by nvm, fnm, volta, n or pnpm, and global packages (npm's, where its prefix is ~/.npm-global or ~/.local)",
         pieces: &[
             Piece::directory_in(NVM_DIR, "versions"),
             Piece::directory_in(NVM_DIR, "alias"),
@@ -163,6 +163,8 @@ pub const TOOLS: &[Tool] = &[
             Piece::directory_in(N_PREFIX, "bin"),
             Piece::directory_in(N_PREFIX, "lib"),
             Piece::directory(".npm-global"),
+            // Of npm with the prefix ~/.local; the programs are links in ~/.local/bin, the set `local-bin`.
+            Piece::directory(".local/lib/node_modules"),
             Piece::directory_in(PNPM_HOME, "bin"),
             Piece::directory_in(PNPM_HOME, "global"),
             Piece::directory_in(PNPM_HOME, "nodejs"),

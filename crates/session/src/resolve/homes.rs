@@ -4,6 +4,7 @@
 
 use super::directories::Found;
 use crate::context::Context;
+use crate::elsewhere;
 use crate::error::{Error, ErrorKind};
 use cofferdam_policy::authority::{Access, EnvValue, HomeFile, Purpose};
 use cofferdam_policy::path::AbsPath;
@@ -129,6 +130,14 @@ impl Homes {
         }
         for program in agent.programs {
             let path = program.resolve(&context.home, &environment).map_err(odd)?;
+            if !found.is_shown(&path) && elsewhere::is_of_a_package(path.as_path()) {
+                notes.push(format!(
+                    "--agent-home {}: {path} leads into a package of npm's; \
+                     to have it too: --tools node --tools local-bin",
+                    agent.name
+                ));
+                continue;
+            }
             bring(found, &path, program.kind, Access::Ro, Purpose::Tool(agent.name.to_owned()))?;
         }
         for piece in agent.path {
