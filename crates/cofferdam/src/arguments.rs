@@ -59,9 +59,7 @@ pub(crate) enum Command {
     /// Remove a session and all that it changed
     Discard(DiscardArguments),
     /// Print all that a session may touch, and what enforces it here
-    #[command(
-        after_help = "Examples:\n  cofferdam explain --tools node\n  cofferdam explain --session nightly"
-    )]
+    #[command(after_help = "Examples:\n  cofferdam explain --tools node\n  cofferdam explain nightly")]
     Explain(ExplainArguments),
     /// Try what this machine can enforce; find leftovers
     Doctor(DoctorArguments),
@@ -209,11 +207,11 @@ pub(crate) struct ExplainArguments {
     #[command(flatten)]
     pub(crate) authority: AuthorityArguments,
     /// Explain this session instead of one that would be started
-    #[arg(value_name = "S", conflicts_with_all = ["workspaces", "mounts", "environment", "tools", "copy", "policy"])]
+    #[arg(value_name = "S", conflicts_with_all = [
+        "workspaces", "mounts", "environment", "dangerous_env", "masks", "instructions", "agent_homes", "tools",
+        "profiles", "limits", "copy", "policy",
+    ])]
     pub(crate) session: Option<String>,
-    /// Print the steps by which the cell is built, too
-    #[arg(long)]
-    pub(crate) plan: bool,
 }
 
 #[derive(Debug, Args)]

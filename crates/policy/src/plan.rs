@@ -354,7 +354,7 @@ impl Step {
         }
     }
 
-    /// The step in words, for errors and `explain --plan`.
+    /// The step in words, for errors.
     #[must_use]
     pub fn phrase(&self) -> String {
         match self {

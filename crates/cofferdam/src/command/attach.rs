@@ -19,7 +19,11 @@ pub(super) fn attach(context: &Context, output: &Output, asked: Option<&str>) ->
             Ok(0)
         }
         Parting::Ended(status) => {
-            output.aside(&format!("session {} has ended", record.name.as_str()));
+            let name = record.name.as_str();
+            output.aside(&format!("session {name} has ended"));
+            let next =
+                format!("cofferdam show {name}  ·  cofferdam resume -s {name}  ·  cofferdam discard {name}");
+            output.aside(&toned(Tone::Dim, &next));
             Ok(status.map_or(0, shell_status))
         }
     }

@@ -41,6 +41,28 @@ fn what_to_do_names_what_was_meant_or_the_help_of_the_command() {
     }
 }
 
+/// They would change nothing: a session's authority is what it started with.
+#[test]
+fn explaining_a_session_takes_no_flags_of_a_start() {
+    let scene = Scene::new();
+    for flag in [
+        "--workspace=.",
+        "--mount=.",
+        "--env=A=1",
+        "--dangerous-env=A",
+        "--mask=x",
+        "--instructions=.",
+        "--agent-home=claude",
+        "--tools=node",
+        "--profile=chromium",
+        "--limit=files=9",
+        "--copy",
+        "--policy=x",
+    ] {
+        scene.refused(scene.cofferdam().args(["explain", flag, "session"]), USAGE, &["cannot be used with"]);
+    }
+}
+
 #[test]
 fn a_command_without_the_dashes_before_it_is_told_where_it_belongs() {
     let scene = Scene::new();
