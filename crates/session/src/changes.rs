@@ -13,7 +13,7 @@ use cofferdam_policy::mask::MaskSet;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use cofferdam_workspace::changes::{
-    Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, of_copy, of_upper,
+    Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, is_index, of_copy, of_upper,
 };
 use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -156,7 +156,7 @@ pub fn of(state: &State, record: &SessionRecord, authority: &Authority) -> Resul
 
 /// The changes of a git directory that is mounted on its own: counted, as those of any other git directory.
 fn inside_git(summary: &ChangeSummary) -> ChangeSummary {
-    let kept = summary.entries.iter().filter(|entry| entry.path.name() != b"index").count();
+    let kept = summary.entries.iter().filter(|entry| !is_index(entry.path.as_bytes())).count();
     ChangeSummary {
         git_internal: summary.total(),
         git_kept: if summary.truncated { summary.total() } else { kept as u64 },

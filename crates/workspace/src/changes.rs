@@ -8,6 +8,8 @@
 mod compare;
 mod walk;
 
+pub use walk::is_index;
+
 use crate::path::WorkspacePath;
 use cofferdam_policy::mask::MaskSet;
 use rustix::fd::BorrowedFd;

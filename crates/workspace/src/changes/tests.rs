@@ -165,6 +165,30 @@ fn git_directories_are_counted_and_not_listed() {
 }
 
 #[test]
+fn a_branch_that_is_called_index_is_work_and_an_index_is_not() {
+    for (path, kept) in [
+        (".git/index", 0),
+        ("sub/.git/index", 0),
+        (".git/worktrees/linked/index", 0),
+        (".git/modules/deep/name/index", 0),
+        (".git/refs/heads/index", 1),
+        (".git/logs/refs/heads/index", 1),
+        (".git/worktrees/linked/logs/index", 1),
+        (".git/modules/deep/refs/tags/index", 1),
+        (".git/hooks/index", 1),
+        (".git/HEAD", 1),
+    ] {
+        let scene = Scene::new(&[".git/config", "sub/.git/HEAD"]);
+        scene.write(&format!("upper/{path}"), "x");
+        assert_eq!(scene.try_read().unwrap().git_kept, kept, "{path}");
+    }
+    assert!(
+        is_index(b"index") && !is_index(b"refs/heads/index"),
+        "of a git directory that is mounted on its own"
+    );
+}
+
+#[test]
 fn what_the_agent_made_under_a_masked_name_is_pointed_out() {
     let mut scene = Scene::new(&[".env", "a/.env", "b/x"]);
     scene.hidden =

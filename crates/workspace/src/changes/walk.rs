@@ -305,7 +305,7 @@ impl<'a> Walk<'a> {
                     {
                         continue;
                     }
-                    self.count_git_file(name.to_bytes());
+                    self.count_git_file(&below);
                 } else if below.len() < PATH_BYTES_MAX {
                     directories.push(below);
                 } else {
@@ -326,9 +326,9 @@ impl<'a> Walk<'a> {
         }))
     }
 
-    fn count_git_file(&mut self, name: &[u8]) {
+    fn count_git_file(&mut self, path: &[u8]) {
         self.summary.git_internal = self.summary.git_internal.saturating_add(1);
-        if name != b"index" {
+        if !is_index(path) {
             self.summary.git_kept = self.summary.git_kept.saturating_add(1);
         }
     }
@@ -374,6 +374,24 @@ impl<'a> Walk<'a> {
             }
             Ok(_) | Err(_) => summary.truncated = true,
         }
+    }
+}
+
+/// Whether a path that leads into a git directory, or one within it, is a work tree's index, and not a branch, tag or
+/// hook of that name.
+#[must_use]
+pub fn is_index(path: &[u8]) -> bool {
+    let mut components: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+    let named = components.pop() == Some(b"index".as_slice());
+    let below = components.iter().rposition(|name| *name == b".git").map_or(0, |at| at.saturating_add(1));
+    match components.get(below..) {
+        None | Some([]) => named,
+        Some([b"worktrees", _]) => named,
+        Some([b"modules", below @ ..]) => {
+            let others: [&[u8]; 6] = [b"refs", b"logs", b"hooks", b"objects", b"info", b"lfs"];
+            named && !below.is_empty() && !below.iter().any(|name| others.contains(name))
+        }
+        Some(_) => false,
     }
 }
 
