@@ -196,6 +196,20 @@ mod tests {
 
     const CREDENTIALS: &str = "[remote \"origin\"]\nurl = https://me:SECRET@host/a\n";
 
+    /// What git, editors and people leave beside a configuration.
+    const FORMER: [&str; 10] = [
+        "credentials",
+        "config~",
+        "config.bak",
+        "config.orig",
+        "config.old",
+        "config.save",
+        "config.lock",
+        ".config.swp",
+        ".config.swo",
+        "#config#",
+    ];
+
     fn open(path: &Path) -> OwnedFd {
         rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
     }
@@ -210,7 +224,9 @@ mod tests {
         }
         fs::write(git.join("worktrees/w/config.worktree"), CREDENTIALS).unwrap();
         for directory in ["", "worktrees/w", "modules/a"] {
-            fs::write(git.join(directory).join("credentials"), "https://me:SECRET@host").unwrap();
+            for name in FORMER {
+                fs::write(git.join(directory).join(name), "https://me:SECRET@host").unwrap();
+            }
             fs::write(git.join(directory).join("FETCH_HEAD"), "of https://me:SECRET@host/a\n").unwrap();
             fs::create_dir_all(git.join(directory).join("logs/refs/heads")).unwrap();
             fs::write(git.join(directory).join("logs/refs/heads/main"), "pull https://me:SECRET@host/a\n")
@@ -240,8 +256,10 @@ mod tests {
             veil::build(real.as_fd(), open(scene.path()).as_fd(), b"veil", &plan, Ownership::AsIs).unwrap();
         let mut replaced: Vec<String> = expected.map(str::to_owned).to_vec();
         for directory in [".git", ".git/worktrees/w", ".git/modules/a"] {
-            let hidden = format!("{directory}/credentials");
-            assert!(built.hidden.iter().any(|path| path.as_bytes() == hidden.as_bytes()), "{hidden}");
+            for name in FORMER {
+                let hidden = format!("{directory}/{name}");
+                assert!(built.hidden.iter().any(|path| path.as_bytes() == hidden.as_bytes()), "{hidden}");
+            }
             replaced.extend(["FETCH_HEAD", "logs/refs/heads/main"].map(|name| format!("{directory}/{name}")));
         }
         assert_eq!(built.replaced.len(), replaced.len(), "what holds no address is left alone");
