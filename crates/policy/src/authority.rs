@@ -119,8 +119,10 @@ pub struct HomeFile {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EnvValue {
-    /// The owner's own, read at each start and written nowhere.
+    /// The owner's own, read at each start and written nowhere; at none of them may it look like a secret.
     Inherited,
+    /// Likewise, and it may be a secret: the owner named it by the dangerous flag.
+    DangerouslyInherited,
     /// This text.
     Literal(String),
 }
@@ -242,6 +244,9 @@ impl Authority {
         for (key, value) in &self.environment {
             items.insert(match value {
                 EnvValue::Inherited => format!("environment {key} (the owner's value at each start)"),
+                EnvValue::DangerouslyInherited => {
+                    format!("environment {key} (the owner's value at each start, a secret or not)")
+                }
                 EnvValue::Literal(text) => format!("environment {key}={text}"),
             });
         }

@@ -207,7 +207,7 @@ fn credential(authority: &Authority, resembling: usize) -> Radius {
         .environment
         .iter()
         .map(|(key, value)| match value {
-            EnvValue::Inherited => format!("variable {key}: your value"),
+            EnvValue::Inherited | EnvValue::DangerouslyInherited => format!("variable {key}: your value"),
             EnvValue::Literal(text) => {
                 format!("variable {key}={}", visible_within(text.as_bytes(), PATH_COLUMNS_MAX))
             }

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::resolve;
 use cofferdam_cell::Program;
 use cofferdam_policy::authority::{Authority, EnvValue};
 use cofferdam_policy::session_id::SessionName;
@@ -37,7 +38,7 @@ const TASTE_BYTES_MAX: usize = 128;
 /// Makes a program for a session with this authority.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] without a command.
+/// [`ErrorKind::Usage`] without a command, [`ErrorKind::Secret`] for a variable that looks like one.
 pub(crate) fn program(
     context: &Context,
     authority: &Authority,
@@ -51,12 +52,12 @@ pub(crate) fn program(
     }
     Ok(Program {
         arguments: command.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
-        environment: environment(context, authority, name),
+        environment: environment(context, authority, name)?,
         directory: directory(context, authority),
     })
 }
 
-fn environment(context: &Context, authority: &Authority, name: &SessionName) -> Vec<Vec<u8>> {
+fn environment(context: &Context, authority: &Authority, name: &SessionName) -> Result<Vec<Vec<u8>>, Error> {
     let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
     for key in TASTE {
         let value = context.variable(key).filter(|value| value.len() <= TASTE_BYTES_MAX && plain(value));
@@ -65,7 +66,8 @@ fn environment(context: &Context, authority: &Authority, name: &SessionName) -> 
     for (key, value) in &authority.environment {
         let value = match value {
             EnvValue::Literal(text) => Some(OsString::from(text)),
-            EnvValue::Inherited => context.variable(key).map(OsString::from),
+            EnvValue::Inherited => inherited(context, key)?.map(OsString::from),
+            EnvValue::DangerouslyInherited => context.variable(key).map(OsString::from),
         };
         variables.extend(value.map(|value| (key.clone(), value)));
     }
@@ -83,7 +85,17 @@ fn environment(context: &Context, authority: &Authority, name: &SessionName) -> 
         ("COFFERDAM_SESSION", name.as_str().to_owned()),
     ];
     variables.extend(fixed.into_iter().map(|(key, value)| (key.to_owned(), value.into())));
-    variables.into_iter().map(|(key, value)| [key.as_bytes(), b"=", &value.into_vec()].concat()).collect()
+    let pair = |(key, value): (String, OsString)| [key.as_bytes(), b"=", &value.into_vec()].concat();
+    Ok(variables.into_iter().map(pair).collect())
+}
+
+/// The owner's value by now: at an `exec` or `resume` it may be a secret that was none when the session began.
+fn inherited<'c>(context: &'c Context, key: &str) -> Result<Option<&'c str>, Error> {
+    let Some(value) = context.variable(key) else { return Ok(None) };
+    resolve::check_value(key, value).map_err(|error| {
+        error.hint(format!("unset it here; or start a new session with --dangerous-env {key}"))
+    })?;
+    Ok(Some(value))
 }
 
 fn plain(value: &str) -> bool {

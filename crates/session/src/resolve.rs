@@ -6,6 +6,9 @@
 mod directories;
 mod environment;
 mod homes;
+mod since;
+
+pub(crate) use environment::check_value;
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
@@ -117,11 +120,10 @@ pub fn first_workspace(context: &Context, request: &RunRequest) -> Result<PathBu
 /// [`ErrorKind::Workspace`] if something is gone or can't be used any more.
 pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -> Result<Resolved, Error> {
     // What the policy denies by now holds for old sessions too.
+    let mut notes = Vec::new();
     if let Some(policy) = Policies::of(context).find(&directory)? {
         let denied = directories::denied(context, &policy.wish, &directory)?;
-        let known = std::mem::take(&mut authority.denied);
-        authority.denied =
-            denied.into_iter().filter(|path| !known.contains(path)).chain(known.iter().cloned()).collect();
+        since::narrow(&mut authority, &policy.wish, denied, &mut notes)?;
     }
     let mut found = directories::Found::new(context, false, authority.denied.clone());
     found.check_git_again(&authority)?;
@@ -135,7 +137,7 @@ pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -
         found.reopen(&known.source, &known.target, known.file, false)?;
     }
     let (inodes, opened) = (found.inodes, found.opened);
-    Ok(Resolved { authority, directory, inodes, opened, notes: Vec::new(), policy: None })
+    Ok(Resolved { authority, directory, inodes, opened, notes, policy: None })
 }
 
 /// Policy, accepted request and flags, joined.

@@ -168,6 +168,7 @@ pub fn resume(
     }
     let authority = sessions::authority(former)?;
     let resolved = resolve::reopen(context, authority, former.directory.clone())?;
+    told(News::Notes(&resolved.notes));
     let permit = permit(resolved.authority.clone(), &machine)?;
     let command: Vec<OsString> = if command.is_empty() {
         former.command.iter().map(OsString::from).collect()

@@ -3,6 +3,8 @@
 use super::OWNER;
 use cofferdam_testkit::{Home, Owner};
 
+const SECRET: u8 = 213;
+
 #[test]
 fn the_agent_is_the_owner_or_for_root_an_ordinary_user_with_the_same_home_and_paths() {
     let home = Home::of(OWNER);
@@ -76,4 +78,28 @@ fn a_dangerous_variable_is_passed_on_and_explained() {
     // Nor is the value written down anywhere.
     let found = home.invoke("grep").args(["-rl", secret]).arg(home.state()).run();
     assert_eq!(found.stdout(), "", "the secret is kept in the state");
+}
+
+#[test]
+fn a_variable_that_became_a_secret_does_not_enter_a_session_that_began_before() {
+    let home = Home::of(OWNER);
+    let secret = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let say = ["--", "sh", "-c", "echo \"<$ASKED>\""];
+    let with = |value: &str, words: &[&str]| home.cofferdam().env("ASKED", value).args(words).args(say).run();
+    let first = with("plain", &["run", "--name", "old", "-e", "ASKED"]);
+    assert_eq!(first.assert_success().stdout(), "<plain>\n");
+    with(secret, &["resume", "-s", "old"]).assert_refused(SECRET, &["ASKED", "looks like a secret"]);
+    let other = with("another", &["resume", "-s", "old"]);
+    assert_eq!(other.assert_success().stdout(), "<another>\n", "the control: it is the value of each start");
+    home.cofferdam()
+        .env("ASKED", "plain")
+        .args(["resume", "-d", "-s", "old", "--", "sleep", "1000"])
+        .run()
+        .assert_success();
+    with(secret, &["exec", "-s", "old"]).assert_refused(SECRET, &["ASKED", "looks like a secret"]);
+    assert_eq!(with("third", &["exec", "-s", "old"]).assert_success().stdout(), "<third>\n", "the control");
+    home.cofferdam().args(["stop", "old", "--grace", "0"]).run().assert_success();
+    // Named as dangerous it comes in again.
+    with(secret, &["run", "--name", "named", "--dangerous-env", "ASKED"]).assert_success();
+    assert_eq!(with(secret, &["resume", "-s", "named"]).assert_success().stdout(), format!("<{secret}>\n"));
 }

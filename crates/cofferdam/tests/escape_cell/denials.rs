@@ -4,7 +4,7 @@
 //! Each hidden file has a neighbour with the same text that is shown: the control.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use cofferdam_testkit::{Invocation, Outcome, Owner};
@@ -166,6 +166,46 @@ fn what_a_policy_denies_by_now_is_not_shown_by_a_resumed_session() {
     policy(&scene, &scene.project(), "");
     // What was denied once to this session stays so.
     assert_eq!(resume().stdout(), SECRET, "of two words one");
+}
+
+#[test]
+fn names_that_a_policy_denies_or_masks_by_now_are_gone_from_a_resumed_session() {
+    let scene = Scene::set();
+    scene.home.write(scene.project().join("word.txt"), SECRET);
+    scene.home.write(scene.project().join("shown.txt"), SECRET);
+    let tool = scene.home.write(scene.home.home().join(".local/bin/our-tool"), "#!/bin/sh\necho tool\n");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let show = "echo \"<$ASKED> <$OTHER>\"; cat word.txt shown.txt; our-tool; true";
+    let run = ["run", "--name", "old", "-e", "ASKED=yes", "-e", "OTHER=yes", "--tools", "local-bin"];
+    let run = scene.cofferdam(run).args(["--", "/bin/sh", "-c", show]).run();
+    let whole = format!("<yes> <yes>\n{SECRET}{SECRET}tool\n");
+    assert_eq!(run.assert_success().stdout(), whole, "the control");
+    let resume = || scene.cofferdam(["resume", "-s", "old"]).run();
+    assert_eq!(resume().assert_success().stdout(), whole, "the control: as it was");
+    policy(&scene, &scene.project(), "masks = [\"word.txt\"]\n[deny]\nenvironment = [\"ASK*\"]\n");
+    let resumed = resume();
+    assert_eq!(resumed.assert_success().stdout(), format!("<> <yes>\n{SECRET}tool\n"));
+    assert!(resumed.stderr().contains("denied by policy: environment ASKED"), "{resumed}");
+    policy(&scene, &scene.project(), "[deny]\ntools = [\"local-bin\"]\n");
+    resume().assert_refused(POLICY, &["local-bin", "denies", "deny.tools"]);
+}
+
+#[test]
+fn a_copy_that_may_hold_what_is_denied_by_now_is_not_shown_again() {
+    let scene = Scene::set();
+    let private = plant(&scene, scene.project());
+    let run = ["run", "--name", "old", "--copy", "--", "/bin/cat", "private/word.txt"];
+    assert_eq!(scene.cofferdam(run).run().assert_success().stdout(), SECRET, "the control");
+    policy(&scene, &scene.project(), &denying([&scene.home.work().join("elsewhere")]));
+    let resume = || scene.cofferdam(["resume", "-s", "old"]).run();
+    assert_eq!(resume().assert_success().stdout(), SECRET, "the control: as it was");
+    policy(&scene, &scene.project(), &denying([&private]));
+    resume().assert_refused(POLICY, &["denies", "private", "copy"]);
+    let fresh = ["run", "--name", "new", "--copy", "--", "/bin/sh", "-c", "cat private/word.txt; true"];
+    assert_eq!(scene.cofferdam(fresh).run().assert_success().stdout(), "");
+    // What was denied when the copy was made is not in it.
+    let resume = scene.cofferdam(["resume", "-s", "new"]).run();
+    assert_eq!(resume.assert_success().stdout(), "");
 }
 
 #[test]

@@ -38,13 +38,9 @@ pub(super) fn resolve(
                 }
             },
         };
-        if let Some(sign) = looks_secret_value(key, &value) {
-            return Err(Error::new(ErrorKind::Secret, format!("cannot pass {key} into the cell"))
-                .since(format!(
-                    "it looks like a secret ({sign}), and the agent could send it anywhere it can reach"
-                ))
-                .hint(format!("leave it out; or, if it is none, name it: --dangerous-env {key}")));
-        }
+        check_value(key, &value).map_err(|error| {
+            error.hint(format!("leave it out; or, if it is none, name it: --dangerous-env {key}"))
+        })?;
         environment.insert(key.to_owned(), kept);
     }
     for key in dangerous {
@@ -57,9 +53,19 @@ pub(super) fn resolve(
         if context.variable(key).is_none() {
             return Err(unset(key));
         }
-        environment.insert(key.clone(), EnvValue::Inherited);
+        environment.insert(key.clone(), EnvValue::DangerouslyInherited);
     }
     Ok(environment)
+}
+
+/// Refuses what looks like a secret.
+pub(crate) fn check_value(key: &str, value: &str) -> Result<(), Error> {
+    match looks_secret_value(key, value) {
+        None => Ok(()),
+        Some(sign) => Err(Error::new(ErrorKind::Secret, format!("cannot pass {key} into the cell")).since(
+            format!("it looks like a secret ({sign}), and the agent could send it anywhere it can reach"),
+        )),
+    }
 }
 
 /// Named on the command line, it was meant to have a value.

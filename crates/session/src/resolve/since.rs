@@ -1,0 +1,81 @@
+//! What the owner's policy refuses by now, to a session that began before it did.
+//!
+//! It only narrows. What can be taken away from a session that has run is taken away, with a note; where its layers or
+//! its home hold what came of it, the session is not resumed.
+
+use crate::error::{Error, ErrorKind};
+use cofferdam_policy::authority::{Authority, Purpose, View};
+use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::wish::{Deny, Wish};
+
+pub(super) fn narrow(
+    authority: &mut Authority,
+    policy: &Wish,
+    denied: Vec<AbsPath>,
+    notes: &mut Vec<String>,
+) -> Result<(), Error> {
+    let deny = &policy.deny;
+    check_brought(authority, deny)?;
+    check_copies(authority, &denied)?;
+    authority.environment.retain(|key, _| {
+        let stays = !deny.denies_variable(key);
+        if !stays {
+            notes.push(format!("denied by policy: environment {key}"));
+        }
+        stays
+    });
+    authority.profiles.retain(|profile| {
+        let stays = !deny.profiles.iter().any(|name| name == profile.name());
+        if !stays {
+            notes.push(format!("denied by policy: profiles {}", profile.name()));
+        }
+        stays
+    });
+    let further: Vec<String> =
+        policy.masks.iter().filter(|mask| !authority.masks.contains(mask)).cloned().collect();
+    authority.masks.extend(further);
+    let known = std::mem::take(&mut authority.denied);
+    authority.denied = denied.into_iter().filter(|path| !known.contains(path)).collect();
+    authority.denied.extend(known);
+    Ok(())
+}
+
+/// Tools and settings are mounts and files of the session's home, and its layers are counted by them.
+fn check_brought(authority: &Authority, deny: &Deny) -> Result<(), Error> {
+    let refused = |what: &str, name: &str, key: &str| {
+        Err(Error::new(ErrorKind::Policy, format!("cannot bring {what} {name:?} again"))
+            .since("the policy denies it by now")
+            .hint(format!("take it from `{key}` of the policy first, or start a new session")))
+    };
+    let tools = authority.mounts.iter().filter_map(|mount| match &mount.purpose {
+        Purpose::Tool(name) | Purpose::Cache(name) => Some(name),
+        Purpose::Chosen | Purpose::Git(_) | Purpose::AgentHome(_) | Purpose::System => None,
+    });
+    if let Some(name) = tools.into_iter().find(|name| deny.tools.contains(name)) {
+        return refused("the set of tools", name, "deny.tools");
+    }
+    let homes = authority.mounts.iter().filter_map(|mount| match &mount.purpose {
+        Purpose::AgentHome(name) => Some(name),
+        Purpose::Chosen | Purpose::Git(_) | Purpose::Tool(_) | Purpose::Cache(_) | Purpose::System => None,
+    });
+    let mut homes = homes.chain(authority.home_files.iter().map(|file| &file.of));
+    match homes.find(|name| deny.agent_homes.contains(name)) {
+        Some(name) => refused("the agent", name, "deny.agent-homes"),
+        None => Ok(()),
+    }
+}
+
+/// A copy was made before the denial, and nothing lies over it that could hide a part.
+fn check_copies(authority: &Authority, denied: &[AbsPath]) -> Result<(), Error> {
+    let mut copies = authority.workspaces.iter().filter(|known| known.view == View::Copy);
+    let later = |path: &&AbsPath| !authority.denied.contains(path);
+    let found = copies.find_map(|copy| {
+        denied.iter().filter(later).find(|path| path.is_within(&copy.path)).map(|path| (copy, path))
+    });
+    match found {
+        None => Ok(()),
+        Some((copy, path)) => Err(Error::new(ErrorKind::Policy, format!("cannot show {}", copy.path))
+            .since(format!("the policy denies {path} by now, and the session's copy may hold it"))
+            .hint("take it from `deny.paths` of the policy first, or start a new session")),
+    }
+}
