@@ -14,6 +14,7 @@ use cofferdam_session::context::Context;
 use cofferdam_session::start::LAUNCHER_ARGUMENTS;
 use output::Output;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     }
     let arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, asks_for_json(std::env::args_os())),
     };
     let output = Output::new(arguments.json);
     let context = std::env::current_dir()
@@ -33,6 +34,11 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => output.failure(&error),
     }
+}
+
+/// Whether a command line that is not understood asks for JSON all the same; what follows `--` is the command's.
+fn asks_for_json(words: impl IntoIterator<Item = OsString>) -> bool {
+    words.into_iter().take_while(|word| word != "--").any(|word| word == "--json")
 }
 
 /// The clock, in the one place that reads it.

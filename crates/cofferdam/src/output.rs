@@ -191,7 +191,8 @@ fn harmless(text: &str) -> String {
 }
 
 /// Help and versions go out as they are; everything else is a usage error in three lines.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+/// With `json` it is an object too.
+pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
     let kind = error.kind();
     if matches!(kind, ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
         let _closed = error.print().is_err();
@@ -216,8 +217,8 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         })
         .flatten();
     let try_this = without_dashes(error).or(tip).unwrap_or_else(|| help_of(error));
-    three_lines("cannot understand the command line", why, &try_this);
-    ExitCode::from(cofferdam_session::exit::USAGE)
+    let error = Error::new(ErrorKind::Usage, "cannot understand the command line").since(why).hint(try_this);
+    Output::new(json).failure(&error)
 }
 
 /// The help of the command that was begun, or of all.

@@ -222,3 +222,19 @@ fn sessions_that_there_are_not() {
     }
     scene.refused(scene.cofferdam().args(["exec", "--", "true"]), 205, &["cofferdam"]);
 }
+
+#[test]
+fn a_command_line_that_is_not_understood_is_an_object_where_json_is_asked_for() {
+    let scene = Scene::new();
+    for words in
+        [&["ls", "--json", "--frob"][..], &["run", "--json", "--frob", "--", "true"], &["discard", "--json"]]
+    {
+        let refused = scene.cofferdam().args(words).run();
+        refused.assert_exit(USAGE);
+        assert_eq!(refused.json()["error"]["kind"], "usage", "{refused}");
+        assert_eq!(refused.stderr().lines().count(), 3, "{refused}");
+    }
+    // The command's own flag asks nothing of us.
+    let refused = scene.refused(scene.cofferdam().args(["run", "--frob", "--", "x", "--json"]), USAGE, &[]);
+    assert_eq!(refused.stdout(), "");
+}
