@@ -23,6 +23,7 @@ mod root {
     mod fail_open;
     mod lifecycle;
     mod neighbours;
+    mod no_room;
     mod reports;
     mod resources;
     mod scene;
@@ -44,6 +45,7 @@ mod ordinary {
     mod fail_open;
     mod lifecycle;
     mod neighbours;
+    mod no_room;
     mod reports;
     mod resources;
     mod scene;

@@ -98,7 +98,8 @@ pub fn attach(
             .since("its program was started with pipes, and has no terminal")
             .hint("see what it printed: cofferdam logs")),
         Answer::Ended { status } => Ok(Parting::Ended(status)),
-        Answer::Done | Answer::NotStarted { .. } | Answer::NotRefreshed { .. } => {
+        Answer::NotStarted { stage, errno } => Err(failure::of_entry(b"attach", stage, errno)),
+        Answer::Done | Answer::NotRefreshed { .. } => {
             begun();
             through_terminal(&line, Screened::Relayed, streams.destination())
         }

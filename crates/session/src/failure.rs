@@ -145,6 +145,11 @@ pub(crate) fn of_entry(context: &Context, command: &[u8], stage: EntryStage, err
             "cannot enter the working directory in the cell".to_owned(),
             "start from within a workspace",
         ),
+        (EntryStage::Order, Errno::NOSPC) => (
+            ErrorKind::Ledger,
+            format!("cannot record {called}, and so not do it"),
+            "is the disk full? cofferdam doctor",
+        ),
         (EntryStage::Order, _) => {
             (ErrorKind::Command, "cannot take the command".to_owned(), "is it empty, or does it hold a NUL?")
         }

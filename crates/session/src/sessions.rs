@@ -73,27 +73,54 @@ fn latest(context: &Context, ledger: &cofferdam_ledger::Ledger) -> Result<Sessio
 
 /// A session that is recorded as running while nobody supervises it has been ended by its guardian.
 fn settled(context: &Context, state: &State, record: SessionRecord) -> Result<SessionRecord, Error> {
-    match record.state {
-        SessionState::Stopped | SessionState::Failed | SessionState::Discarded => return Ok(record),
-        SessionState::Starting | SessionState::Running => {}
-    }
-    if record.supervisor.as_ref().is_some_and(record::is_alive) {
+    if !is_abandoned(&record) {
         return Ok(record);
     }
+    match record_end(context, state, &record)? {
+        Recorded::Now => Ok(state.ledger()?.session(&record.id)?),
+        // A full disk must not hide its own cause from the owner: what is true is shown, and recorded later.
+        Recorded::NoRoom => Ok(SessionRecord { state: SessionState::Stopped, supervisor: None, ..record }),
+    }
+}
+
+/// Sees to it that the end of a session is recorded, before it gets a new start.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`] without room for that.
+pub(crate) fn require_end(context: &Context, state: &State, id: &SessionId) -> Result<(), Error> {
+    let record = state.ledger()?.session(id)?;
+    if is_abandoned(&record) && record_end(context, state, &record)? == Recorded::NoRoom {
+        return Err(Error::new(ErrorKind::Ledger, "cannot record the end of the session")
+            .since("there is no room for the ledger")
+            .hint("free the disk where the sessions are kept: cofferdam doctor"));
+    }
+    Ok(())
+}
+
+/// Whether something that was to be recorded is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    Now,
+    NoRoom,
+}
+
+/// Recorded as running, and nobody supervises it.
+fn is_abandoned(record: &SessionRecord) -> bool {
+    is_running(record) && !record.supervisor.as_ref().is_some_and(record::is_alive)
+}
+
+fn record_end(context: &Context, state: &State, record: &SessionRecord) -> Result<Recorded, Error> {
     Hierarchies::look().clear(record.id.as_str());
-    let ledger = state.ledger()?;
-    let ended = ledger.set_ended(
-        &record.id,
-        &Ending {
-            state: EndState::Stopped,
-            exit_status: None,
-            event: Event::Stopped { by: StoppedBy::Guardian },
-            at: (context.now)(),
-        },
-    );
-    match ended {
+    let ending = Ending {
+        state: EndState::Stopped,
+        exit_status: None,
+        event: Event::Stopped { by: StoppedBy::Guardian },
+        at: (context.now)(),
+    };
+    match state.ledger()?.set_ended(&record.id, &ending) {
         // Somebody else was quicker; what counts is what is recorded now.
-        Ok(()) | Err(cofferdam_ledger::Error::WrongState { .. }) => Ok(ledger.session(&record.id)?),
+        Ok(()) | Err(cofferdam_ledger::Error::WrongState { .. }) => Ok(Recorded::Now),
+        Err(cofferdam_ledger::Error::DiskFull { .. }) => Ok(Recorded::NoRoom),
         Err(error) => Err(error.into()),
     }
 }
@@ -215,8 +242,29 @@ pub fn remove(
     told: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
     // Recorded first: what is left then is a directory that nobody knows, which `doctor` clears.
-    state.ledger()?.set_discarded(id, (context.now)())?;
-    remove_files(state, id, told)
+    if record_discard(context, state, id)? == Recorded::Now {
+        return remove_files(state, id, told);
+    }
+    // Its own files may be what leaves no room, and the owner has said that they may go.
+    remove_files(state, id, told)?;
+    match record_discard(context, state, id)? {
+        Recorded::Now => Ok(()),
+        Recorded::NoRoom => Err(Error::new(ErrorKind::Ledger, "cannot record the discard of the session")
+            .since("its files are gone, and there is still no room for the ledger")
+            .hint("free the disk where the sessions are kept, and discard it again")),
+    }
+}
+
+fn record_discard(context: &Context, state: &State, id: &SessionId) -> Result<Recorded, Error> {
+    let record = state.ledger()?.session(id)?;
+    if is_abandoned(&record) && record_end(context, state, &record)? == Recorded::NoRoom {
+        return Ok(Recorded::NoRoom);
+    }
+    match state.ledger()?.set_discarded(id, (context.now)()) {
+        Ok(()) => Ok(Recorded::Now),
+        Err(cofferdam_ledger::Error::DiskFull { .. }) if !is_running(&record) => Ok(Recorded::NoRoom),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Removes the files of a session that is recorded as discarded.

@@ -175,6 +175,7 @@ pub fn resume(
     } else {
         command.to_vec()
     };
+    sessions::require_end(context, &state, &former.id)?;
     let waiting = Waiting::launch()?;
     let session = state.ledger()?.resume(
         &former.id,

@@ -402,7 +402,8 @@ impl<'c> Supervisor<'c> {
             Report::NotSpawned { process, stage, errno } => self.clients.not_started(process, stage, errno),
             Report::Exited { process, status } => self.clients.ended(process, status),
             Report::Refreshed => {
-                record::event(&self.session, &Event::Refreshed)?;
+                // It is done, recorded or not.
+                let _unrecorded = record::event(&self.session, &Event::Refreshed).is_err();
                 self.clients.refreshed();
             }
             Report::NotRefreshed { step, errno } => {
@@ -546,7 +547,9 @@ impl<'c> Supervisor<'c> {
         let now = Instant::now();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;
-            record::event(&self.session, &Event::LimitReached { limit: "time".into() })?;
+            let reached = Event::LimitReached { limit: "time".into() };
+            // The limit holds, recorded or not.
+            let _unrecorded = record::event(&self.session, &reached).is_err();
             self.stop(GRACE, Ending::TimeLimit);
         }
         if self.hang_up_at.is_some_and(|at| at <= now) {

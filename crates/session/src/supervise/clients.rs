@@ -186,7 +186,10 @@ impl Supervisor<'_> {
     /// A command went away: a terminal is detached, a program that was started from it is hung up on.
     fn lose(&mut self, number: u32) -> Result<(), Error> {
         match self.clients.drop_client(number) {
-            Some(Role::Attached) => record::event(&self.session, &Event::Detached),
+            Some(Role::Attached) => {
+                let _unrecorded = record::event(&self.session, &Event::Detached).is_err();
+                Ok(())
+            }
             Some(Role::Running(process)) => {
                 self.signal(process, Signal::HUP.as_raw());
                 Ok(())
@@ -234,7 +237,11 @@ impl Supervisor<'_> {
             self.clients.answer_one(number, &Answer::NoTerminal);
             return Ok(());
         }
-        record::event(&self.session, &Event::Attached)?;
+        if record::event(&self.session, &Event::Attached).is_err() {
+            let errno = Errno::NOSPC.raw_os_error();
+            self.clients.answer_one(number, &Answer::NotStarted { stage: EntryStage::Order, errno });
+            return Ok(());
+        }
         self.clients.answer_one(number, &Answer::Done);
         self.program.resize(size);
         if let Some(client) = self.clients.connected.get_mut(&number) {
@@ -254,8 +261,12 @@ impl Supervisor<'_> {
     ) -> Result<(), Error> {
         let command =
             program.arguments.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect();
-        record::event(&self.session, &Event::Executed { command })?;
         self.set_role(number, Role::Running(number));
+        // What can't be recorded is not done; the session goes on all the same.
+        if record::event(&self.session, &Event::Executed { command }).is_err() {
+            self.clients.not_started(number, EntryStage::Order, Errno::NOSPC.raw_os_error());
+            return Ok(());
+        }
         let Some(cell) = &self.cell else { return Ok(()) };
         let ordered = match (terminal, <[OwnedFd; 3]>::try_from(descriptors)) {
             (Some(size), _) => cell.spawn(number, program, Streams::Terminal(window_size(size))),
