@@ -13,6 +13,7 @@ use cofferdam_policy::layout::System;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::system;
 use rustix::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// What a cell for this identity shows of the host.
@@ -76,19 +77,13 @@ fn shared_etc(state: &State, parts: &etc::Parts, identity: &Identity) -> Result<
     // Made aside and renamed, so that of two sessions that come first neither finds half of it.
     let partial = state.etc().join(format!("{name}.{}", rustix::process::getpid().as_raw_nonzero()));
     std::fs::create_dir(&partial).map_err(|error| cannot(&error))?;
-    parts.make(identity, &partial).map_err(|error| cannot(&error))?;
-    match std::fs::rename(&partial, &path) {
-        Ok(()) => Ok(path),
-        Err(_) if path.exists() => {
-            let parent = state::open_directory(&state.etc())?;
-            let name = partial.file_name().unwrap_or_default();
-            use std::os::unix::ffi::OsStrExt as _;
-            cofferdam_workspace::discard::remove(parent.as_fd(), name.as_bytes())
-                .map_err(|error| cannot(&error))?;
-            Ok(path)
-        }
-        Err(error) => Err(cannot(&error)),
-    }
+    let made = parts.make(identity, &partial).and_then(|()| std::fs::rename(&partial, &path));
+    let Err(error) = made else { return Ok(path) };
+    // Half of it would take up the room that is missing.
+    let parent = state::open_directory(&state.etc())?;
+    let name = partial.file_name().unwrap_or_default();
+    cofferdam_workspace::discard::remove(parent.as_fd(), name.as_bytes()).map_err(|error| cannot(&error))?;
+    if path.exists() { Ok(path) } else { Err(cannot(&error)) }
 }
 
 /// The machine's processors, which `/proc/cpuinfo` shows anyway.

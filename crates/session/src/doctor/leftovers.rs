@@ -60,6 +60,8 @@ pub enum LeftoverKind {
     Census,
     /// A shared veil that was never finished.
     Veil,
+    /// A shared `/etc` that was never finished.
+    Etc,
     /// What an earlier examination left.
     Scratch,
 }
@@ -155,6 +157,7 @@ impl<'s> Scene<'s> {
         }
         suspects.extend(self.censuses());
         suspects.extend(self.veils());
+        suspects.extend(self.etcs());
         suspects.extend(self.scratches());
         suspects
     }
@@ -269,6 +272,11 @@ impl<'s> Scene<'s> {
     /// `DIGEST.PID`, made beside a shared veil before it takes its place.
     fn veils(&self) -> Vec<Suspect<'s>> {
         unfinished(LeftoverKind::Veil, &self.state.veils(), |name| name.rsplit_once('.')?.1.parse().ok())
+    }
+
+    /// Likewise.
+    fn etcs(&self) -> Vec<Suspect<'s>> {
+        unfinished(LeftoverKind::Etc, &self.state.etc(), |name| name.rsplit_once('.')?.1.parse().ok())
     }
 
     fn scratches(&self) -> Vec<Suspect<'s>> {

@@ -202,12 +202,14 @@ fn what_dead_processes_left_unfinished_goes_and_what_living_ones_make_stays() {
     let state = place.context.state.as_path();
     fs::create_dir_all(state.join(format!("doctor-{gone}-{gone}-overlay/layer"))).unwrap();
     fs::create_dir_all(state.join(format!("doctor-{own}-{own}-overlay"))).unwrap();
-    let veils = place.state.veils();
-    for name in [format!("0a1b.{gone}"), format!("0a1b.{own}"), "0a1b".into()] {
-        fs::create_dir(veils.join(name)).unwrap();
+    let shared = [place.state.veils(), place.state.etc()];
+    for place in &shared {
+        for name in [format!("0a1b.{gone}"), format!("0a1b.{own}"), "0a1b".into()] {
+            fs::create_dir_all(place.join(name).join("below")).unwrap();
+        }
     }
-    assert_eq!(place.look(true).len(), 3);
-    assert_eq!(names(&veils).len(), 2);
+    assert_eq!(place.look(true).len(), 4);
+    assert!(shared.iter().all(|place| names(place).len() == 2));
     assert_eq!(names(&census).len(), 3);
     assert!(state.join(format!("doctor-{own}-{own}-overlay")).is_dir());
     assert!(!state.join(format!("doctor-{gone}-{gone}-overlay")).exists());
