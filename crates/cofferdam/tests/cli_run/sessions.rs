@@ -214,6 +214,24 @@ fn a_time_limit_ends_the_session_with_a_code_of_its_own() {
 }
 
 #[test]
+fn a_program_that_ends_with_the_session_did_not_end_well() {
+    let home = Home::of(OWNER);
+    let wait = "until test -e /tmp/go; do sleep 0.02; done";
+    home.cofferdam().args(["run", "-d", "--name", "job", "--", "sh", "-c", wait]).run().assert_success();
+    let exec = |script: &str| home.cofferdam().args(["exec", "-s", "job", "--", "sh", "-c", script]);
+    exec("exit 3").run().assert_exit(3);
+    let cut_off = exec("echo held; exec sleep 1000").start();
+    cut_off.wait_for_output("held");
+    exec("touch /tmp/go").run();
+    let ended = cut_off.finish();
+    ended.assert_exit(207);
+    assert!(ended.stderr().contains("the session ended under it"), "{ended}");
+    home.wait_until_quiet();
+    let events = home.cofferdam().args(["events", "--json", "job"]).run().assert_success().stdout();
+    assert!(events.contains(r#""code": 0"#), "the control, the session itself ended well: {events}");
+}
+
+#[test]
 fn a_session_whose_supervisor_was_killed_is_stopped_and_can_go_on() {
     let home = Home::of(OWNER);
     home.cofferdam()

@@ -113,6 +113,9 @@ impl Clients {
             .is_err();
             while !client.backlog.is_empty() && client.send_portion().is_ok() {}
         }
+        // What still ran was ended with the session: that its own program went well says nothing of another one.
+        let is_cut_off = |role: &Role| matches!(role, Role::Running(_));
+        self.answer(is_cut_off, &Answer::Ended { status: None }, &[], true);
         self.answer(|_| true, &Answer::Ended { status }, &[], true);
     }
 
