@@ -6,6 +6,7 @@
 
 use super::directory::DirectoryError;
 use crate::beneath::{self, Listing};
+use crate::census::DIRECTORY_PATH_BYTES_MAX;
 use crate::path::{WorkspacePath, joined};
 use crate::veil::VeilPlan;
 use rustix::fd::{AsFd as _, BorrowedFd};
@@ -80,7 +81,7 @@ fn cover(
     Ok(())
 }
 
-/// The files below `logs`; `None` if there are too many, or they can't be listed.
+/// The files below `logs`; `None` if there are too many or they lie too deep, or they can't be listed.
 fn logs_below(root: BorrowedFd<'_>, logs: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (mut listing, mut found, mut pending) = (Listing::new(), Vec::new(), vec![logs.to_vec()]);
     let mut left = LOG_ENTRIES_MAX;
@@ -94,6 +95,10 @@ fn logs_below(root: BorrowedFd<'_>, logs: &[u8]) -> Option<Vec<Vec<u8>>> {
         left = left.saturating_sub(entries.len());
         for (name, kind) in entries {
             let entry = joined(&path, name.to_bytes());
+            // Each is opened from the top: what deepens a chain of directories delays the start by its square.
+            if entry.len() > DIRECTORY_PATH_BYTES_MAX {
+                return None;
+            }
             if kind == FileType::Directory { pending.push(entry) } else { found.push(entry) }
         }
     }
@@ -130,6 +135,7 @@ fn ends_an_address(byte: u8) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rustix::fs::{Mode, OFlags};
 
     fn shown(text: &str) -> Option<String> {
         without_credentials(text.as_bytes()).map(|text| String::from_utf8(text).unwrap())
@@ -157,6 +163,24 @@ mod tests {
         {
             assert_eq!(shown(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn reflogs_that_lie_too_deep_are_hidden_as_a_whole() {
+        let scene = tempfile::tempdir().unwrap();
+        let root = rustix::fs::open(scene.path(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let mut path = b"logs".to_vec();
+        rustix::fs::mkdirat(&root, "logs", Mode::RWXU).unwrap();
+        let mut at = beneath::open_directory(root.as_fd(), b"logs").unwrap();
+        std::fs::write(scene.path().join("logs/HEAD"), "x").unwrap();
+        assert_eq!(logs_below(root.as_fd(), b"logs"), Some(vec![b"logs/HEAD".to_vec()]), "the control");
+        let name = "d".repeat(200);
+        while path.len() <= DIRECTORY_PATH_BYTES_MAX {
+            rustix::fs::mkdirat(&at, name.as_str(), Mode::RWXU).unwrap();
+            at = beneath::open_directory(at.as_fd(), name.as_bytes()).unwrap();
+            path = joined(&path, name.as_bytes());
+        }
+        assert_eq!(logs_below(root.as_fd(), b"logs"), None);
     }
 
     proptest! {
