@@ -79,6 +79,7 @@ pub fn exec(
 /// # Errors
 /// [`ErrorKind::WrongState`] if it does not run or has no terminal, [`ErrorKind::Usage`] without a terminal here.
 pub fn attach(
+    context: &Context,
     state: &State,
     record: &SessionRecord,
     streams: Streams,
@@ -98,7 +99,7 @@ pub fn attach(
             .since("its program was started with pipes, and has no terminal")
             .hint("see what it printed: cofferdam logs")),
         Answer::Ended { status } => Ok(Parting::Ended(status)),
-        Answer::NotStarted { stage, errno } => Err(failure::of_entry(b"attach", stage, errno)),
+        Answer::NotStarted { stage, errno } => Err(failure::of_entry(context, b"attach", stage, errno)),
         Answer::Done | Answer::NotRefreshed { .. } => {
             begun();
             through_terminal(&line, Screened::Relayed, streams.destination())

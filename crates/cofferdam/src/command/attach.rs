@@ -13,7 +13,7 @@ pub(super) fn attach(context: &Context, output: &Output, asked: Option<&str>) ->
     let record = super::find(context, &state, output, asked)?;
     let streams = output.streams();
     let begun = || output.aside(&toned(Tone::Dim, &format!("{DETACH_KEY_NAME} detaches")));
-    match connect::attach(&state, &record, streams, &begun)? {
+    match connect::attach(context, &state, &record, streams, &begun)? {
         Parting::Detached => {
             output.aside(&format!("detached; come back: cofferdam attach {}", record.name.as_str()));
             Ok(0)
