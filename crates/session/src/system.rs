@@ -6,6 +6,8 @@
 
 mod etc;
 
+pub(crate) use etc::OWN_PLACE;
+
 use crate::error::{Error, ErrorKind};
 use crate::state::{self, State};
 use cofferdam_policy::authority::Identity;

@@ -4,6 +4,7 @@ use super::{Opened, workspace};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::request::RunRequest;
+use crate::system::OWN_PLACE;
 use cofferdam_policy::authority::{Access, Authority, Mount, Purpose, Workspace};
 use cofferdam_policy::layout::Inode;
 use cofferdam_policy::path::AbsPath;
@@ -21,8 +22,10 @@ use std::path::{Path, PathBuf};
 const MOUNTS_MAX: usize = 256;
 
 /// Where mounts may not be put: the cell's own directories.
-const OWN_TARGETS: [&str; 12] =
-    ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/proc", "/dev", "/sys", "/run"];
+const OWN_TARGETS: [&str; 13] = [
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/proc", "/dev", "/sys", "/run",
+    OWN_PLACE,
+];
 
 /// What has been found so far.
 pub(super) struct Found<'c> {
@@ -446,6 +449,9 @@ impl<'c> Found<'c> {
 
     fn check_target(&self, target: &AbsPath) -> Result<(), Error> {
         let own = OWN_TARGETS.iter().find(|own| target.as_path().starts_with(own));
+        // What `/etc` leads to would be hidden with what lies above it.
+        let names = Path::new(OWN_PLACE).starts_with(target.as_path()).then_some(&OWN_PLACE);
+        let own = own.or(names);
         let root = target.as_str() == "/" || *target == self.context.home;
         let hides = self.workspaces.iter().find(|known| known.path.is_within(target));
         let why = match (own, root, hides) {

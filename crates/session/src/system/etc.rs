@@ -15,7 +15,7 @@ const LAYOUT_VERSION: u32 = 2;
 /// What is a session's own: names in `/etc` that are links to [`OWN_PLACE`].
 pub(super) const OWN: [&str; 3] = ["hostname", "hosts", "machine-id"];
 /// Where the cell keeps them; on its read-only root.
-pub(super) const OWN_PLACE: &str = "/var/lib/cofferdam";
+pub(crate) const OWN_PLACE: &str = "/var/lib/cofferdam";
 /// The longest file that is copied.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The most files that one pattern brings.
