@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod authority;
 pub mod event;
+pub mod glyph;
 pub mod label;
 pub mod layout;
 pub mod mask;

@@ -1,7 +1,7 @@
 //! The one-way valve between what the agent prints and what the owner's terminal gets.
 //!
 //! The bytes are parsed with `vte`, and only what an allow-list admits is *printed again* in canonical form: text
-//! ([`super::glyph`]), a few control characters, the sequences of [`super::sequence`]. All strings (OSC, DCS, APC,
+//! ([`cofferdam_policy::glyph`]), a few control characters, the sequences of [`super::sequence`]. All strings (OSC, DCS, APC,
 //! PM, SOS: titles, links, clipboard, colours, images, device settings, passthrough) vanish with their contents.
 //! What is hidden or would reorder a line is replaced by U+FFFD; other spaces become plain ones.
 //!

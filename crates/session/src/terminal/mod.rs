@@ -11,7 +11,6 @@
 mod charset;
 mod detach;
 mod filter;
-mod glyph;
 mod modes;
 mod pass;
 mod query;

@@ -7,11 +7,11 @@ use vte::{Params, Perform};
 
 use super::charset::Charsets;
 use super::filter::{Dropped, Medium};
-use super::glyph::{self, Glyph};
 use super::modes::{self, ALTERNATE_SCREEN, Modes, PRIVATE_MODES, ScrollRegion};
 use super::query::Query;
 use super::sequence::Sequence;
 use super::sgr::{write_attributes, write_number};
+use cofferdam_policy::glyph::{self, Glyph};
 
 /// Marks on one character; more would be drawn over the neighbouring lines.
 const MARKS_PER_CHARACTER_MAX: u8 = 8;

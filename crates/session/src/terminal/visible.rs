@@ -1,11 +1,11 @@
 //! Names and texts of unknown origin, shown on a line of our own: in tables, errors and questions.
 //!
-//! Only what a person can see stays as it is ([`super::glyph`], and no private use); everything else is escaped, as
+//! Only what a person can see stays as it is ([`cofferdam_policy::glyph`], and no private use); everything else is escaped, as
 //! `\xNN` for bytes that are not UTF-8 and `\u{..}` for characters. A backslash is doubled, so that no text can
 //! pretend to have been escaped. Letters that look like other letters are shown as they are, and letters of scripts
 //! written from right to left may still be reordered among themselves by the terminal.
 
-use super::glyph::{self, Glyph};
+use cofferdam_policy::glyph::{self, Glyph};
 
 /// Columns of [`visible`].
 pub const VISIBLE_COLUMNS_MAX: usize = 200;

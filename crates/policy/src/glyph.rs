@@ -11,7 +11,7 @@
 
 /// What a character is on a line of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Glyph {
+pub enum Glyph {
     /// Seen by itself.
     Base,
     /// Seen on the character before it.
@@ -31,7 +31,9 @@ pub(super) enum Glyph {
 }
 
 impl Glyph {
-    pub(super) fn of(c: char) -> Self {
+    /// What `c` is.
+    #[must_use]
+    pub fn of(c: char) -> Self {
         match c {
             ' '..='~' => Self::Base,
             '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}' => Self::Blank,
@@ -48,17 +50,20 @@ impl Glyph {
 }
 
 /// Columns that a [`Glyph::Base`] takes.
-pub(super) fn columns(c: char) -> usize {
+#[must_use]
+pub fn columns(c: char) -> usize {
     if holds(WIDE, c) { 2 } else { 1 }
 }
 
 /// Whether presentation selectors have a meaning after `c`: symbols, emoji and the bases of keycaps.
-pub(super) fn takes_presentation(c: char) -> bool {
+#[must_use]
+pub fn takes_presentation(c: char) -> bool {
     is_pictograph(c) || matches!(c, '0'..='9' | '#' | '*')
 }
 
 /// Whether an emoji joiner has a meaning after `c`.
-pub(super) fn takes_joiner(c: char) -> bool {
+#[must_use]
+pub fn takes_joiner(c: char) -> bool {
     is_pictograph(c) || c == '\u{fe0f}'
 }
 
