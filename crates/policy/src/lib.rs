@@ -11,5 +11,6 @@ pub mod mask;
 pub mod path;
 pub mod plan;
 pub mod presets;
+pub mod review;
 pub mod session_id;
 pub mod wish;

@@ -53,7 +53,7 @@ fn no_two_exit_codes_share_a_number() {
 fn every_refusal_reason_is_documented() {
     let document = read(DOCUMENT, "documents the refusal reasons");
     let defining = tracked().into_iter().filter(|file| {
-        file.path.starts_with("crates/policy/src/") && file.text().contains("pub enum Reason")
+        file.path.starts_with("crates/policy/src/") && file.text().contains("pub enum Reason {")
     });
     let mut findings = Vec::new();
     for file in defining {

@@ -122,8 +122,13 @@ impl MaskPattern {
     }
 
     /// The bytes that every matching name begins with.
-    pub(super) fn name_prefix(&self) -> &[u8] {
+    pub(crate) fn name_prefix(&self) -> &[u8] {
         &self.prefix
+    }
+
+    /// Whether it ends with a slash.
+    pub(crate) const fn is_directory_only(&self) -> bool {
+        self.directory_only
     }
 
     /// The bytes that every matching name ends with.
