@@ -347,5 +347,24 @@ const SIGNS: &[Sign] = &[
     },
 ];
 
+/// Every row for the document: reason, names or beginnings, sentence.
+#[cfg(test)]
+pub(super) fn document_rows() -> Vec<(ReasonCode, Vec<String>, &'static str)> {
+    let agents = INSTRUCTIONS.iter().map(|instruction| instruction.pattern.to_owned()).collect();
+    let mut rows = vec![(ReasonCode::Agent, agents, AGENT_WHY)];
+    for row in ROWS.iter().copied().flatten() {
+        rows.push((row.reason, row.patterns.split_whitespace().map(str::to_owned).collect(), row.why));
+    }
+    for sign in SIGNS {
+        let shown = |beginning: &&[u8]| format!("begins {}", beginning.escape_ascii());
+        rows.push((sign.reason, sign.beginnings.iter().map(shown).collect(), sign.why));
+    }
+    rows.push((EXECUTABLE.reason, vec!["mode +x".to_owned()], EXECUTABLE.why));
+    rows.push((MADE_EXECUTABLE.reason, vec!["mode +x".to_owned()], MADE_EXECUTABLE.why));
+    rows.push((SUBMODULE.reason, vec!["a repository".to_owned()], SUBMODULE.why));
+    rows.push((ReasonCode::Owner, vec!["yours".to_owned()], OWNER_WHY));
+    rows
+}
+
 #[cfg(test)]
 mod tests;
