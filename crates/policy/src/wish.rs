@@ -4,7 +4,9 @@
 //! form serves the owner's policy and a repository's `cofferdam.toml`; the latter counts for nothing until the
 //! owner accepts exactly its bytes. A key that is not enforced by this version is unknown, and refused.
 
+use crate::mask::MaskError;
 use crate::presets::limits::{Limit, LimitError};
+use crate::review::runs_later::OwnerPattern;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -35,6 +37,8 @@ pub struct Wish {
     pub profiles: Vec<String>,
     /// What the session may use up.
     pub limits: Vec<Limit>,
+    /// Names that a review counts among what runs later, beside its own table.
+    pub runs_later: Vec<OwnerPattern>,
     /// What it must not have, whoever asks.
     pub deny: Deny,
 }
@@ -70,6 +74,9 @@ pub enum WishError {
     /// A limit in it is not one.
     #[error("a limit in it can't be taken")]
     Limit(#[source] LimitError),
+    /// A name for reviews is no pattern.
+    #[error("a pattern in `review.runs-later` can't be taken")]
+    RunsLater(#[source] MaskError),
     /// A list is longer than [`WISH_ENTRIES_MAX`].
     #[error("`{0}` has more than {WISH_ENTRIES_MAX} entries")]
     TooMany(&'static str),
@@ -88,7 +95,14 @@ struct File {
     tools: Vec<String>,
     profiles: Vec<String>,
     limits: BTreeMap<String, Value>,
+    review: Review,
     deny: Deny,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Review {
+    runs_later: Vec<String>,
 }
 
 /// `memory = "4G"` and `processes = 500` are both natural to write.
@@ -126,6 +140,7 @@ impl Wish {
         self.tools.extend(other.tools);
         self.profiles.extend(other.profiles);
         self.limits.extend(other.limits);
+        self.runs_later.extend(other.runs_later);
         self.deny = self.deny.and(other.deny);
         self
     }
@@ -172,6 +187,8 @@ impl File {
             };
             limits.push(text.parse().map_err(WishError::Limit)?);
         }
+        let patterns = self.review.runs_later.iter().map(|text| text.parse());
+        let runs_later = patterns.collect::<Result<_, _>>().map_err(WishError::RunsLater)?;
         let wish = Wish {
             workspaces: self.workspaces,
             mounts: self.mounts,
@@ -182,6 +199,7 @@ impl File {
             tools: self.tools,
             profiles: self.profiles,
             limits,
+            runs_later,
             deny: self.deny,
         };
         wish.bounded()
@@ -199,6 +217,7 @@ impl Wish {
             ("agent-homes", self.agent_homes.len()),
             ("tools", self.tools.len()),
             ("profiles", self.profiles.len()),
+            ("review.runs-later", self.runs_later.len()),
             ("deny.paths", self.deny.paths.len()),
             ("deny.environment", self.deny.environment.len()),
         ];
@@ -225,6 +244,16 @@ mod tests {
         let error = Wish::parse(b"grants = []").unwrap_err().to_string();
         assert!(error.contains("grants"), "{error}");
         assert!(Wish::parse(b"tools = [\"cargo\"]\n[limits]\nmemory = \"1G\"\nprocesses = 500\n").is_ok());
+    }
+
+    #[test]
+    fn names_for_a_review_are_patterns_and_add_up() {
+        let wish = Wish::parse(b"[review]\nruns-later = [\"/ops/*.yaml\", \"playbook/\"]\n").unwrap();
+        let both = wish.clone().and(Wish::parse(b"[review]\nruns-later = [\"x\"]\n").unwrap());
+        let texts: Vec<_> = both.runs_later.iter().map(OwnerPattern::as_str).collect();
+        assert_eq!(texts, ["/ops/*.yaml", "playbook/", "x"]);
+        assert!(matches!(Wish::parse(b"[review]\nruns-later = [\"!x\"]\n"), Err(WishError::RunsLater(_))));
+        assert!(Wish::parse(b"[review]\nhide = []\n").is_err());
     }
 
     #[test]

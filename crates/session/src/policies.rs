@@ -218,9 +218,11 @@ pub(crate) fn misunderstood(what: Error, bytes: &[u8], error: WishError) -> Erro
             let message = visible_within(error.message().as_bytes(), COMPLAINT_COLUMNS_MAX);
             what.since(format!("{place}{message}"))
         }
-        other @ (WishError::TooLong | WishError::NotUtf8 | WishError::Limit(_) | WishError::TooMany(_)) => {
-            what.because(other)
-        }
+        other @ (WishError::TooLong
+        | WishError::NotUtf8
+        | WishError::Limit(_)
+        | WishError::RunsLater(_)
+        | WishError::TooMany(_)) => what.because(other),
     }
 }
 

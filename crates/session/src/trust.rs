@@ -178,6 +178,7 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         tools,
         profiles,
         limits,
+        runs_later,
         deny,
     } = wish;
     let lists: [(&str, &[String]); 13] = [
@@ -196,7 +197,9 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         ("deny profile", &deny.profiles),
     ];
     let of_lists = lists.iter().flat_map(|(what, list)| list.iter().map(|entry| (*what, entry.clone())));
-    of_lists.chain(limits.iter().map(|limit| ("limit", limit.to_string()))).collect()
+    let limits = limits.iter().map(|limit| ("limit", limit.to_string()));
+    let runs_later = runs_later.iter().map(|pattern| ("runs later", pattern.to_string()));
+    of_lists.chain(limits).chain(runs_later).collect()
 }
 
 #[cfg(test)]
@@ -281,13 +284,19 @@ mod tests {
     #[test]
     fn entries_are_listed_to_the_last_and_cannot_move_the_cursor() {
         let text = "workspaces = [\"../a\"]\nmounts = [\"~/x:/y\\u001b[2J\"]\ntools = [\"go\"]\nprofiles = [\"chromium\"]\n\
-                    [limits]\nprocesses = 500\n[deny]\npaths = [\"~/p\"]\n";
+                    [limits]\nprocesses = 500\n[review]\nruns-later = [\"ops/\"]\n[deny]\npaths = [\"~/p\"]\n";
         let entries = entries(&Wish::parse(text.as_bytes()).unwrap());
         let lines: Vec<String> = entries.iter().map(|(what, entry)| line(what, entry)).collect();
-        let expected =
-            ["workspace ../a", "tools go", "profile chromium", "deny path ~/p", "limit processes=500"];
+        let expected = [
+            "workspace ../a",
+            "tools go",
+            "profile chromium",
+            "deny path ~/p",
+            "limit processes=500",
+            "runs later ops/",
+        ];
         assert!(expected.iter().all(|line| lines.iter().any(|found| found == line)), "{lines:?}");
-        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.len(), 7);
         assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
     }
 }

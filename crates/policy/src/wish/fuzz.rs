@@ -14,6 +14,7 @@ fn target(input: &[u8]) -> Result<Vec<usize>, String> {
         Err(error @ (WishError::TooLong | WishError::NotUtf8)) => return Err(error.to_string()),
         Err(WishError::Form(error)) => return Err(error.message().to_owned()),
         Err(WishError::Limit(error)) => return Err(error.to_string()),
+        Err(WishError::RunsLater(error)) => return Err(error.to_string()),
         Err(WishError::TooMany(list)) => return Err(list.to_owned()),
     };
     assert_eq!(Wish::parse(printed(&wish).as_bytes()).unwrap(), wish);
@@ -26,7 +27,7 @@ fn target(input: &[u8]) -> Result<Vec<usize>, String> {
     assert!(kept.agent_homes.iter().all(|name| !wish.deny.agent_homes.contains(name)));
     let lists = lists(&wish);
     assert!(lists.iter().all(|(_, list)| list.len() <= WISH_ENTRIES_MAX));
-    Ok(lists.iter().map(|(_, list)| list.len()).chain([wish.limits.len()]).collect())
+    Ok(lists.iter().map(|(_, list)| list.len()).chain([wish.limits.len(), wish.runs_later.len()]).collect())
 }
 
 fn lists(wish: &Wish) -> [(&'static str, &[String]); 8] {
@@ -51,6 +52,9 @@ fn printed(wish: &Wish) -> String {
         (name.to_owned(), toml::Value::from(value))
     });
     table.insert("limits".to_owned(), toml::Value::Table(limits.collect()));
+    let patterns = wish.runs_later.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let review = toml::Table::from_iter([("runs-later".to_owned(), list(&patterns))]);
+    table.insert("review".to_owned(), toml::Value::Table(review));
     let deny = [
         ("paths", &wish.deny.paths),
         ("environment", &wish.deny.environment),
