@@ -2,6 +2,7 @@
 //!
 //! Purely lexical. A path says nothing about whether something exists there; opening is `crate::beneath`'s part.
 
+use cofferdam_policy::glyph::Glyph;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -161,8 +162,7 @@ pub(crate) fn visible(bytes: &[u8]) -> String {
                 '\n' => text.push_str("\\n"),
                 '\r' => text.push_str("\\r"),
                 '\t' => text.push_str("\\t"),
-                ' '..='~' => text.push(character),
-                _ if character.is_alphanumeric() && !is_blank_letter(character) => text.push(character),
+                _ if Glyph::of(character) == Glyph::Base => text.push(character),
                 _ => text.push_str(&format!("\\u{{{:x}}}", u32::from(character))),
             }
         }
@@ -171,11 +171,6 @@ pub(crate) fn visible(bytes: &[u8]) -> String {
         }
     }
     text
-}
-
-/// Characters that Unicode counts as letters and that no font draws.
-const fn is_blank_letter(character: char) -> bool {
-    matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}')
 }
 
 fn parse_visible(text: &str) -> Option<Vec<u8>> {
