@@ -132,7 +132,7 @@ impl MaskPattern {
     }
 
     /// The bytes that every matching name ends with.
-    pub(super) fn name_suffix(&self) -> &[u8] {
+    pub(crate) fn name_suffix(&self) -> &[u8] {
         &self.suffix
     }
 

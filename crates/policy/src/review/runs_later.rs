@@ -123,6 +123,8 @@ impl fmt::Display for OwnerPattern {
 pub struct RunsLaterTable {
     /// Rows whose pattern begins with a known byte, by that byte.
     by_first: Vec<Vec<Compiled>>,
+    /// Rows whose pattern ends with a known byte and begins with a wildcard, by that last byte.
+    by_last: Vec<Vec<Compiled>>,
     /// The rest.
     always: Vec<Compiled>,
 }
@@ -144,7 +146,8 @@ impl RunsLaterTable {
         if owner.len() > OWNER_PATTERNS_MAX {
             return Err(MaskError::TooMany { count: owner.len() });
         }
-        let mut table = Self { by_first: vec![Vec::new(); 256], always: Vec::new() };
+        let mut table =
+            Self { by_first: vec![Vec::new(); 256], by_last: vec![Vec::new(); 256], always: Vec::new() };
         let mut rank = 0;
         for (text, found) in built_in() {
             table.add(rank, &text.to_lowercase().parse()?, found);
@@ -163,8 +166,11 @@ impl RunsLaterTable {
     }
 
     fn add(&mut self, rank: usize, pattern: &MaskPattern, found: RunsLater) {
-        let first = pattern.name_prefix().first();
-        let bucket = first.and_then(|first| self.by_first.get_mut(usize::from(*first)));
+        let bucket = match (pattern.name_prefix().first(), pattern.name_suffix().last()) {
+            (Some(first), _) => self.by_first.get_mut(usize::from(*first)),
+            (None, Some(last)) => self.by_last.get_mut(usize::from(*last)),
+            (None, None) => None,
+        };
         bucket.unwrap_or(&mut self.always).push(Compiled { rank, pattern: pattern.clone(), found });
     }
 
@@ -221,9 +227,10 @@ impl RunsLaterTable {
         as_directory: bool,
         as_file: bool,
     ) -> Option<&Compiled> {
-        let first = name.first()?;
+        let (first, last) = (name.first()?, name.last()?);
         let by_first = self.by_first.get(usize::from(*first)).map_or(&[][..], Vec::as_slice);
-        let matching = by_first.iter().chain(&self.always).filter(|compiled| {
+        let by_last = self.by_last.get(usize::from(*last)).map_or(&[][..], Vec::as_slice);
+        let matching = by_first.iter().chain(by_last).chain(&self.always).filter(|compiled| {
             let of_directory = compiled.pattern.is_directory_only();
             let fits = if of_directory { as_directory } else { as_file };
             // Of the owner's patterns those without a slash at the end hold for directories too, as in gitignore.
