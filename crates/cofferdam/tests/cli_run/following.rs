@@ -7,8 +7,9 @@ use serde_json::Value;
 /// A session that prints `word N` whenever the file `N` comes into being, and ends with `end`.
 const STEPS: &str = "echo begun; for n in 1 2; do until test -e $n; do sleep 0.02; done; echo word $n; done";
 
+/// The last step ends the session, and `touch` perhaps with it, before it can end by itself: its status tells nothing.
 fn step(home: &Home, name: &str) {
-    home.cofferdam().args(["exec", "-s", "job", "--", "touch", name]).run().assert_success();
+    home.cofferdam().args(["exec", "-s", "job", "--", "touch", name]).run();
 }
 
 #[test]
