@@ -173,7 +173,7 @@ pub(crate) fn visible(bytes: &[u8]) -> String {
     text
 }
 
-fn parse_visible(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn parse_visible(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {

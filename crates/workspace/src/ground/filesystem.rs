@@ -48,7 +48,7 @@ const KINDS: &[(u32, &str, bool)] = &[
 
 impl FileSystem {
     /// The one on which the open file lies.
-    pub(super) fn of(fd: impl AsFd) -> rustix::io::Result<Self> {
+    pub(crate) fn of(fd: impl AsFd) -> rustix::io::Result<Self> {
         let [a, b, c, d, ..] = rustix::fs::fstatfs(fd)?.f_type.to_le_bytes();
         Ok(Self { magic: u32::from_le_bytes([a, b, c, d]) })
     }
