@@ -5,8 +5,9 @@
 //! are outside and only counted. Owners, extended attributes and times are no changes. It can be run in a helper user
 //! namespace that may read what the agent made unreadable: it needs the two directories and nothing else.
 
-mod compare;
-mod walk;
+pub(crate) mod compare;
+mod summary;
+pub(crate) mod walk;
 
 pub use walk::is_index;
 
@@ -164,7 +165,7 @@ pub enum ChangeError {
 /// # Errors
 /// [`ChangeError`]: a part that can't be read is never left out silently.
 pub fn of_upper(upper: BorrowedFd<'_>, query: &ChangeQuery<'_>) -> Result<ChangeSummary, ChangeError> {
-    walk::Walk::new(upper, query, walk::Layer::Upper).run()
+    summary::read(upper, query, walk::Layer::Upper)
 }
 
 /// Compares the copy `copy`, which was finished at `finished` ([`crate::copy::Copied`]).
@@ -176,7 +177,7 @@ pub fn of_copy(
     finished: Moment,
     query: &ChangeQuery<'_>,
 ) -> Result<ChangeSummary, ChangeError> {
-    walk::Walk::new(copy, query, walk::Layer::Copy { finished }).run()
+    summary::read(copy, query, walk::Layer::Copy { finished })
 }
 
 #[cfg(test)]

@@ -7,19 +7,17 @@
 use crate::attributes::Looks;
 use crate::beneath::{self, Listing};
 use crate::changes::Moment;
+use crate::contents::{Contents, STEP_BYTES};
 use crate::discard::{self, DiscardError};
 use crate::ownership::Ownership;
 use crate::path::{PathError, WorkspacePath, joined, visible};
 use crate::veil::{Covering, VeilPlan};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags, SeekFrom, Statx};
+use rustix::fs::{FileType, Mode, OFlags, Statx};
 use rustix::io::Errno;
 
 /// The most entries of one directory.
 const DIRECTORY_ENTRIES_MAX: usize = 4_000_000;
-
-/// How much is copied between two calls of the progress callback, in bytes.
-const STEP_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How far a copy has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -137,7 +135,7 @@ pub fn copy_tree(
         symlinks: 0,
         left_out: Vec::new(),
         directories: vec![(Vec::new(), root)],
-        shares: true,
+        contents: Contents::new(),
         reported: 0,
     };
     copier.run()?;
@@ -160,8 +158,7 @@ struct Copier<'a> {
     left_out: Vec<LeftOut>,
     /// All directories made so far, each after the one that holds it, with what they are to look like in the end.
     directories: Vec<(Vec<u8>, Looks)>,
-    /// Whether the file system shares contents, until it says that it doesn't.
-    shares: bool,
+    contents: Contents,
     /// The bytes at the last report.
     reported: u64,
 }
@@ -297,86 +294,14 @@ impl Copier<'_> {
     }
 
     fn content(&mut self, from: &OwnedFd, to: &OwnedFd, stat: &Statx) -> Result<(), Errno> {
-        let size = stat.stx_size;
-        if size == 0 {
-            return Ok(());
-        }
-        if self.shares {
-            match rustix::fs::ioctl_ficlone(to, from) {
-                Ok(()) => {
-                    self.progress.bytes = self.progress.bytes.saturating_add(size);
-                    return Ok(());
-                }
-                Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::NOTTY | Errno::INVAL) => self.shares = false,
-                Err(errno) => return Err(errno),
-            }
-        }
-        let is_sparse = stat.stx_blocks.saturating_mul(512) < size;
-        if !is_sparse {
-            return self.range(from, to, 0, size);
-        }
-        rustix::fs::ftruncate(to, size)?;
-        let mut at = 0;
-        while at < size {
-            let start = match rustix::fs::seek(from, SeekFrom::Data(at)) {
-                Ok(start) => start,
-                // Only a hole is left.
-                Err(Errno::NXIO) => break,
-                Err(errno) => return Err(errno),
-            };
-            let end = rustix::fs::seek(from, SeekFrom::Hole(start))?.min(size);
-            self.range(from, to, start, end)?;
-            at = end.max(start.saturating_add(1));
-        }
-        Ok(())
+        let mut contents = self.contents;
+        let copied = contents.copy(from, to, stat, &mut |bytes| self.add_bytes(bytes));
+        self.contents = contents;
+        copied
     }
 
-    fn range(&mut self, from: &OwnedFd, to: &OwnedFd, start: u64, end: u64) -> Result<(), Errno> {
-        let (mut read_at, mut write_at) = (start, start);
-        while read_at < end {
-            let step = usize::try_from(end.saturating_sub(read_at).min(STEP_BYTES)).unwrap_or(usize::MAX);
-            match rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), step) {
-                // The original became shorter while it was copied.
-                Ok(0) => return Ok(()),
-                Ok(copied) => self.add_bytes(copied),
-                Err(Errno::INTR) => {}
-                Err(
-                    Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM | Errno::BADF,
-                ) => {
-                    return self.by_hand(from, to, read_at, end);
-                }
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(())
-    }
-
-    fn by_hand(&mut self, from: &OwnedFd, to: &OwnedFd, start: u64, end: u64) -> Result<(), Errno> {
-        const BUFFER_BYTES: u64 = 1024 * 1024;
-        let length = usize::try_from(end.saturating_sub(start).min(BUFFER_BYTES)).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; length];
-        let mut at = start;
-        while at < end {
-            let wanted = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(length);
-            let read = match rustix::io::pread(from, buffer.get_mut(..wanted).unwrap_or_default(), at) {
-                Ok(0) => return Ok(()),
-                Ok(read) => read,
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(errno),
-            };
-            let mut rest = buffer.get(..read).unwrap_or_default();
-            while !rest.is_empty() {
-                let written = rustix::io::pwrite(to, rest, at)?;
-                rest = rest.get(written..).unwrap_or_default();
-                at = at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
-            }
-            self.add_bytes(read);
-        }
-        Ok(())
-    }
-
-    fn add_bytes(&mut self, count: usize) {
-        self.progress.bytes = self.progress.bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+    fn add_bytes(&mut self, count: u64) {
+        self.progress.bytes = self.progress.bytes.saturating_add(count);
         self.maybe_report();
     }
 

@@ -9,6 +9,7 @@ mod attributes;
 mod beneath;
 pub mod census;
 pub mod changes;
+mod contents;
 pub mod copy;
 pub mod discard;
 pub mod git;

@@ -46,7 +46,8 @@ pub(super) fn same_target(a: impl AsFd, b: impl AsFd, name: &[u8]) -> Result<boo
 }
 
 /// Why two files could not be compared.
-pub(super) struct Denied(pub(super) Errno);
+#[derive(Debug)]
+pub(crate) struct Denied(pub(crate) Errno);
 
 impl From<Errno> for Denied {
     fn from(errno: Errno) -> Self {

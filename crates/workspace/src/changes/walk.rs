@@ -5,9 +5,9 @@
 //! them through the overlay, which escapes them.
 
 use super::compare::{Denied, same_content, same_target};
-use super::{Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, FileKind, Moment, VISITED_MAX};
+use super::{Change, ChangeError, ChangeQuery, FileKind, Moment, VISITED_MAX};
 use crate::beneath::{self, Listing};
-use crate::path::{PATH_BYTES_MAX, WorkspacePath, is_within, joined, visible};
+use crate::path::{PATH_BYTES_MAX, is_within, joined, visible};
 use cofferdam_policy::mask::NameKind;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, OFlags, Statx};
@@ -19,7 +19,7 @@ const WHITEOUT: &str = "user.overlay.whiteout";
 
 /// What is walked through.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Layer {
+pub(crate) enum Layer {
     Upper,
     Copy { finished: Moment },
 }
@@ -41,11 +41,75 @@ struct Pending {
     masked: bool,
 }
 
-pub(super) struct Walk<'a> {
+/// A difference, at the moment when the walk stands before it.
+#[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "a summary needs no more than the path; what reads contents does")]
+pub(crate) struct Met<'m> {
+    pub(crate) path: &'m [u8],
+    pub(crate) change: Change,
+    /// What it is now; what it was, if it is gone.
+    pub(crate) kind: FileKind,
+    pub(crate) masked: bool,
+    /// The permissions before and after, if they differ.
+    pub(crate) permissions: Option<(u32, u32)>,
+    /// What lies in the layer or copy now; nothing if it is gone.
+    pub(crate) now: Option<&'m Statx>,
+    /// What the owner has; nothing if it is new.
+    pub(crate) before: Option<&'m Statx>,
+    /// The directory that holds it, in the layer or copy.
+    pub(crate) directory: BorrowedFd<'m>,
+    /// The owner's directory of that path. Maybe not open for reading.
+    pub(crate) original: Option<BorrowedFd<'m>>,
+}
+
+/// The same file on both sides, of one size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair<'m> {
+    pub(crate) name: &'m [u8],
+    pub(crate) directory: BorrowedFd<'m>,
+    pub(crate) original: BorrowedFd<'m>,
+    pub(crate) size: u64,
+}
+
+/// What is made of the differences that a walk meets.
+pub(crate) trait Observer {
+    /// A difference outside git directories.
+    fn met(&mut self, met: &Met<'_>) -> Result<(), ChangeError>;
+
+    /// A file in a git directory, `path` being its path from the root.
+    fn met_git_file(&mut self, path: &[u8]);
+
+    /// There is more than was looked at, or something whose path is too long.
+    fn missed(&mut self, missed: Missed);
+
+    /// Whether two files are to count as the same.
+    fn same(&mut self, pair: &Pair<'_>) -> Result<bool, Denied> {
+        same_content(pair.directory, pair.original, pair.name, pair.size)
+    }
+
+    /// A git directory (or what points to one); whether the owner has it too.
+    fn met_git_directory(&mut self, _path: &[u8], _is_owners: bool) {}
+
+    /// Whether a directory that is laid out as a repository is one, though it is not called `.git`.
+    fn knows_bare_repositories(&self) -> bool {
+        false
+    }
+}
+
+/// Why a walk is not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// [`VISITED_MAX`].
+    TooMany,
+    /// A path longer than [`PATH_BYTES_MAX`].
+    TooDeep,
+}
+
+pub(crate) struct Walk<'a, O> {
     root: BorrowedFd<'a>,
     query: &'a ChangeQuery<'a>,
     layer: Layer,
-    summary: ChangeSummary,
+    observer: O,
     pending: Vec<Pending>,
     listing: Listing,
     visited: u64,
@@ -84,13 +148,12 @@ fn file_kind(stat: &Statx) -> FileKind {
     }
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(root: BorrowedFd<'a>, query: &'a ChangeQuery<'a>, layer: Layer) -> Self {
-        let summary = ChangeSummary::default();
-        Self { root, query, layer, summary, pending: Vec::new(), listing: Listing::new(), visited: 0 }
+impl<'a, O: Observer> Walk<'a, O> {
+    pub(crate) fn new(root: BorrowedFd<'a>, query: &'a ChangeQuery<'a>, layer: Layer, observer: O) -> Self {
+        Self { root, query, layer, observer, pending: Vec::new(), listing: Listing::new(), visited: 0 }
     }
 
-    pub(super) fn run(mut self) -> Result<ChangeSummary, ChangeError> {
+    pub(crate) fn run(mut self) -> Result<O, ChangeError> {
         let standing = match self.layer {
             Layer::Upper => Standing::Merged,
             Layer::Copy { .. } => Standing::InPlace,
@@ -99,11 +162,11 @@ impl<'a> Walk<'a> {
         while let Some(pending) = self.pending.pop() {
             self.directory(pending)?;
             if self.visited >= VISITED_MAX {
-                self.summary.truncated = true;
+                self.observer.missed(Missed::TooMany);
                 break;
             }
         }
-        Ok(self.summary)
+        Ok(self.observer)
     }
 
     fn directory(&mut self, pending: Pending) -> Result<(), ChangeError> {
@@ -122,6 +185,10 @@ impl<'a> Walk<'a> {
         };
         let original = original.transpose().map_err(failed)?;
         let names = self.list(fd.as_fd(), &path)?;
+        if let Some(is_owners) = self.bare_repository(&names, original.as_ref(), standing).map_err(failed)? {
+            self.observer.met_git_directory(&path, is_owners);
+            return self.count_git_directory(path);
+        }
         let here = Here { path, fd, original, standing, masked };
         let first_child = self.pending.len();
         for (name, _) in &names {
@@ -137,12 +204,45 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Whether a directory is laid out as a repository (as git's setup.c looks at it), and the owner's is too.
+    fn bare_repository(
+        &self,
+        names: &[(CString, FileType)],
+        original: Option<&OwnedFd>,
+        standing: Standing,
+    ) -> Result<Option<bool>, Errno> {
+        if !self.observer.knows_bare_repositories() {
+            return Ok(None);
+        }
+        let (mut now, mut before) = (true, true);
+        for part in ["HEAD", "objects", "refs"] {
+            let own = names.binary_search_by(|(own, _)| own.as_bytes().cmp(part.as_bytes()));
+            let own = own.ok().and_then(|at| names.get(at)).map(|(_, kind)| *kind);
+            let owners = match original {
+                Some(original) => beneath::stat_name(original, part.as_bytes())?.is_some(),
+                None => false,
+            };
+            let shown = match own {
+                // A whiteout.
+                Some(FileType::CharacterDevice) => false,
+                Some(_) => true,
+                None => owners && standing == Standing::Merged,
+            };
+            now &= shown;
+            before &= owners;
+            if !now {
+                return Ok(None);
+            }
+        }
+        Ok(Some(before))
+    }
+
     fn list(&mut self, fd: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<(CString, FileType)>, ChangeError> {
         let left = usize::try_from(VISITED_MAX.saturating_sub(self.visited)).unwrap_or(usize::MAX);
         let names = match self.listing.sorted(fd, left) {
             Ok(names) => names,
             Err(Errno::OVERFLOW) => {
-                self.summary.truncated = true;
+                self.observer.missed(Missed::TooMany);
                 self.visited = VISITED_MAX;
                 return Ok(Vec::new());
             }
@@ -160,8 +260,13 @@ impl<'a> Walk<'a> {
             Some(original) => beneath::stat_name(original, name).map_err(failed)?,
             None => None,
         };
+        if name == b".git" && !self.is_whiteout(here, name, &now).map_err(failed)? {
+            self.observer.met_git_directory(&path, before.is_some());
+            return self.count_git(path, &now);
+        }
         if name == b".git" {
-            return self.count_git(&path, &now);
+            self.observer.met_git_file(&path);
+            return Ok(());
         }
         if self.is_whiteout(here, name, &now).map_err(failed)? {
             return match before {
@@ -181,20 +286,30 @@ impl<'a> Walk<'a> {
             self.compare(here, name, &now, before.as_ref()).map_err(|Denied(errno)| failed(errno))?;
         if kind == FileKind::Directory {
             if path.len() >= PATH_BYTES_MAX {
-                self.summary.truncated = true;
+                self.observer.missed(Missed::TooDeep);
             } else {
                 self.pending.push(Pending { path: path.clone(), standing, masked });
             }
         }
         if let Some((change, permissions)) = change {
-            self.record(path, change, kind, masked, permissions);
+            return self.observer.met(&Met {
+                path: &path,
+                change,
+                kind,
+                masked,
+                permissions,
+                now: Some(&now),
+                before: before.as_ref(),
+                directory: here.fd.as_fd(),
+                original: here.original.as_ref().map(AsFd::as_fd),
+            });
         }
         Ok(())
     }
 
     /// What happened to an entry that is there now.
     fn compare(
-        &self,
+        &mut self,
         here: &Here,
         name: &[u8],
         now: &Statx,
@@ -215,7 +330,12 @@ impl<'a> Walk<'a> {
             FileKind::Symlink => same_target(&here.fd, original, name)?,
             FileKind::File if now.stx_size != before.stx_size => false,
             FileKind::File if permissions.is_none() && self.is_untouched(now, before) => true,
-            FileKind::File => same_content(&here.fd, original, name, now.stx_size)?,
+            FileKind::File => self.observer.same(&Pair {
+                name,
+                directory: here.fd.as_fd(),
+                original: original.as_fd(),
+                size: now.stx_size,
+            })?,
         };
         Ok(match (same, permissions) {
             (false, permissions) => Some((Change::Modified, permissions)),
@@ -278,22 +398,33 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if name == b".git" {
-            self.count_git_file(name);
+            self.observer.met_git_file(&path);
             return Ok(());
         }
-        let masked = here.masked || self.holds_hidden(&path);
-        self.record(path, Change::Deleted, kind, masked, None);
-        Ok(())
+        self.observer.met(&Met {
+            path: &path,
+            change: Change::Deleted,
+            kind,
+            masked: here.masked || self.holds_hidden(&path),
+            permissions: None,
+            now: None,
+            before: Some(before),
+            directory: here.fd.as_fd(),
+            original: here.original.as_ref().map(AsFd::as_fd),
+        })
     }
 
     /// Files in a git directory, which is looked at no further.
-    fn count_git(&mut self, path: &[u8], now: &Statx) -> Result<(), ChangeError> {
-        let mut directories = Vec::new();
+    fn count_git(&mut self, path: Vec<u8>, now: &Statx) -> Result<(), ChangeError> {
         if beneath::kind(now) == FileType::Directory {
-            directories.push(path.to_vec());
-        } else {
-            self.count_git_file(path);
+            return self.count_git_directory(path);
         }
+        self.observer.met_git_file(&path);
+        Ok(())
+    }
+
+    fn count_git_directory(&mut self, path: Vec<u8>) -> Result<(), ChangeError> {
+        let mut directories = vec![path];
         while let Some(path) = directories.pop() {
             let fd = beneath::open_directory(self.root, &path).map_err(|errno| failure(&path, errno))?;
             for (name, kind) in self.list(fd.as_fd(), &path)? {
@@ -305,11 +436,11 @@ impl<'a> Walk<'a> {
                     {
                         continue;
                     }
-                    self.count_git_file(&below);
+                    self.observer.met_git_file(&below);
                 } else if below.len() < PATH_BYTES_MAX {
                     directories.push(below);
                 } else {
-                    self.summary.truncated = true;
+                    self.observer.missed(Missed::TooDeep);
                 }
             }
         }
@@ -324,13 +455,6 @@ impl<'a> Walk<'a> {
         Ok(found.is_some_and(|now| {
             Moment { seconds: now.stx_ctime.tv_sec, nanos: now.stx_ctime.tv_nsec } <= finished
         }))
-    }
-
-    fn count_git_file(&mut self, path: &[u8]) {
-        self.summary.git_internal = self.summary.git_internal.saturating_add(1);
-        if !is_index(path) {
-            self.summary.git_kept = self.summary.git_kept.saturating_add(1);
-        }
     }
 
     fn is_masked(&self, parent: &[u8], name: &[u8], path: &[u8], stat: &Statx) -> bool {
@@ -348,32 +472,6 @@ impl<'a> Walk<'a> {
         below.push(b'/');
         let first = self.query.hidden.partition_point(|hidden| hidden.as_bytes() < below.as_slice());
         self.query.hidden.get(first).is_some_and(|hidden| is_within(hidden.as_bytes(), path))
-    }
-
-    fn record(
-        &mut self,
-        path: Vec<u8>,
-        change: Change,
-        kind: FileKind,
-        masked: bool,
-        permissions: Option<(u32, u32)>,
-    ) {
-        let summary = &mut self.summary;
-        let count = match change {
-            Change::Added => &mut summary.added,
-            Change::Modified => &mut summary.modified,
-            Change::Deleted => &mut summary.deleted,
-            Change::Type => &mut summary.typed,
-            Change::Mode => &mut summary.mode,
-        };
-        *count = count.saturating_add(1);
-        summary.masked = summary.masked.saturating_add(u64::from(masked));
-        match WorkspacePath::new(path) {
-            Ok(path) if summary.entries.len() < self.query.entries_max.min(super::ENTRIES_MAX) => {
-                summary.entries.push(ChangeEntry { path, change, kind, masked, permissions });
-            }
-            Ok(_) | Err(_) => summary.truncated = true,
-        }
     }
 }
 
