@@ -7,6 +7,7 @@
 //! symbolic links and other mounts are not entered.
 
 mod index;
+pub mod kept;
 mod scan;
 mod tree;
 

@@ -9,6 +9,7 @@ mod attributes;
 mod beneath;
 pub mod census;
 pub mod changes;
+pub mod changeset;
 mod contents;
 pub mod copy;
 pub mod discard;

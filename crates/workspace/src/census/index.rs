@@ -46,7 +46,7 @@ impl Identity {
         })
     }
 
-    fn file_name(&self) -> String {
+    pub(super) fn file_name(&self) -> String {
         format!("census-{:x}-{:x}-{:x}", self.dev_major, self.dev_minor, self.ino)
     }
 

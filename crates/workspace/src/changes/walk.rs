@@ -43,7 +43,6 @@ struct Pending {
 
 /// A difference, at the moment when the walk stands before it.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "a summary needs no more than the path; what reads contents does")]
 pub(crate) struct Met<'m> {
     pub(crate) path: &'m [u8],
     pub(crate) change: Change,
@@ -127,7 +126,7 @@ struct Here {
     masked: bool,
 }
 
-fn failure(path: &[u8], errno: Errno) -> ChangeError {
+pub(crate) fn failure(path: &[u8], errno: Errno) -> ChangeError {
     let path = if path.is_empty() { ".".to_owned() } else { visible(path) };
     match errno {
         Errno::ACCESS | Errno::PERM => ChangeError::NeedsPrivilege { path },

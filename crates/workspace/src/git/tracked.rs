@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 
 /// The longest index that is read, in bytes; one of a million files has about 100 MB.
-const INDEX_BYTES_MAX: u64 = 256 << 20;
+pub const INDEX_BYTES_MAX: usize = 256 << 20;
 /// Times, numbers, mode, owner and size, before the object's name.
 const STAT_BYTES: usize = 40;
 /// Of the names of objects: SHA-1, SHA-256. Which of them it is does not stand in the index.
@@ -24,16 +24,42 @@ pub fn tracked(git_directory: &AbsPath, asked: &BTreeSet<Vec<u8>>) -> BTreeSet<V
     let index = git_directory.as_path().join("index");
     let Ok(file) = rustix::fs::open(&index, flags, Mode::empty()) else { return BTreeSet::new() };
     let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(file).take(INDEX_BYTES_MAX + 1);
-    if file.read_to_end(&mut bytes).is_err() || bytes.len() as u64 > INDEX_BYTES_MAX {
+    let mut file = std::fs::File::from(file).take(INDEX_BYTES_MAX as u64 + 1);
+    if file.read_to_end(&mut bytes).is_err() || bytes.len() > INDEX_BYTES_MAX {
         return BTreeSet::new();
     }
     let read = HASHES_BYTES.into_iter().find_map(|hash_bytes| among(&bytes, hash_bytes, asked));
-    read.unwrap_or_default()
+    read.map(|(found, _rest)| found).unwrap_or_default()
 }
 
+/// As [`tracked`], from the index itself (empty: none). `None` if it is not understood, or stands in another file too
+/// (a split index): then nothing is known.
+#[must_use]
+pub fn among_index(index: &[u8], asked: &BTreeSet<Vec<u8>>) -> Option<BTreeSet<Vec<u8>>> {
+    if index.is_empty() {
+        return Some(BTreeSet::new());
+    }
+    let (found, mut rest) = HASHES_BYTES.into_iter().find_map(|bytes| among(index, bytes, asked))?;
+    // Extensions: a name of four bytes and a length; the checksum at the end is shorter than what could follow it.
+    while let Some((name, after)) = rest.split_first_chunk::<4>() {
+        if name == b"link" {
+            return None;
+        }
+        let mut after = after;
+        let length = usize::try_from(u32::from_be_bytes(taken(&mut after)?)).ok()?;
+        match after.get(length..) {
+            Some(beyond) => rest = beyond,
+            None => break,
+        }
+    }
+    Some(found)
+}
+
+/// What is asked for and found, and what follows the entries.
+type Found<'i> = (BTreeSet<Vec<u8>>, &'i [u8]);
+
 /// `None` if it is no index with names of objects of that length.
-fn among(index: &[u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> Option<BTreeSet<Vec<u8>>> {
+fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> Option<Found<'i>> {
     let mut rest = index.strip_prefix(b"DIRC")?;
     let version = u32::from_be_bytes(taken(&mut rest)?);
     let count = u32::from_be_bytes(taken(&mut rest)?);
@@ -64,7 +90,7 @@ fn among(index: &[u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> Option<B
         rest = if version == 4 { after.get(1..)? } else { padded(before, after)? };
         found.extend(held(&name).filter(|path| asked.contains(*path)).map(<[u8]>::to_vec));
     }
-    Some(found)
+    Some((found, rest))
 }
 
 /// A path, and each directory above it.
@@ -141,7 +167,8 @@ mod tests {
         for version in [2, 3, 4] {
             for (right, wrong) in [(20, 32), (32, 20)] {
                 let index = index(version, right);
-                assert_eq!(among(&index, right, &asked), Some(paths(&[b".env", b"secrets"])), "{version}");
+                let found = among(&index, right, &asked).map(|(found, _)| found);
+                assert_eq!(found, Some(paths(&[b".env", b"secrets"])), "{version}");
                 assert_eq!(among(&index, wrong, &asked), None, "{version}");
             }
         }

@@ -1,0 +1,141 @@
+//! What is never brought back, whoever approves it.
+//!
+//! By looks and names only; what a content would do is the review's part.
+
+use crate::beneath;
+use crate::changes::FileKind;
+use rustix::fs::{FileType, Statx};
+use serde::{Deserialize, Serialize};
+
+const SET_ID: u32 = 0o6000;
+
+/// Why an entry is never brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// It would run as its owner or group.
+    SetId,
+    /// A block or character device.
+    Device,
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A link whose target is absolute.
+    AbsoluteLink,
+    /// A link that leads, or may lead, out of the workspace.
+    OutwardLink,
+    /// A git directory, or a pointer to one, that the owner does not have there.
+    GitDirectory,
+    /// A file of more than [`super::FILE_BYTES_MAX`] bytes.
+    TooBig,
+    /// A mask hides it: the agent never saw what the owner has there.
+    Masked,
+}
+
+impl Refusal {
+    /// In words, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SetId => "it is setuid or setgid",
+            Self::Device => "it is a device",
+            Self::Fifo => "it is a FIFO",
+            Self::Socket => "it is a socket",
+            Self::AbsoluteLink => "it is a link to an absolute path",
+            Self::OutwardLink => "it is a link that may lead out of the workspace",
+            Self::GitDirectory => "it is a git directory that is not yours",
+            Self::TooBig => "it is too big",
+            Self::Masked => "a mask hides what you have there",
+        }
+    }
+}
+
+/// What speaks against a file by its kind and mode.
+pub(super) fn of_looks(kind: FileKind, now: &Statx) -> Option<Refusal> {
+    match beneath::kind(now) {
+        FileType::Fifo => Some(Refusal::Fifo),
+        FileType::Socket => Some(Refusal::Socket),
+        FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown => Some(Refusal::Device),
+        // On a directory setgid only says whose group new files get, is inherited, and is not written by anyone here.
+        FileType::Directory | FileType::Symlink => None,
+        FileType::RegularFile if kind == FileKind::File && beneath::permissions(now) & SET_ID != 0 => {
+            Some(Refusal::SetId)
+        }
+        FileType::RegularFile => None,
+    }
+}
+
+/// What speaks against the link `path` with this target.
+///
+/// Only leading `..` are counted, and one after a name is refused: the name may be a link, so that what stands there
+/// says nothing of where it leads.
+pub(super) fn of_link(path: &[u8], target: &[u8]) -> Option<Refusal> {
+    if target.starts_with(b"/") {
+        return Some(Refusal::AbsoluteLink);
+    }
+    let mut depth = path.iter().filter(|byte| **byte == b'/').count();
+    let mut below = false;
+    for name in target.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." if below || depth == 0 => return Some(Refusal::OutwardLink),
+            b".." => depth = depth.saturating_sub(1),
+            _ => below = true,
+        }
+    }
+    None
+}
+
+/// Whether a name is `.git` to some file system, though not to this one: in capitals, with characters that vanish, or
+/// by its short name (as git's `core.protectHFS` and `core.protectNTFS` look at it).
+pub(super) fn resembles_git(name: &[u8]) -> bool {
+    const VANISHING: [char; 4] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}'];
+    let trimmed = name.trim_ascii_end();
+    let trimmed = trimmed.strip_suffix(b".").unwrap_or(trimmed);
+    if trimmed.eq_ignore_ascii_case(b"git~1") || trimmed.eq_ignore_ascii_case(b".git") {
+        return name != b".git";
+    }
+    match std::str::from_utf8(name) {
+        Ok(text) if !text.is_ascii() => {
+            let ignored = |c: &char| {
+                VANISHING.contains(c)
+                    || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}')
+            };
+            text.chars().filter(|c| !ignored(c)).collect::<String>().eq_ignore_ascii_case(".git")
+        }
+        Ok(_) | Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_may_lead_outside_is_refused_and_one_that_stays_is_not() {
+        for (path, target) in
+            [("l", ".."), ("a/l", "../.."), ("a/b/c/l", "d/../../y"), ("a/l", "./../../x"), ("l", "a/../b")]
+        {
+            assert_eq!(
+                of_link(path.as_bytes(), target.as_bytes()),
+                Some(Refusal::OutwardLink),
+                "{path} {target}"
+            );
+        }
+        assert_eq!(of_link(b"a/l", b"/etc/passwd"), Some(Refusal::AbsoluteLink));
+        for (path, target) in [("l", "x"), ("a/l", "../x"), ("a/b/l", "../../x/y"), ("l", "./x//y/")] {
+            assert_eq!(of_link(path.as_bytes(), target.as_bytes()), None, "{path} {target}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_a_git_directory_elsewhere_is_known() {
+        for name in [".GIT", ".Git", "git~1", "GIT~1", ".git.", ".git ", ".g\u{200c}it", "\u{feff}.git"] {
+            assert!(resembles_git(name.as_bytes()), "{name:?}");
+        }
+        for name in [".git", ".gitignore", "git", ".github", "größe"] {
+            assert!(!resembles_git(name.as_bytes()), "{name:?}");
+        }
+    }
+}
