@@ -38,6 +38,13 @@ pub(crate) enum Command {
     Ls,
     /// Show a session: its state, its authority, what it changed
     Show(OneSession),
+    /// Show what a session changed, as it would be brought back
+    #[command(after_help = "Examples:
+  cofferdam diff                              all of it, as text
+  cofferdam diff --stat                       a line for each file
+  cofferdam diff -s nightly src docs/a.md     of these directories and files only
+  cofferdam diff --json                       for programs; see docs/change-set.md")]
+    Diff(DiffArguments),
     /// Run a further command in a running session, with the same authority
     #[command(after_help = "Example:\n  cofferdam exec -s nightly -- ps aux")]
     Exec(ExecArguments),
@@ -144,6 +151,25 @@ pub(crate) struct RunArguments {
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// Only what lies at or below these paths
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A line for each file, with how many lines come and go
+    #[arg(long, group = "form")]
+    pub(crate) stat: bool,
+    /// Only the paths, one a line
+    #[arg(long, group = "form")]
+    pub(crate) name_only: bool,
+    /// List what your ignore rules leave out
+    #[arg(long, group = "form")]
+    pub(crate) ignored: bool,
 }
 
 #[derive(Debug, Args)]

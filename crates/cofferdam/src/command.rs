@@ -2,6 +2,7 @@
 
 mod attach;
 mod completions;
+mod diff;
 mod discard;
 mod doctor;
 mod events;
@@ -34,6 +35,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Run(arguments) => run::run(context, output, arguments),
         Command::Ls => ls::ls(context, output),
         Command::Show(asked) => show::show(context, output, asked.session.as_deref()),
+        Command::Diff(arguments) => diff::diff(context, output, &arguments),
         Command::Exec(arguments) => exec::exec(context, output, &arguments),
         Command::Attach(asked) => attach::attach(context, output, asked.session.as_deref()),
         Command::Logs(asked) => logs::logs(context, output, &asked),

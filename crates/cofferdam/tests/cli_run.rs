@@ -12,6 +12,7 @@ mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
     mod commands;
+    mod diffs;
     mod following;
     mod pipes;
     mod reports;
@@ -24,6 +25,7 @@ mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
     mod commands;
+    mod diffs;
     mod following;
     mod pipes;
     mod reports;

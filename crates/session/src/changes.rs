@@ -4,6 +4,7 @@
 //! has power over the owner's own files and nothing else.
 
 use crate::error::{Error, ErrorKind};
+use crate::helper;
 use crate::prepare::{CopyRecord, copy_record};
 use crate::state::{self, SessionPlace, State};
 use crate::veiling;
@@ -11,20 +12,15 @@ use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::authority::{Access, Authority, Purpose, View};
 use cofferdam_policy::mask::MaskSet;
 use cofferdam_policy::path::AbsPath;
-use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, exit_now};
 use cofferdam_workspace::changes::{
     Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, is_index, of_copy, of_upper,
 };
 use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
-use serde::{Deserialize, Serialize};
-use std::io::{Read as _, Write as _};
+use serde::Serialize;
 
 /// The most entries that are listed of one directory.
 const ENTRIES_MAX: usize = 10_000;
-/// The longest answer of the helper, in bytes.
-const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// What a session changed.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -132,9 +128,33 @@ impl Changes {
 pub fn of(state: &State, record: &SessionRecord, authority: &Authority) -> Result<Changes, Error> {
     let place = state.session(&record.id);
     let mut changes = Changes::default();
-    for (number, target) in veiling::targets(authority).iter().enumerate() {
-        let workspace = authority.workspaces.iter().find(|known| known.path == *target);
-        let mount = authority.mounts.iter().find(|known| known.target == *target);
+    for Changeable { number, target, original, view, is_git } in changeable(authority) {
+        let mut summary = directory(&place, number, &target, original, view, authority)?;
+        if is_git {
+            summary = inside_git(&summary);
+        }
+        changes.directories.push(DirectoryChanges { path: target, summary, is_git });
+    }
+    Ok(changes)
+}
+
+/// A directory of the owner's that a session can change a view of.
+pub(crate) struct Changeable<'a> {
+    /// Of its layer.
+    pub(crate) number: usize,
+    pub(crate) target: AbsPath,
+    pub(crate) original: &'a AbsPath,
+    pub(crate) view: View,
+    /// A git directory, mounted on its own.
+    pub(crate) is_git: bool,
+}
+
+/// All of them, in the order of their layers.
+pub(crate) fn changeable(authority: &Authority) -> Vec<Changeable<'_>> {
+    let mut found = Vec::new();
+    for (number, target) in veiling::targets(authority).into_iter().enumerate() {
+        let workspace = authority.workspaces.iter().find(|known| known.path == target);
+        let mount = authority.mounts.iter().find(|known| known.target == target);
         let (original, view, is_git) = match (workspace, mount) {
             (Some(workspace), _) => (&workspace.path, workspace.view, false),
             (None, Some(mount)) if mount.access == Access::Cow => match &mount.purpose {
@@ -145,13 +165,9 @@ pub fn of(state: &State, record: &SessionRecord, authority: &Authority) -> Resul
             },
             (None, Some(_) | None) => continue,
         };
-        let mut summary = directory(&place, number, target, original, view, authority)?;
-        if is_git {
-            summary = inside_git(&summary);
-        }
-        changes.directories.push(DirectoryChanges { path: target.clone(), summary, is_git });
+        found.push(Changeable { number, target, original, view, is_git });
     }
-    Ok(changes)
+    found
 }
 
 /// The changes of a git directory that is mounted on its own: counted, as those of any other git directory.
@@ -195,7 +211,9 @@ fn directory(
     let reading = Reading { layer, real, masks, copy };
     match reading.read() {
         Ok(summary) => Ok(summary),
-        Err(ChangeError::NeedsPrivilege { .. }) => reading.read_with_privilege(),
+        Err(ChangeError::NeedsPrivilege { .. }) => {
+            helper::with_privilege(|| reading.read().map_err(|error| error.to_string()))
+        }
         Err(error) => Err(unreadable(target, error)),
     }
 }
@@ -214,13 +232,6 @@ struct Reading {
     copy: Option<CopyRecord>,
 }
 
-/// What the helper answers.
-#[derive(Serialize, Deserialize)]
-enum Answer {
-    Read(Box<ChangeSummary>),
-    Failed(String),
-}
-
 impl Reading {
     fn read(&self) -> Result<ChangeSummary, ChangeError> {
         let hidden: &[WorkspacePath] = self.copy.as_ref().map_or(&[], |copy| &copy.hidden);
@@ -231,59 +242,4 @@ impl Reading {
             Some(copy) => of_copy(self.layer.as_fd(), copy.finished, &query),
         }
     }
-
-    /// In a child that is root over the owner's own ids in a user namespace, and nothing else.
-    fn read_with_privilege(&self) -> Result<ChangeSummary, Error> {
-        let cannot = |why: String| {
-            Error::new(ErrorKind::State, "cannot read what the agent made unreadable")
-                .since(why)
-                .hint("cofferdam doctor")
-        };
-        let pipe =
-            || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| cannot(e.to_string()));
-        let ((go_reader, go_writer), (reader, writer)) = (pipe()?, pipe()?);
-        match clone_into_namespaces(Namespaces::USER).map_err(|errno| cannot(errno.to_string()))? {
-            Fork::Child => {
-                drop((go_writer, reader));
-                let mut go = [0_u8];
-                let told = rustix::io::read(&go_reader, &mut go) == Ok(1);
-                exit_now(i32::from(!(told && self.answer(writer))))
-            }
-            Fork::Parent(pid, pidfd) => {
-                drop((go_reader, writer));
-                let mapped = map_own_ids(pid).map_err(|error| cannot(error.to_string()));
-                if mapped.is_ok() {
-                    rustix::io::write(&go_writer, &[1]).map_err(|errno| cannot(errno.to_string()))?;
-                }
-                drop(go_writer);
-                let mut text = Vec::new();
-                let read = std::fs::File::from(reader).take(ANSWER_BYTES_MAX).read_to_end(&mut text);
-                let _reaped = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).is_ok();
-                mapped?;
-                read.map_err(|error| cannot(error.to_string()))?;
-                match serde_json::from_slice(&text) {
-                    Ok(Answer::Read(summary)) => Ok(*summary),
-                    Ok(Answer::Failed(why)) => Err(cannot(why)),
-                    Err(error) => Err(cannot(error.to_string())),
-                }
-            }
-        }
-    }
-
-    fn answer(&self, writer: OwnedFd) -> bool {
-        let answer = match self.read() {
-            Ok(summary) => Answer::Read(Box::new(summary)),
-            Err(error) => Answer::Failed(error.to_string()),
-        };
-        let text = serde_json::to_vec(&answer).unwrap_or_default();
-        std::fs::File::from(writer).write_all(&text).is_ok()
-    }
-}
-
-fn map_own_ids(pid: rustix::process::Pid) -> std::io::Result<()> {
-    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    let file = |name: &str| format!("/proc/{}/{name}", pid.as_raw_nonzero());
-    std::fs::write(file("setgroups"), "deny")?;
-    std::fs::write(file("uid_map"), format!("{uid} {uid} 1\n"))?;
-    std::fs::write(file("gid_map"), format!("{gid} {gid} 1\n"))
 }

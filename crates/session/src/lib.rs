@@ -3,18 +3,21 @@
 //! The only crate in which cell, workspace and ledger meet. It never prints: it returns values and errors.
 #![forbid(unsafe_code)]
 
+mod base;
 mod ceiling;
 mod cgroup;
 pub mod changes;
 pub mod connect;
 pub mod context;
 mod control;
+pub mod diff;
 pub mod doctor;
 mod elsewhere;
 pub mod error;
 pub mod exit;
 pub mod explain;
 mod failure;
+mod helper;
 mod home;
 pub mod init;
 pub mod machine;

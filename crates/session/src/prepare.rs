@@ -16,6 +16,7 @@ use cofferdam_policy::layout::{self, Ground, Host, LayoutError, Place};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::session_id::SessionId;
+use cofferdam_workspace::census;
 use cofferdam_workspace::changes::Moment;
 use cofferdam_workspace::copy;
 use cofferdam_workspace::discard;
@@ -71,10 +72,18 @@ pub(crate) fn prepare(
     let place = state.session(&session.id);
     let owner = session.uid_base.map(|base| base + AGENT_ID);
     state::make_directory(place.root(), None)?;
+    crate::base::note(&place)?;
     let cache = state::open_directory(&state.census())?;
     let seconds = (context.now)().0 / 1_000_000_000;
     let veilings: BTreeMap<AbsPath, veiling::Veiling> =
         veiling::all(resolved, cache.as_fd(), seconds)?.into_iter().collect();
+    let kept = state::open_directory(place.root())?;
+    for workspace in &resolved.authority.workspaces {
+        if let Some(real) = resolved.opened.get(&workspace.path) {
+            // Without it, a directory that the owner touched counts as exchanged: more is in conflict, nothing is lost.
+            let _kept = census::kept::keep(cache.as_fd(), real.fd.as_fd(), kept.as_fd()).is_ok();
+        }
+    }
     let ownership = ownership(session.uid_base);
     let mut places = BTreeMap::new();
     for (number, (target, inode)) in resolved.inodes.iter().enumerate() {

@@ -98,7 +98,7 @@ fn started_ticks(pid: u32) -> Option<i64> {
     fields.get(19)?.parse().ok()
 }
 
-fn boot_id() -> Option<String> {
+pub(crate) fn boot_id() -> Option<String> {
     let text = std::fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id")).ok()?;
     Some(text.trim().to_owned())
 }

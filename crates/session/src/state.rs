@@ -147,6 +147,16 @@ impl SessionPlace {
         self.root.join(format!("copy-{number}"))
     }
 
+    /// When it started, as files are measured by it.
+    pub(crate) fn base(&self) -> PathBuf {
+        self.root.join("base.json")
+    }
+
+    /// Staged change sets, each under its digest.
+    pub(crate) fn stages(&self) -> PathBuf {
+        self.root.join("stage")
+    }
+
     /// What the program printed.
     #[must_use]
     pub fn log(&self) -> PathBuf {

@@ -1,0 +1,173 @@
+//! `cofferdam diff`: what a session changed, as it would be brought back.
+//!
+//! There is no pager: what is long is piped into one. Names and lines are made visible; nothing is left out silently.
+
+mod json;
+mod patch;
+mod stat;
+
+use crate::arguments::DiffArguments;
+use crate::output::{Output, Tone, toned, whole};
+use cofferdam_session::context::Context;
+use cofferdam_session::diff::{self, Change, Diff, DirectoryDiff, Entry};
+use cofferdam_session::error::{Error, ErrorKind};
+use cofferdam_session::sessions;
+use cofferdam_session::state::State;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+/// The most of git's own files that are named to people; `--json` names all.
+const NAMED_MAX: usize = 10;
+
+pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments) -> Result<u8, Error> {
+    let state = State::open(context)?;
+    let record = super::find(context, &state, output, arguments.session.as_deref())?;
+    let authority = sessions::authority(&record)?;
+    let diff = diff::of(context, &state, &record, &authority)?;
+    let chosen = Chosen::of(context, &diff, &arguments.paths)?;
+    if output.json {
+        return json::print(output, record.name.as_str(), &diff, &chosen).map(|()| 0);
+    }
+    let shown = chosen.entries(&diff);
+    let several = diff.directories.len() > 1;
+    if arguments.ignored {
+        ignored(output, &diff, &chosen, several);
+    } else if arguments.name_only {
+        shown.iter().for_each(|shown| output.line(&shown.name(several)));
+    } else if arguments.stat {
+        stat::print(output, &diff, &shown, several);
+        closing(output, &diff);
+    } else {
+        shown.iter().for_each(|shown| patch::print(output, &diff, shown, several));
+        closing(output, &diff);
+    }
+    Ok(0)
+}
+
+/// An entry, with the directory that it lies in.
+struct Shown<'d> {
+    directory: &'d DirectoryDiff,
+    entry: &'d Entry,
+}
+
+impl Shown<'_> {
+    /// Its path, visible: absolute where there are several directories.
+    fn name(&self, several: bool) -> String {
+        let path = whole(self.entry.path.as_bytes());
+        if several { format!("{}/{path}", self.directory.path) } else { path }
+    }
+}
+
+/// What the paths on the command line choose.
+struct Chosen {
+    /// Absolute, without `.` and `..`; empty: all.
+    paths: Vec<PathBuf>,
+}
+
+impl Chosen {
+    fn of(context: &Context, diff: &Diff, asked: &[PathBuf]) -> Result<Self, Error> {
+        let chosen = Self { paths: asked.iter().map(|path| plain(&context.current.join(path))).collect() };
+        for (asked, path) in asked.iter().zip(&chosen.paths) {
+            let known = |directory: &DirectoryDiff| {
+                let top = directory.path.as_path();
+                top.starts_with(path) || path.starts_with(top)
+            };
+            if !diff.directories.iter().any(known) {
+                let shown = whole(asked.as_os_str().as_bytes());
+                return Err(Error::new(ErrorKind::Usage, format!("cannot show {shown}"))
+                    .since("it lies in no directory that the session works on")
+                    .hint("name a path in one of them: cofferdam show"));
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn takes(&self, directory: &DirectoryDiff, path: &[u8]) -> bool {
+        let path = directory.path.as_path().join(std::ffi::OsStr::from_bytes(path));
+        self.paths.is_empty() || self.paths.iter().any(|chosen| path.starts_with(chosen))
+    }
+
+    fn entries<'d>(&self, diff: &'d Diff) -> Vec<Shown<'d>> {
+        let all = diff
+            .directories
+            .iter()
+            .flat_map(|directory| directory.set.entries.iter().map(move |entry| Shown { directory, entry }));
+        all.filter(|shown| self.takes(shown.directory, shown.entry.path.as_bytes())).collect()
+    }
+}
+
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            Component::RootDir | Component::Normal(_) | Component::Prefix(_) => plain.push(component),
+        }
+    }
+    plain
+}
+
+fn ignored(output: &Output, diff: &Diff, chosen: &Chosen, several: bool) {
+    for directory in &diff.directories {
+        let ignored = &directory.set.ignored;
+        for path in ignored.paths.iter().filter(|path| chosen.takes(directory, path.as_bytes())) {
+            let path = whole(path.as_bytes());
+            output.line(&if several { format!("{}/{path}", directory.path) } else { path });
+        }
+        let more = ignored.count.saturating_sub(ignored.paths.len() as u64);
+        if more > 0 {
+            output.line(&toned(Tone::Dim, &format!("… and {more} more")));
+        }
+    }
+}
+
+/// What is said at the end of whatever is shown to people.
+fn closing(output: &Output, diff: &Diff) {
+    let dim = |text: &str| output.line(&toned(Tone::Dim, text));
+    for directory in &diff.directories {
+        let set = &directory.set;
+        if set.ignored.count > 0 {
+            dim(&format!("{} ignored by your rules: cofferdam diff --ignored", set.ignored.count));
+        }
+        if set.git.count > 0 {
+            dim(&format!("{} in git's own files, never brought back as files", set.git.count));
+            for path in set.git.paths.iter().take(NAMED_MAX) {
+                dim(&format!("  {}", whole(path.as_bytes())));
+            }
+        }
+        if set.unnamed > 0 {
+            output.line(&toned(
+                Tone::Bad,
+                &format!("{} too deep to be named, never brought back", set.unnamed),
+            ));
+        }
+    }
+    let total: usize = diff.directories.iter().map(|directory| directory.set.entries.len()).sum();
+    if total == 0 {
+        dim("nothing changed");
+    } else {
+        dim(&format!("digest {}", diff.digest));
+    }
+}
+
+/// `new`, `changed` and so on: what an entry does, in a word.
+fn word(entry: &Entry) -> &'static str {
+    match (entry.change, &entry.renamed_from) {
+        (Change::Added, Some(_)) => "renamed",
+        (Change::Added, None) => "added",
+        (Change::Modified, _) => "modified",
+        (Change::Deleted, _) => "deleted",
+        (Change::Type, _) => "of another type",
+        (Change::Mode, _) => "mode",
+    }
+}
+
+/// What speaks against an entry, for people.
+fn objections(entry: &Entry) -> Vec<String> {
+    let refused = entry.refused.map(|refused| format!("never brought back: {}", refused.words()));
+    let conflict = entry.conflict.map(|conflict| format!("conflict: {}", conflict.words()));
+    refused.into_iter().chain(conflict).collect()
+}
