@@ -11,11 +11,12 @@ fn session(repo: &Repo<'_>, home: &Home, script: &str) {
 
 fn entries(home: &Home) -> Vec<Value> {
     let report = home.cofferdam().args(["diff", "-s", "one", "--json"]).run().json();
-    report["entries"].as_array().unwrap().clone()
+    report.get("entries").and_then(Value::as_array).unwrap().clone()
 }
 
 fn by_path<'e>(entries: &'e [Value], path: &str) -> &'e Value {
-    let found = entries.iter().find(|entry| entry["path"]["escaped"] == path);
+    let named = |entry: &&Value| entry.pointer("/path/escaped").and_then(Value::as_str) == Some(path);
+    let found = entries.iter().find(named);
     found.unwrap_or(&Value::Null)
 }
 
