@@ -4,7 +4,7 @@
 
 use super::walk::{Layer, Met, Missed, Observer, Walk};
 use super::{Change, ChangeEntry, ChangeError, ChangeQuery, ChangeSummary, ENTRIES_MAX};
-use crate::path::{WorkspacePath, split};
+use crate::path::WorkspacePath;
 use rustix::fd::BorrowedFd;
 
 struct Summing {
