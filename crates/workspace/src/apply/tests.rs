@@ -402,7 +402,7 @@ fn against_an_editor(save: fn(&Path, u32)) {
         drop(ending);
         editor.join().unwrap()
     });
-    assert!(saved > 10, "the editor saved {saved} times only");
+    assert!(saved > 1, "the editor saved {saved} times only");
 }
 
 /// Ends the editor also when an assertion fails, which would wait for it.
