@@ -4,10 +4,12 @@
 //! each file was copied. Nothing is executed, and nothing of the owner's is written.
 
 mod hunks;
+mod remarks;
 mod stages;
 mod text;
 
 pub use hunks::{Hunk, Line, hunks};
+pub use remarks::{Comparison, Difference, PinChange, Remarks, Unreadable};
 pub use text::{Text, TextError, UNSHOWN_BYTES_MAX};
 
 use crate::base;
@@ -16,12 +18,15 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::helper;
 use crate::prepare::{CopyRecord, copy_record};
+use crate::resolve;
 use crate::state::{self, SessionPlace, State};
 use crate::veiling;
 use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::authority::{Authority, View};
 use cofferdam_policy::mask::MaskSet;
 use cofferdam_policy::path::AbsPath;
+use cofferdam_policy::review::runs_later::RunsLaterTable;
+use cofferdam_policy::wish::Wish;
 use cofferdam_workspace::census::kept::Kept;
 pub use cofferdam_workspace::changes::Change;
 use cofferdam_workspace::changes::ChangeError;
@@ -33,6 +38,7 @@ pub use cofferdam_workspace::changeset::{ChangeSet, Digest, Entry, EntryKind, Na
 use cofferdam_workspace::git::config;
 use rustix::fd::{AsFd as _, OwnedFd};
 use stages::Stage;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -49,6 +55,8 @@ pub struct Diff {
     /// By directory, in the order of the authority.
     pub directories: Vec<DirectoryDiff>,
     stage: Stage,
+    /// The table of names and the owner's own.
+    runs_later: RunsLaterTable,
 }
 
 /// What changed in one directory.
@@ -60,6 +68,8 @@ pub struct DirectoryDiff {
     pub set: ChangeSet,
     original: OwnedFd,
     number: usize,
+    /// Paths of entries that another file system takes for one that is there.
+    collisions: BTreeSet<Vec<u8>>,
 }
 
 /// Reads and stages what a session changed.
@@ -75,9 +85,10 @@ pub fn of(
 ) -> Result<Diff, Error> {
     let place = state.session(&record.id);
     let base = base::of(&place, record, (context.now)());
+    let wish = resolve::standing(context, state, &record.directory)?;
     let mut attempt = 1;
     loop {
-        match once(context, &place, base, authority) {
+        match once(context, &place, base, authority, &wish) {
             Err(Failure::Moved(path)) if attempt < ATTEMPTS_MAX => {
                 drop(path);
                 attempt += 1;
@@ -104,7 +115,18 @@ impl From<Error> for Failure {
     }
 }
 
-fn once(context: &Context, place: &SessionPlace, base: Base, authority: &Authority) -> Result<Diff, Failure> {
+fn once(
+    context: &Context,
+    place: &SessionPlace,
+    base: Base,
+    authority: &Authority,
+    wish: &Wish,
+) -> Result<Diff, Failure> {
+    let runs_later = RunsLaterTable::new(&wish.runs_later).map_err(|error| {
+        Error::new(ErrorKind::Policy, "cannot use `review.runs-later`")
+            .because(error)
+            .hint("take patterns from it")
+    })?;
     let mut stage = Stage::begin(place)?;
     let mut directories = Vec::new();
     for changeable in changeable(authority).into_iter().filter(|changeable| !changeable.is_git) {
@@ -118,7 +140,7 @@ fn once(context: &Context, place: &SessionPlace, base: Base, authority: &Authori
         .collect();
     let digest = digest_of_all(&digests);
     stage.finish(place, digest)?;
-    Ok(Diff { digest, directories, stage })
+    Ok(Diff { digest, directories, stage, runs_later })
 }
 
 fn directory(
@@ -158,7 +180,9 @@ fn directory(
         Failed::Read(error) => Failure::Error(unreadable(&changeable.target, error)),
     })?;
     let Reader { original, .. } = reader;
-    Ok(Some(DirectoryDiff { path: changeable.target.clone(), set, original, number: changeable.number }))
+    let collisions = remarks::collisions(&original, &set.entries);
+    let (path, number) = (changeable.target.clone(), changeable.number);
+    Ok(Some(DirectoryDiff { path, set, original, number, collisions }))
 }
 
 /// All that reading one directory needs.

@@ -140,6 +140,15 @@ pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -
     Ok(Resolved { authority, directory, inodes, opened, notes, policy: None })
 }
 
+/// What policy and accepted request ask for in a directory, without any flag.
+///
+/// # Errors
+/// [`ErrorKind::Policy`] for a policy that can't be used.
+pub(crate) fn standing(context: &Context, state: &State, directory: &std::path::Path) -> Result<Wish, Error> {
+    // The notes are said at a start.
+    wishes(context, state, directory, &RunRequest::default(), &mut Vec::new()).map(|(wish, _)| wish)
+}
+
 /// Policy, accepted request and flags, joined.
 fn wishes(
     context: &Context,

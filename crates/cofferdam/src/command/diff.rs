@@ -4,6 +4,7 @@
 
 mod json;
 mod patch;
+mod remarks;
 mod stat;
 
 use crate::arguments::DiffArguments;

@@ -37,7 +37,7 @@ fn a_diff_shows_what_changed_and_nothing_in_it_can_act_or_hide() {
     let text = shown.assert_success().stdout();
     for part in [
         "modified kept.txt",
-        "+two \\u{202e}\\u{1b}[2J",
+        "+two <U+202E><U+001B>[2J",
         "-two",
         "renamed d/moved.txt from moved.txt",
         "binary: nothing → 5000 bytes",
@@ -60,6 +60,44 @@ fn a_diff_shows_what_changed_and_nothing_in_it_can_act_or_hide() {
     let outside = home.cofferdam().args(["diff", "/etc"]).in_directory(repo.path()).run();
     outside.assert_refused(201, &["/etc", "no directory that the session works on"]);
     Tree::of(repo.path()).assert_same_as(&before);
+}
+
+const LOCK: &str = "version = 4\n\n[[package]]\nname = \"serde\"\nversion = \"1.0.1\"\n";
+
+#[test]
+fn what_runs_later_deceives_or_moves_a_dependency_is_pointed_out_and_nothing_else() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    repo.write("Cargo.lock", LOCK);
+    repo.write("Read.me", "one\n");
+    repo.commit("first");
+    let place = home.cofferdam().args(["init"]).in_directory(repo.path()).run();
+    let policy =
+        place.assert_success().stdout().lines().find(|line| line.ends_with(".toml")).map(str::to_owned);
+    let policy = policy.and_then(|line| line.split_whitespace().last().map(str::to_owned)).unwrap();
+    std::fs::write(&policy, "[review]\nruns-later = [\"/ops/*.txt\"]\n").unwrap();
+    let script = r#"mkdir -p ops .github/workflows; echo x >ops/a.txt; echo on: push >.github/workflows/ci.yml
+        printf 'ok \342\200\256 no\n' >bidi.txt; echo plain >plain.txt; echo y >READ.ME
+        sed -i s/1.0.1/1.0.2/ Cargo.lock"#;
+    session(&repo, &home, script);
+    let entries = entries(&home);
+    let remarks = |path: &str| {
+        let row = by_path(&entries, path);
+        (row["runs_later"].clone(), row["suspicious"].clone())
+    };
+    let none = serde_json::Value::Null;
+    assert_eq!(remarks("plain.txt"), (none.clone(), serde_json::json!([])), "the control");
+    assert_eq!(remarks("ops/a.txt").0, "owner");
+    assert_eq!(remarks(".github/workflows/ci.yml").0, "ci");
+    assert_eq!(remarks("bidi.txt"), (none, serde_json::json!(["bidi"])));
+    assert_eq!(remarks("READ.ME").1, serde_json::json!(["name-collision"]));
+    let text = home.cofferdam().arg("diff").in_directory(repo.path()).run();
+    for part in ["runs later (ci): ", "suspicious (bidi): ", "dependency serde 1.0.1 → 1.0.2"] {
+        assert!(text.stdout().contains(part), "{part:?} is missing: {text}");
+    }
+    let stat = home.cofferdam().args(["diff", "--stat"]).in_directory(repo.path()).run();
+    assert!(stat.stdout().lines().any(|line| line == "   runs later: ci"), "{stat}");
+    assert!(stat.assert_success().stdout().lines().all(|line| line.chars().count() <= 80), "{stat}");
 }
 
 #[test]

@@ -40,7 +40,6 @@ struct Path {
     raw_hex: String,
 }
 
-/// What runs later and what is suspicious will stand between `binary` and `conflict`.
 #[derive(Serialize)]
 struct Row<'d> {
     directory: &'d str,
@@ -53,6 +52,8 @@ struct Row<'d> {
     size_before: Option<u64>,
     size_after: Option<u64>,
     binary: bool,
+    runs_later: Option<&'static str>,
+    suspicious: Vec<&'static str>,
     conflict: Option<serde_json::Value>,
     refused: Option<serde_json::Value>,
     content: Option<Digest>,
@@ -71,12 +72,13 @@ pub(super) fn print(output: &Output, session: &str, diff: &Diff, chosen: &Chosen
         session,
         digest: diff.digest,
         directories: directories.collect(),
-        entries: chosen.entries(diff).iter().map(row).collect(),
+        entries: chosen.entries(diff).iter().map(|shown| row(diff, shown)).collect(),
     })
 }
 
-fn row<'d>(shown: &Shown<'d>) -> Row<'d> {
+fn row<'d>(diff: &Diff, shown: &Shown<'d>) -> Row<'d> {
     let entry: &Entry = shown.entry;
+    let remarks = diff.remarks(shown.directory, entry);
     let mode = |mode: Option<u32>| mode.map(|mode| format!("{mode:06o}"));
     Row {
         directory: shown.directory.path.as_str(),
@@ -89,6 +91,8 @@ fn row<'d>(shown: &Shown<'d>) -> Row<'d> {
         size_before: entry.size_before,
         size_after: entry.size_after,
         binary: entry.binary,
+        runs_later: remarks.runs_later.map(|found| found.reason.as_str()),
+        suspicious: remarks.suspicious.iter().map(|found| found.as_str()).collect(),
         conflict: entry.conflict.and_then(|conflict| serde_json::to_value(conflict).ok()),
         refused: entry.refused.and_then(|refused| serde_json::to_value(refused).ok()),
         content: entry.content,

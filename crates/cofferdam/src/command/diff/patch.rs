@@ -2,8 +2,9 @@
 //!
 //! It is for reading. Lines are made visible, so that it is no patch for a program that holds other bytes.
 
-use super::{Shown, objections, word};
+use super::{Shown, objections, remarks, word};
 use crate::output::{Output, Tone, toned, whole};
+use cofferdam_policy::review::visible::{Piece, visible};
 use cofferdam_session::diff::{Change, Diff, EntryKind, Hunk, Line, Text, TextError, hunks};
 
 /// A line of more than this many bytes is cut; how much is missing is said.
@@ -31,6 +32,9 @@ pub(super) fn print(output: &Output, diff: &Diff, shown: &Shown<'_>, several: bo
     output.line(&toned(Tone::Strong, &heading));
     for objection in objections(entry) {
         output.line(&toned(Tone::Bad, &format!("  {objection}")));
+    }
+    for remark in remarks::lines(diff, shown) {
+        output.line(&toned(Tone::Strong, &format!("  {remark}")));
     }
     if entry.renamed_from.is_none() {
         match diff.text(shown.directory, entry) {
@@ -117,22 +121,15 @@ fn shown_line(line: Line<'_>, kind: EntryKind) -> String {
 
 /// A line of text, made visible; tabs become the blanks that they stand for, and blanks at its end can be seen.
 fn legible(text: &[u8]) -> String {
-    const TAB_COLUMNS: usize = 4;
-    let end = text.trim_ascii_end().len();
-    let (body, trailing) = text.split_at(end);
-    let start = body.len() - body.trim_ascii_start().len();
-    let (indent, body) = body.split_at(start);
-    let blank = |bytes: &[u8]| -> String {
-        let each = |byte: &u8| match byte {
-            b' ' => " ".to_owned(),
-            b'\t' => " ".repeat(TAB_COLUMNS),
-            other => whole(&[*other]),
-        };
-        bytes.iter().map(each).collect()
+    let (body, trailing) = text.split_at(text.trim_ascii_end().len());
+    format!("{}{}", spelt(body), spelt(trailing).replace(' ', "·"))
+}
+
+fn spelt(text: &[u8]) -> String {
+    const TAB: &str = "    ";
+    let piece = |piece: &Piece<'_>| match piece {
+        Piece::Tab => TAB.to_owned(),
+        Piece::Text(_) | Piece::Mark(_) => piece.to_string(),
     };
-    let visible_blank = |bytes: &[u8]| -> String {
-        bytes.iter().map(|byte| if *byte == b' ' { "·".to_owned() } else { whole(&[*byte]) }).collect()
-    };
-    let words = body.split(|byte| *byte == b'\t').map(whole).collect::<Vec<_>>();
-    format!("{}{}{}", blank(indent), words.join(&" ".repeat(TAB_COLUMNS)), visible_blank(trailing))
+    visible(text).iter().map(piece).collect()
 }

@@ -25,6 +25,12 @@ pub(super) fn print(output: &Output, diff: &Diff, shown: &[Shown<'_>], several: 
         for objection in objections(shown.entry) {
             output.line(&toned(Tone::Bad, &format!("   {objection}")));
         }
+        let remarks = diff.remarks(shown.directory, shown.entry);
+        let runs_later = remarks.runs_later.map(|found| format!("runs later: {}", found.reason));
+        let suspicious = remarks.suspicious.iter().map(|found| format!("suspicious: {found}"));
+        for remark in runs_later.into_iter().chain(suspicious) {
+            output.line(&toned(Tone::Strong, &format!("   {remark}")));
+        }
     }
     let counts: Vec<String> = words.iter().map(|(word, count)| format!("{count} {word}")).collect();
     if !counts.is_empty() {
