@@ -77,23 +77,12 @@ impl Cell {
         Ok(Self { control, _lifeline: lifeline, guardian })
     }
 
-    /// Has the beginning of a plan built, while the rest of it is worked out.
-    ///
-    /// # Errors
-    /// [`CellError`]; how the building goes comes as a report.
-    pub fn begin(&self, beginning: &Plan) -> Result<(), CellError> {
-        self.hand_over(beginning)
-    }
-
-    /// Has the cell built by a whole plan, which continues what was begun.
+    /// Hands over a sealed plan to build by: a whole one, or the beginning of one while the rest is worked out. Each
+    /// continues what came before.
     ///
     /// # Errors
     /// [`CellError`]; how the building goes comes as a report.
     pub fn build(&self, plan: &Plan) -> Result<(), CellError> {
-        self.hand_over(plan)
-    }
-
-    fn hand_over(&self, plan: &Plan) -> Result<(), CellError> {
         let text = plan.print().map_err(CellError::Plan)?;
         let sealed =
             wire::sealed("cofferdam-plan", text.as_bytes()).map_err(while_trying("seal the plan"))?;

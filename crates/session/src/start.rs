@@ -219,7 +219,7 @@ impl Waiting {
     ) -> Result<Ground, Error> {
         let ground = prepare::ground(state, machine, permit.authority(), id, id_base)?;
         let beginning = prepare::beginning(permit, &ground)?;
-        self.0.iter().try_for_each(|cell| cell.begin(&beginning)).map_err(no_cell)?;
+        self.0.iter().try_for_each(|cell| cell.build(&beginning)).map_err(no_cell)?;
         Ok(ground)
     }
 

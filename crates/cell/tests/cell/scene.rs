@@ -267,7 +267,7 @@ pub(crate) fn start(plan: &Plan) -> Result<Supervised, Failure> {
 /// The same, begun before the plan is there.
 pub(crate) fn start_begun(beginning: &Plan, plan: &Plan) -> Result<Supervised, Failure> {
     let cell = Cell::launch(&["cell", "launch"]).unwrap();
-    cell.begin(beginning).unwrap();
+    cell.build(beginning).unwrap();
     cell.build(plan).unwrap();
     standing(cell)
 }

@@ -100,7 +100,8 @@ pub(super) fn kernel_error(path: &WorkspacePath, source: Errno) -> ApplyError {
     }
 }
 
-enum Refusal {
+/// Why one step can't be taken: the tree is not as expected, or the kernel says no.
+pub(super) enum Refusal {
     Conflict(ConflictReason),
     Error(Errno),
 }

@@ -3,7 +3,7 @@
 //! What was applied is recognised by its content, not by inode or time: so applies are undone in any order, and what
 //! others did to other paths does not matter. It changes nothing itself.
 
-use super::check::{kernel_error, open_parent};
+use super::check::{Refusal, kernel_error, open_parent};
 use super::place::{self, COMMITTED, Standing, State};
 use super::run::{self, Deed, Intent, ModeWish, Work};
 use super::stage;
@@ -46,17 +46,6 @@ pub fn undo(
         return Err(ApplyError::Conflicts(conflicts));
     }
     run::run(&Work { tree, state: &state, id, undoes: Some(undone) }, intents)
-}
-
-enum Refusal {
-    Conflict(ConflictReason),
-    Error(Errno),
-}
-
-impl From<Errno> for Refusal {
-    fn from(errno: Errno) -> Self {
-        Self::Error(errno)
-    }
 }
 
 fn inverse<'a>(
