@@ -84,8 +84,51 @@ pub enum Event {
         /// Why, in one line.
         cause: String,
     },
+    /// A person went through all that is to be written, on a terminal, to the end.
+    Reviewed {
+        /// The digest of exactly what was chosen, in hexadecimal.
+        digest: String,
+        /// What the person wrote down about it.
+        notes: Vec<ReviewNote>,
+    },
+    /// What had been reviewed was brought into the owner's directories.
+    Applied {
+        /// What `undo` takes.
+        apply: String,
+        /// The digest of exactly what was written, in hexadecimal.
+        digest: String,
+        /// How many entries.
+        entries: u64,
+    },
+    /// An apply was taken back.
+    Undone {
+        /// Which.
+        apply: String,
+    },
+    /// Its layers were copied.
+    Checkpointed {
+        /// What `restore` takes.
+        checkpoint: String,
+    },
+    /// Its layers became what they were.
+    Restored {
+        /// Which checkpoint.
+        checkpoint: String,
+    },
     /// Its layers were removed.
     Discarded,
+}
+
+/// A remark of the person who reviews.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewNote {
+    /// About which path, shown harmlessly; absolute.
+    pub path: String,
+    /// About which line after the change, counted from 1; nothing if about the whole file.
+    pub line: Option<u32>,
+    /// The remark.
+    pub text: String,
 }
 
 /// An [`Event`] without its particulars: what a filter names.
@@ -112,6 +155,16 @@ pub enum EventKind {
     LimitReached,
     /// [`Event::Failed`]
     Failed,
+    /// [`Event::Reviewed`]
+    Reviewed,
+    /// [`Event::Applied`]
+    Applied,
+    /// [`Event::Undone`]
+    Undone,
+    /// [`Event::Checkpointed`]
+    Checkpointed,
+    /// [`Event::Restored`]
+    Restored,
     /// [`Event::Discarded`]
     Discarded,
 }
@@ -131,6 +184,11 @@ impl Event {
             Self::Stopped { .. } => EventKind::Stopped,
             Self::LimitReached { .. } => EventKind::LimitReached,
             Self::Failed { .. } => EventKind::Failed,
+            Self::Reviewed { .. } => EventKind::Reviewed,
+            Self::Applied { .. } => EventKind::Applied,
+            Self::Undone { .. } => EventKind::Undone,
+            Self::Checkpointed { .. } => EventKind::Checkpointed,
+            Self::Restored { .. } => EventKind::Restored,
             Self::Discarded => EventKind::Discarded,
         }
     }
@@ -138,7 +196,7 @@ impl Event {
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Started,
         Self::Resumed,
         Self::Executed,
@@ -149,6 +207,11 @@ impl EventKind {
         Self::Stopped,
         Self::LimitReached,
         Self::Failed,
+        Self::Reviewed,
+        Self::Applied,
+        Self::Undone,
+        Self::Checkpointed,
+        Self::Restored,
         Self::Discarded,
     ];
 
@@ -166,6 +229,11 @@ impl EventKind {
             Self::Stopped => "stopped",
             Self::LimitReached => "limit-reached",
             Self::Failed => "failed",
+            Self::Reviewed => "reviewed",
+            Self::Applied => "applied",
+            Self::Undone => "undone",
+            Self::Checkpointed => "checkpointed",
+            Self::Restored => "restored",
             Self::Discarded => "discarded",
         }
     }

@@ -8,7 +8,7 @@ mod remarks;
 mod stages;
 mod text;
 
-pub use hunks::{Hunk, Line, hunks};
+pub use hunks::{Hunk, Line, hunks, with_changes};
 pub use remarks::{Comparison, Difference, PinChange, Remarks, Unreadable};
 pub use text::{Text, TextError, UNSHOWN_BYTES_MAX};
 

@@ -27,6 +27,7 @@ mod program;
 mod record;
 pub mod request;
 pub mod resolve;
+pub mod selection;
 pub mod sessions;
 pub mod start;
 pub mod state;

@@ -78,6 +78,11 @@ pub(crate) fn lost_with_power(
         | Event::Detached
         | Event::Refreshed
         | Event::LimitReached { .. }
+        | Event::Reviewed { .. }
+        | Event::Applied { .. }
+        | Event::Undone { .. }
+        | Event::Checkpointed { .. }
+        | Event::Restored { .. }
         | Event::Discarded => None,
     };
     let end = events.iter().rev().find_map(|recorded| by_itself(&recorded.event));

@@ -82,6 +82,17 @@ fn sentence(event: &Event) -> String {
         Event::LimitReached { limit } => format!("came to its limit: {limit}"),
         Event::Failed { step, cause } if cause.is_empty() => format!("failed: {step}"),
         Event::Failed { step, cause } => format!("failed: {step}: {cause}"),
+        Event::Reviewed { digest: of, notes } => match notes.len() {
+            0 => format!("{} was reviewed to the end", digest(of)),
+            1 => format!("{} was reviewed to the end, with a note", digest(of)),
+            count => format!("{} was reviewed to the end, with {count} notes", digest(of)),
+        },
+        Event::Applied { apply, digest: of, entries } => {
+            format!("{} was applied as {apply}: {entries} entries", digest(of))
+        }
+        Event::Undone { apply } => format!("{apply} was taken back"),
+        Event::Checkpointed { checkpoint } => format!("kept as {checkpoint}"),
+        Event::Restored { checkpoint } => format!("became {checkpoint} again"),
         Event::Discarded => "removed, with all that it changed".to_owned(),
     }
 }

@@ -4,6 +4,8 @@
 
 use imara_diff::sources::byte_lines;
 use imara_diff::{Algorithm, Diff, InternedInput};
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Lines that stay, shown before and after those that change.
 const CONTEXT_LINES: u32 = 3;
@@ -21,6 +23,9 @@ pub struct Hunk<'t> {
     pub after_lines: u32,
     /// All of them, in order. Each with its line end, if it has one.
     pub lines: Vec<Line<'t>>,
+    /// The changes in it, numbered from 0 through the whole file: stretches of lines that go, come or both, between
+    /// lines that stay. What is chosen and split is chosen by them.
+    pub changes: Range<u32>,
 }
 
 /// One line.
@@ -34,12 +39,40 @@ pub enum Line<'t> {
     Added(&'t [u8]),
 }
 
-/// The hunks by which `before` becomes `after`.
-#[must_use]
-pub fn hunks<'t>(before: &'t [u8], after: &'t [u8]) -> Vec<Hunk<'t>> {
+fn computed<'t>(before: &'t [u8], after: &'t [u8]) -> (InternedInput<&'t [u8]>, Diff) {
     let input = InternedInput::new(byte_lines(before), byte_lines(after));
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);
+    (input, diff)
+}
+
+/// What `before` becomes if only these of the changes are made; see [`Hunk::changes`].
+#[must_use]
+pub fn with_changes(before: &[u8], after: &[u8], chosen: &BTreeSet<u32>) -> Vec<u8> {
+    let (input, diff) = computed(before, after);
+    let text = |tokens: &[imara_diff::Token], range: Range<u32>| -> Vec<u8> {
+        let usable = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        let tokens = tokens.get(usable(range.start)..usable(range.end)).unwrap_or_default();
+        tokens.iter().flat_map(|token| input.interner[*token]).copied().collect()
+    };
+    let (mut result, mut at) = (Vec::new(), 0_u32);
+    for (number, change) in (0_u32..).zip(diff.hunks()) {
+        result.extend(text(&input.before, at..change.before.start));
+        at = change.before.end;
+        result.extend(if chosen.contains(&number) {
+            text(&input.after, change.after)
+        } else {
+            text(&input.before, change.before)
+        });
+    }
+    result.extend(text(&input.before, at..u32::try_from(input.before.len()).unwrap_or(u32::MAX)));
+    result
+}
+
+/// The hunks by which `before` becomes `after`.
+#[must_use]
+pub fn hunks<'t>(before: &'t [u8], after: &'t [u8]) -> Vec<Hunk<'t>> {
+    let (input, diff) = computed(before, after);
     let line = |tokens: &[imara_diff::Token], at: u32| -> &'t [u8] {
         let token = usize::try_from(at).ok().and_then(|at| tokens.get(at));
         token.map(|token| input.interner[*token]).unwrap_or_default()
@@ -47,7 +80,9 @@ pub fn hunks<'t>(before: &'t [u8], after: &'t [u8]) -> Vec<Hunk<'t>> {
     let length = u32::try_from(input.before.len()).unwrap_or(u32::MAX);
     let mut hunks: Vec<Hunk<'t>> = Vec::new();
     let mut changes = diff.hunks().peekable();
+    let mut numbers = 0_u32..0;
     while let Some(first) = changes.next() {
+        numbers = numbers.end..numbers.end.saturating_add(1);
         let lead = first.before.start.saturating_sub(CONTEXT_LINES);
         let after_start = first.after.start.saturating_sub(first.before.start.saturating_sub(lead));
         let mut lines: Vec<Line<'t>> = Vec::new();
@@ -66,14 +101,15 @@ pub fn hunks<'t>(before: &'t [u8], after: &'t [u8]) -> Vec<Hunk<'t>> {
             };
             lines.extend(kept(end, next.before.start));
             change = next;
+            numbers.end = numbers.end.saturating_add(1);
         }
-        hunks.push(numbered(lead, after_start, lines));
+        hunks.push(numbered(lead, after_start, lines, numbers.clone()));
     }
     hunks
 }
 
 /// Counts what a hunk holds, and numbers its first lines as diff does.
-fn numbered(before_start: u32, after_start: u32, lines: Vec<Line<'_>>) -> Hunk<'_> {
+fn numbered(before_start: u32, after_start: u32, lines: Vec<Line<'_>>, changes: Range<u32>) -> Hunk<'_> {
     let (mut before_lines, mut after_lines) = (0_u32, 0_u32);
     for line in &lines {
         let (before, after) = match line {
@@ -86,7 +122,7 @@ fn numbered(before_start: u32, after_start: u32, lines: Vec<Line<'_>>) -> Hunk<'
     }
     let before_start = before_start.saturating_add(u32::from(before_lines > 0));
     let after_start = after_start.saturating_add(u32::from(after_lines > 0));
-    Hunk { before_start, before_lines, after_start, after_lines, lines }
+    Hunk { before_start, before_lines, after_start, after_lines, lines, changes }
 }
 
 #[cfg(test)]
@@ -125,6 +161,31 @@ mod tests {
             let hunks = hunks(before.as_bytes(), after.as_bytes());
             prop_assert_eq!(patched(before.as_bytes(), &hunks), after.as_bytes());
             prop_assert_eq!(hunks.is_empty(), before == after);
+        }
+
+        #[test]
+        fn of_the_changes_those_that_are_chosen_are_made(before in "[ab\n]{0,60}", after in "[ab\n]{0,60}", skipped: u32) {
+            let (before, after) = (before.as_bytes(), after.as_bytes());
+            let count = hunks(before, after).last().map_or(0, |hunk| hunk.changes.end);
+            let all: BTreeSet<u32> = (0..count).collect();
+            prop_assert_eq!(with_changes(before, after, &BTreeSet::new()), before);
+            prop_assert_eq!(with_changes(before, after, &all), after);
+            let mut some = all.clone();
+            if some.remove(&(skipped % count.max(1))) {
+                prop_assert_ne!(with_changes(before, after, &some), after);
+            }
+        }
+
+        #[test]
+        fn the_changes_of_the_hunks_follow_one_another(before in "[ab\n]{0,90}", after in "[ab\n]{0,90}") {
+            let mut next = 0;
+            for hunk in hunks(before.as_bytes(), after.as_bytes()) {
+                prop_assert_eq!(hunk.changes.start, next);
+                let kept = |line: &&Line<'_>| matches!(line, Line::Kept(_));
+                let stretches = hunk.lines.chunk_by(|a, b| kept(&a) == kept(&b)).filter(|lines| !kept(&&lines[0]));
+                prop_assert_eq!(stretches.count(), hunk.changes.len());
+                next = hunk.changes.end;
+            }
         }
     }
 }
