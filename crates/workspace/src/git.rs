@@ -9,6 +9,7 @@ pub mod config;
 pub mod directory;
 pub mod owner;
 pub mod places;
+pub mod refs;
 pub mod sanitise;
 pub mod traces;
 pub mod tracked;
