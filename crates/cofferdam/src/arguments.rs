@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Connect the terminal to a running session (Ctrl-^ d detaches)
     Attach(OneSession),
     /// Print what a session's program printed
-    Logs(Followed),
+    Logs(LogsArguments),
     /// Print what happened to a session
     Events(Followed),
     /// End a running session and all its processes; its changes stay
@@ -185,6 +185,15 @@ pub(crate) struct Followed {
     /// Go on printing until the session ends; with --json, `events` prints an object a line
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    #[command(flatten)]
+    pub(crate) followed: Followed,
+    /// Byte by byte, with all that could steer a terminal; never onto one
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 #[derive(Debug, Args)]

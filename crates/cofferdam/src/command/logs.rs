@@ -1,6 +1,6 @@
-//! `cofferdam logs`: what a session's program printed, made harmless for a terminal.
+//! `cofferdam logs`: what a session's program printed, made harmless for a terminal; byte by byte only if asked to.
 
-use crate::arguments::Followed;
+use crate::arguments::LogsArguments;
 use crate::output::Output;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
@@ -14,7 +14,13 @@ use std::path::{Path, PathBuf};
 
 const PORTION_BYTES: usize = 64 << 10;
 
-pub(super) fn logs(context: &Context, output: &Output, asked: &Followed) -> Result<u8, Error> {
+pub(super) fn logs(context: &Context, output: &Output, asked: &LogsArguments) -> Result<u8, Error> {
+    let LogsArguments { followed: asked, raw } = asked;
+    if *raw && (output.json || std::io::stdout().is_terminal()) {
+        return Err(Error::new(ErrorKind::Usage, "cannot print the raw log here")
+            .since("it can steer a terminal, and need not be text")
+            .hint("send it to a file: cofferdam logs --raw > FILE"));
+    }
     if output.json && asked.follow {
         return Err(Error::new(ErrorKind::Usage, "cannot follow as JSON what a program prints")
             .since("it would be one object, which ends only with the session")
@@ -38,7 +44,8 @@ pub(super) fn logs(context: &Context, output: &Output, asked: &Followed) -> Resu
         return Ok(0);
     }
     output.say_chosen();
-    let mut filter = std::io::stdout().is_terminal().then(|| Filter::new(Medium::Pipe));
+    // Also into a pipe: what comes next in it (`tail`, a pager) may well print to a terminal.
+    let mut filter = (!raw).then(|| Filter::new(Medium::Pipe));
     let mut print = |bytes: &[u8]| {
         let mut shown = Vec::new();
         match &mut filter {

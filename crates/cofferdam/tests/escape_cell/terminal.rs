@@ -56,6 +56,12 @@ fn nothing_that_could_act_on_the_owners_terminal_comes_out_raw() {
     logs.finish();
     assert!(contains(&logs.raw(), b"said-all"), "{}", logs.screen());
     nothing_raw_in(&logs.raw());
+    nothing_raw_in(scene.cofferdam(["logs", "loud"]).run().stdout().as_bytes());
+    // Raw it comes only into a file or pipe, and when asked for.
+    let raw = scene.cofferdam(["logs", "--raw", "loud"]).run().stdout().to_owned();
+    assert!(HOSTILE.iter().any(|(_, _, bytes)| contains(raw.as_bytes(), bytes)), "the control: {raw:?}");
+    let mut refused = scene.cofferdam(["logs", "--raw", "loud"]).terminal(24, 80);
+    assert_eq!(refused.finish().code(), Some(201), "{}", refused.screen());
 }
 
 #[test]
