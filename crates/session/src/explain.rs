@@ -95,7 +95,7 @@ pub fn explain(
             .collect()
     };
     let landlock = machine.support.landlock.unwrap_or_default();
-    let deleted = deleted(authority, &veilings);
+    let hidden = hidden_and_tracked(authority, &veilings);
     Ok(Explanation {
         cell: "namespaces",
         identity: format!(
@@ -113,25 +113,27 @@ pub fn explain(
         limits: limits(&permit),
         masked: list(|veiling| &veiling.masked),
         resembling: list(|veiling| &veiling.resembling),
-        notes: resolved.notes.iter().cloned().chain(deleted).collect(),
+        notes: resolved.notes.iter().cloned().chain(hidden).collect(),
         policy: resolved.policy.as_ref().map(|path| path.display().to_string()),
     })
 }
 
 /// What is to be said of hidden files that git tracks.
-fn deleted(authority: &Authority, veilings: &[(AbsPath, veiling::Veiling)]) -> Option<String> {
+fn hidden_and_tracked(authority: &Authority, veilings: &[(AbsPath, veiling::Veiling)]) -> Option<String> {
     let hidden = |path: &AbsPath| {
         let veiling = veilings.iter().find(|(target, _)| target == path);
-        veiling.map(|(_, veiling)| &veiling.masked).filter(|masked| !masked.is_empty())
+        veiling.map(|(_, veiling)| veiling).filter(|veiling| !veiling.masked.is_empty())
     };
     let mut tracked: Vec<String> = Vec::new();
+    let mut all_marked = true;
     for workspace in &authority.workspaces {
-        let Some(masked) = hidden(&workspace.path) else { continue };
+        let Some(veiling::Veiling { masked, marked, .. }) = hidden(&workspace.path) else { continue };
         let Ok(Some(found)) = places::find(&workspace.path, &workspace.path) else { continue };
         let Ok(below) = workspace.path.as_path().strip_prefix(found.top.as_path()) else { continue };
         let asked = masked.iter().map(|path| below.join(OsStr::from_bytes(path.as_bytes())));
         let asked = asked.map(|path| path.into_os_string().into_vec()).collect();
         let paths = tracked::tracked(&found.git_directory, &asked);
+        all_marked &= *marked || paths.is_empty();
         tracked.extend(paths.iter().map(|path| visible_within(path, PATH_COLUMNS_MAX)));
     }
     let first = tracked.first()?;
@@ -139,7 +141,13 @@ fn deleted(authority: &Authority, veilings: &[(AbsPath, veiling::Veiling)]) -> O
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Some(format!("git tracks {first}{others}: hidden, it shows as deleted inside; leave that out of commits"))
+    Some(if all_marked {
+        format!(
+            "git tracks {first}{others}: hidden, and marked in the index inside, so that no commit deletes it"
+        )
+    } else {
+        format!("git tracks {first}{others}: hidden, it shows as deleted inside; leave that out of commits")
+    })
 }
 
 fn destruction(authority: &Authority) -> Radius {

@@ -12,11 +12,16 @@ use cofferdam_policy::presets;
 use cofferdam_policy::presets::instructions::INSTRUCTIONS;
 use cofferdam_workspace::census::{self, Census, Finding};
 use cofferdam_workspace::git::directory::{self, DirectoryError};
-use cofferdam_workspace::git::{clones, traces};
+use cofferdam_workspace::git::{clones, places, skip, traces, tracked};
 use cofferdam_workspace::path::WorkspacePath;
 use cofferdam_workspace::veil::VeilPlan;
 use rustix::fd::{AsFd as _, BorrowedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+/// As git makes its index.
+const INDEX_MODE: u32 = 0o644;
 
 /// What one veil is to hide, and what the census said.
 #[derive(Debug, Default)]
@@ -26,6 +31,8 @@ pub(crate) struct Veiling {
     pub(crate) masked: Vec<WorkspacePath>,
     /// Looks like a secret, and is shown.
     pub(crate) resembling: Vec<WorkspacePath>,
+    /// Git's index, as it is shown, says of what is masked that it is meant to be missing.
+    pub(crate) marked: bool,
 }
 
 /// The veiling of every mounted directory that gets one, with the number of its layer.
@@ -40,7 +47,41 @@ pub(crate) fn all(
             all.push((target.clone(), veiling));
         }
     }
+    mark_in_indexes(resolved, &mut all);
     Ok(all)
+}
+
+/// Shows git indexes in which what is hidden is marked as meant to be missing. One that can't be marked stays as it is,
+/// and what is hidden then shows as deleted.
+fn mark_in_indexes(resolved: &Resolved, all: &mut [(AbsPath, Veiling)]) {
+    for workspace in &resolved.authority.workspaces {
+        let masked =
+            all.iter().find(|(target, veiling)| *target == workspace.path && !veiling.masked.is_empty());
+        let Some((_, veiling)) = masked else { continue };
+        let Some((index, marked)) = marked_index(&workspace.path, veiling) else { continue };
+        // The nearest mount shows it: a git directory's own before the workspace that it lies in.
+        let holding = all.iter_mut().filter(|(target, _)| index.is_within(target));
+        let Some((target, veiling)) = holding.max_by_key(|(target, _)| target.as_str().len()) else {
+            continue;
+        };
+        let below = index.as_path().strip_prefix(target.as_path()).ok();
+        let path = below.and_then(|below| WorkspacePath::new(below.as_os_str().as_bytes()).ok());
+        let Some(path) = path else { continue };
+        veiling.plan.replace(path, marked, INDEX_MODE);
+        if let Some((_, veiling)) = all.iter_mut().find(|(target, _)| *target == workspace.path) {
+            veiling.marked = true;
+        }
+    }
+}
+
+fn marked_index(workspace: &AbsPath, veiling: &Veiling) -> Option<(AbsPath, Vec<u8>)> {
+    let found = places::find(workspace, workspace).ok()??;
+    let below = workspace.as_path().strip_prefix(found.top.as_path()).ok()?;
+    let hidden = veiling.masked.iter().map(|path| below.join(OsStr::from_bytes(path.as_bytes())));
+    let hidden = hidden.map(|path| path.into_os_string().into_vec()).collect();
+    let index = AbsPath::new(found.git_directory.as_path().join("index")).ok()?;
+    let marked = skip::marked(&tracked::index(&found.git_directory)?, &hidden)?;
+    Some((index, marked))
 }
 
 fn one(
@@ -87,7 +128,6 @@ fn hide_denied(
     target: &AbsPath,
     veiling: &mut Veiling,
 ) -> Result<(), Error> {
-    use std::os::unix::ffi::OsStrExt as _;
     for denied in authority.denied.iter().filter(|denied| denied.is_within(&ground.path)) {
         let Ok(below) = denied.as_path().strip_prefix(ground.path.as_path()) else { continue };
         let exists =

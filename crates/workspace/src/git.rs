@@ -11,6 +11,7 @@ pub mod owner;
 pub mod places;
 pub mod refs;
 pub mod sanitise;
+pub mod skip;
 pub mod traces;
 pub mod tracked;
 mod url;

@@ -178,26 +178,40 @@ fn a_repository_of_another_user_is_readable_for_git_and_its_owner_is_named() {
 }
 
 #[test]
-fn explain_says_which_hidden_files_git_will_call_deleted() {
+fn no_commit_inside_deletes_what_is_hidden() {
     let home = Home::of(OWNER);
     let repo = home.repo("project");
     repo.write("service/.npmrc", "registry = x\n");
     repo.write(".env.example", "A=\n");
     repo.commit("tracked");
     repo.write(".env", "A=1\n");
-    let explain = |directory: &str| {
-        let at = repo.path().join(directory);
-        home.cofferdam().arg("explain").in_directory(at).run().assert_success().stdout()
-    };
-    let text = explain("");
-    let notes: Vec<&str> = text.lines().filter(|line| line.contains("deleted")).collect();
-    assert_eq!(notes.len(), 1, "{text}");
-    assert!(notes[0].contains("git tracks service/.npmrc:"), "{text}");
+    let linked = repo.worktree("linked");
+    let script = "git status --porcelain && test ! -e service/.npmrc && echo more >> .env.example && \
+         git -c user.name=a -c user.email=a@b.example commit -qam second && git show --name-only --format=";
+    for directory in [repo.path(), linked.path()] {
+        let explained =
+            home.cofferdam().arg("explain").in_directory(directory).run().assert_success().stdout();
+        let notes: Vec<&str> = explained.lines().filter(|line| line.contains("git tracks")).collect();
+        assert_eq!(notes.len(), 1, "{explained}");
+        assert!(notes[0].contains("git tracks service/.npmrc: hidden, and marked"), "{explained}");
+        let run =
+            home.cofferdam().args(["run", "--rm", "--", "sh", "-c", script]).in_directory(directory).run();
+        assert_eq!(run.assert_success().stdout(), ".env.example\n");
+    }
+    repo.git(["rm", "-q", "--cached", "service/.npmrc"]);
+    let text = home.cofferdam().arg("explain").in_directory(repo.path()).run().assert_success().stdout();
+    assert!(!text.contains("git tracks") && text.contains("service/.npmrc"), "{text}");
+}
+
+#[test]
+fn with_a_split_index_what_is_hidden_shows_as_deleted() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    repo.write("service/.npmrc", "registry = x\n");
+    repo.commit("tracked");
+    repo.git(["update-index", "--split-index"]);
     let run = inside(&home, &repo, "git status --porcelain");
     assert_eq!(run.assert_success().stdout(), " D service/.npmrc\n");
-    repo.git(["rm", "-q", "--cached", "service/.npmrc"]);
-    let text = explain("");
-    assert!(!text.contains("deleted") && text.contains("service/.npmrc"), "{text}");
 }
 
 /// The first status must not re-read everything: git trusts the index only if uid and inode fit.

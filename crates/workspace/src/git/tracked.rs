@@ -11,25 +11,29 @@ use std::io::Read as _;
 /// The longest index that is read, in bytes; one of a million files has about 100 MB.
 pub const INDEX_BYTES_MAX: usize = 256 << 20;
 /// Times, numbers, mode, owner and size, before the object's name.
-const STAT_BYTES: usize = 40;
+pub(super) const STAT_BYTES: usize = 40;
 /// Of the names of objects: SHA-1, SHA-256. Which of them it is does not stand in the index.
-const HASHES_BYTES: [usize; 2] = [20, 32];
-const EXTENDED: u16 = 1 << 14;
+pub(super) const HASHES_BYTES: [usize; 2] = [20, 32];
+pub(super) const EXTENDED: u16 = 1 << 14;
 const NAME_LENGTH: u16 = (1 << 12) - 1;
 
 /// Those of `asked` (paths from the work tree's top) that git tracks, or that hold something that it tracks.
 #[must_use]
 pub fn tracked(git_directory: &AbsPath, asked: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let index = git_directory.as_path().join("index");
-    let Ok(file) = rustix::fs::open(&index, flags, Mode::empty()) else { return BTreeSet::new() };
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(file).take(INDEX_BYTES_MAX as u64 + 1);
-    if file.read_to_end(&mut bytes).is_err() || bytes.len() > INDEX_BYTES_MAX {
-        return BTreeSet::new();
-    }
+    let Some(bytes) = index(git_directory) else { return BTreeSet::new() };
     let read = HASHES_BYTES.into_iter().find_map(|hash_bytes| among(&bytes, hash_bytes, asked));
     read.map(|(found, _rest)| found).unwrap_or_default()
+}
+
+/// The index of a git directory, if there is one of at most [`INDEX_BYTES_MAX`] that can be read.
+#[must_use]
+pub fn index(git_directory: &AbsPath) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(git_directory.as_path().join("index"), flags, Mode::empty()).ok()?;
+    let mut bytes = Vec::new();
+    let mut file = std::fs::File::from(file).take(INDEX_BYTES_MAX as u64 + 1);
+    file.read_to_end(&mut bytes).ok()?;
+    (bytes.len() <= INDEX_BYTES_MAX).then_some(bytes)
 }
 
 /// As [`tracked`], from the index itself (empty: none). `None` if it is not understood, or stands in another file too
@@ -94,19 +98,19 @@ fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> O
 }
 
 /// A path, and each directory above it.
-fn held(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn held(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     ends.chain([path.len()]).filter_map(|end| path.get(..end))
 }
 
-fn taken<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(super) fn taken<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, after) = rest.split_first_chunk::<N>()?;
     *rest = after;
     Some(*taken)
 }
 
 /// How much of the last name goes, in the encoding of offsets in packs (gitformat-pack(5)).
-fn offset(rest: &mut &[u8]) -> Option<usize> {
+pub(super) fn offset(rest: &mut &[u8]) -> Option<usize> {
     let [mut byte] = taken(rest)?;
     let mut value = usize::from(byte & 0x7f);
     while byte & 0x80 != 0 {
@@ -118,7 +122,7 @@ fn offset(rest: &mut &[u8]) -> Option<usize> {
 
 /// What follows an entry that begins at `entry` and whose name ends before `after`: one to eight zeros make its length a
 /// multiple of eight.
-fn padded<'i>(entry: &'i [u8], after: &'i [u8]) -> Option<&'i [u8]> {
+pub(super) fn padded<'i>(entry: &'i [u8], after: &'i [u8]) -> Option<&'i [u8]> {
     let length = entry.len().checked_sub(after.len())?;
     let zeros = 8 - length % 8;
     let (padding, rest) = after.split_at_checked(zeros)?;
