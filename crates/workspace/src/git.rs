@@ -1,12 +1,13 @@
 //! What git keeps, as far as a session needs it: where its directories lie, and its configuration without
-//! credentials and commands, and which paths its index holds.
+//! credentials and commands, which paths its index holds, and its objects.
 //!
 //! Git is never executed: attributes, filters, hooks and configuration are code, and the files may be hostile.
-//! Objects and references are not read here either.
+//! References are not read here either.
 
 pub mod clones;
 pub mod config;
 pub mod directory;
+pub mod objects;
 pub mod owner;
 pub mod places;
 pub mod refs;
