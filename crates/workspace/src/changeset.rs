@@ -9,7 +9,7 @@ pub mod base;
 pub mod encoding;
 pub mod ignore;
 mod read;
-mod refusal;
+pub(crate) mod refusal;
 mod renames;
 mod stage;
 

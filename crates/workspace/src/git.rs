@@ -5,10 +5,13 @@
 //! References are not read here either.
 
 pub mod clones;
+pub mod commits;
 pub mod config;
 pub mod directory;
+pub mod import;
 pub mod objects;
 pub mod owner;
+pub mod packing;
 pub mod places;
 pub mod refs;
 pub mod sanitise;

@@ -70,7 +70,7 @@ pub(super) fn of_looks(kind: FileKind, now: &Statx) -> Option<Refusal> {
 ///
 /// Only leading `..` are counted, and one after a name is refused: the name may be a link, so that what stands there
 /// says nothing of where it leads.
-pub(super) fn of_link(path: &[u8], target: &[u8]) -> Option<Refusal> {
+pub(crate) fn of_link(path: &[u8], target: &[u8]) -> Option<Refusal> {
     if target.starts_with(b"/") {
         return Some(Refusal::AbsoluteLink);
     }
@@ -89,7 +89,7 @@ pub(super) fn of_link(path: &[u8], target: &[u8]) -> Option<Refusal> {
 
 /// Whether a name is `.git` to some file system, though not to this one: in capitals, with characters that vanish, or
 /// by its short name (as git's `core.protectHFS` and `core.protectNTFS` look at it).
-pub(super) fn resembles_git(name: &[u8]) -> bool {
+pub(crate) fn resembles_git(name: &[u8]) -> bool {
     const VANISHING: [char; 4] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}'];
     let trimmed = name.trim_ascii_end();
     let trimmed = trimmed.strip_suffix(b".").unwrap_or(trimmed);

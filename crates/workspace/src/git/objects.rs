@@ -5,6 +5,7 @@
 //! the caller opens, and no link is followed. References, replacements, grafts and promised objects are not known here,
 //! nothing is written, and no object is fetched.
 
+mod between;
 mod commit;
 mod delta;
 mod id;
@@ -13,6 +14,7 @@ mod source;
 mod tree;
 mod walk;
 
+pub use between::{Between, Side, TreeChange};
 pub use commit::{Commit, Tag};
 pub use id::{ObjectFormat, ObjectId, ObjectKind};
 pub use tree::TreeEntryKind;
@@ -261,6 +263,30 @@ impl Objects {
         } else {
             Err(ObjectError::OtherKind { id: *id, wanted })
         }
+    }
+
+    /// Whether a store has something under that name. It is not read.
+    ///
+    /// # Errors
+    /// [`ObjectError`].
+    pub fn holds(&mut self, id: &ObjectId) -> Result<bool, ObjectError> {
+        let failed = |source| ObjectError::Read { id: *id, source };
+        let name = id.to_string();
+        let Some((fan_out, rest)) = name.split_at_checked(2) else { return Ok(false) };
+        for store in &self.stores {
+            if beneath::stat_path(store, format!("{fan_out}/{rest}").as_bytes()).map_err(failed)?.is_some() {
+                return Ok(true);
+            }
+        }
+        for (store, stem) in &self.packs {
+            let Some(store) = self.stores.get(*store) else { continue };
+            let index = open_file(store, &[stem, b".idx".as_slice()].concat()).map_err(failed)?;
+            let Some(index) = index else { continue };
+            if pack::find(&index, id).map_err(|broken| broken.of(id))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn read_packed(

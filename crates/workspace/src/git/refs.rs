@@ -6,6 +6,7 @@
 //! is said to be one. Nothing is written, and what is named is not checked to exist.
 
 use crate::beneath;
+use crate::path::joined;
 use rustix::fd::{AsFd as _, BorrowedFd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -25,10 +26,12 @@ const WHITEOUT: &str = "user.overlay.whiteout";
 /// A directory as the session sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Layered<'a> {
-    /// The session's layer, or its copy, if it has one of this directory.
+    /// The session's layer of the mount that the directory lies in, if it has one.
     pub upper: Option<BorrowedFd<'a>>,
-    /// The owner's directory, if it shows through.
+    /// The owner's directory that is mounted, if it shows through.
     pub lower: Option<BorrowedFd<'a>>,
+    /// Where the directory lies in both.
+    pub below: &'a [u8],
 }
 
 /// What `HEAD` names.
@@ -69,6 +72,7 @@ impl Layered<'_> {
     /// # Errors
     /// The kernel's answer; [`Errno::FBIG`] beyond `bytes_max`.
     pub fn read(&self, path: &[u8], bytes_max: usize) -> Result<Option<Vec<u8>>, Errno> {
+        let path = &joined(self.below, path);
         if let Some(upper) = self.upper {
             if let Some(content) = beneath::read_small(upper, path, bytes_max)? {
                 return Ok((!is_marked(upper, path, WHITEOUT)?).then_some(content));
@@ -225,7 +229,7 @@ mod tests {
 
         fn head(&self) -> Result<Head, RefError> {
             let (upper, lower) = (open(&self.path("upper")), open(&self.path("lower")));
-            let layered = Layered { upper: Some(upper.as_fd()), lower: Some(lower.as_fd()) };
+            let layered = Layered { upper: Some(upper.as_fd()), lower: Some(lower.as_fd()), below: b"" };
             head(&layered, &layered)
         }
     }

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 /// How deep directories lie in one another.
 pub const TREE_DEPTH_MAX: usize = 1_024;
 /// The most entries of a whole tree, directories included.
-const TREE_ENTRIES_MAX: usize = 4_000_000;
+pub(super) const TREE_ENTRIES_MAX: usize = 4_000_000;
 /// The most commits that are followed.
 pub const COMMITS_MAX: usize = 100_000;
 /// The longest tree that is read, in bytes.
-const TREE_BYTES_MAX: u64 = 32 << 20;
+pub(super) const TREE_BYTES_MAX: u64 = 32 << 20;
 /// The longest commit that is read, in bytes.
 const COMMIT_BYTES_MAX: u64 = 1 << 20;
 
