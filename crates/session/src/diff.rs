@@ -33,10 +33,11 @@ use cofferdam_workspace::changes::ChangeError;
 use cofferdam_workspace::changeset::base::Base;
 use cofferdam_workspace::changeset::encoding::digest_of_all;
 use cofferdam_workspace::changeset::ignore::{OwnersRules, RULES_BYTES_MAX};
-use cofferdam_workspace::changeset::{self, ChangeSetError, Reading};
-pub use cofferdam_workspace::changeset::{ChangeSet, Digest, Entry, EntryKind, Named};
+use cofferdam_workspace::changeset::{self, ChangeSetError, Reading, StagedReader};
+pub use cofferdam_workspace::changeset::{ChangeSet, Digest, Entry, EntryKind, Named, Place, StagedContents};
 use cofferdam_workspace::git::config;
 use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::io::Errno;
 use stages::Stage;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -54,7 +55,8 @@ pub struct Diff {
     pub digest: Digest,
     /// By directory, in the order of the authority.
     pub directories: Vec<DirectoryDiff>,
-    stage: Stage,
+    /// Held, so that nobody clears it.
+    _stage: Stage,
     /// The table of names and the owner's own.
     runs_later: RunsLaterTable,
 }
@@ -67,7 +69,8 @@ pub struct DirectoryDiff {
     /// What changed.
     pub set: ChangeSet,
     original: OwnedFd,
-    number: usize,
+    /// What was staged of it.
+    contents: StagedContents,
     /// Paths of entries that another file system takes for one that is there.
     collisions: BTreeSet<Vec<u8>>,
 }
@@ -140,7 +143,7 @@ fn once(
         .collect();
     let digest = digest_of_all(&digests);
     stage.finish(place, digest)?;
-    Ok(Diff { digest, directories, stage, runs_later })
+    Ok(Diff { digest, directories, _stage: stage, runs_later })
 }
 
 fn directory(
@@ -174,15 +177,33 @@ fn directory(
     };
     let rules = owners_rules(context, changeable.original.as_path());
     let reader = Reader { layer, original, masks, copy, base, kept, rules };
-    let set = reader.staged(stage, changeable.number).map_err(|failure| match failure {
+    let (set, contents) = reader.staged(stage, changeable.number).map_err(|failure| match failure {
         Failed::Moved(path) => Failure::Moved(path),
         Failed::Error(error) => Failure::Error(error),
         Failed::Read(error) => Failure::Error(unreadable(&changeable.target, error)),
     })?;
     let Reader { original, .. } = reader;
     let collisions = remarks::collisions(&original, &set.entries);
-    let (path, number) = (changeable.target.clone(), changeable.number);
-    Ok(Some(DirectoryDiff { path, set, original, number, collisions }))
+    let contents = StagedContents::open(contents).map_err(stages::cannot("open"))?;
+    Ok(Some(DirectoryDiff { path: changeable.target.clone(), set, original, contents, collisions }))
+}
+
+impl DirectoryDiff {
+    /// What was staged of it, as long as the [`Diff`] lives.
+    #[must_use]
+    pub const fn contents(&self) -> &StagedContents {
+        &self.contents
+    }
+
+    /// The content of an entry as it was staged; nothing if it has none.
+    fn staged(&self, entry: &Entry) -> Option<Result<StagedReader<'_>, Errno>> {
+        Some(self.contents.reader(entry.content.as_ref()?, entry.place?))
+    }
+
+    /// The same, whole.
+    fn staged_bytes(&self, entry: &Entry, bytes_max: usize) -> Option<Result<Vec<u8>, Errno>> {
+        Some(self.contents.bytes(entry.content.as_ref()?, entry.place?, bytes_max))
+    }
 }
 
 /// All that reading one directory needs.
@@ -203,15 +224,16 @@ enum Failed {
 }
 
 impl Reader {
-    fn staged(&self, stage: &Stage, number: usize) -> Result<ChangeSet, Failed> {
+    fn staged(&self, stage: &Stage, number: usize) -> Result<(ChangeSet, OwnedFd), Failed> {
         let contents = stage.contents(number).map_err(Failed::Error)?;
         match self.read(&contents) {
-            Ok(set) => Ok(set),
+            Ok(set) => Ok((set, contents)),
             Err(ChangeSetError::Moved { path }) => Err(Failed::Moved(path)),
             Err(ChangeSetError::Read(ChangeError::NeedsPrivilege { .. })) => {
                 let contents = stage.emptied(number).map_err(Failed::Error)?;
-                helper::with_privilege(|| self.read(&contents).map_err(|error| error.to_string()))
-                    .map_err(Failed::Error)
+                let set = helper::with_privilege(|| self.read(&contents).map_err(|error| error.to_string()))
+                    .map_err(Failed::Error)?;
+                Ok((set, contents))
             }
             Err(error) => Err(Failed::Read(error)),
         }

@@ -78,6 +78,7 @@ fn step(tree: BorrowedFd<'_>, staged: &Path, line: &str) -> Outcome<Step> {
             let content = std::fs::read(staged.join(word(2)?))?;
             Act::PutFile(StagedFile {
                 name: word(2)?.into(),
+                offset: None,
                 size: u64::try_from(content.len())?,
                 sha256: ContentDigest(Sha256::digest(&content).into()),
                 executable: words.last() == Some(&"x"),

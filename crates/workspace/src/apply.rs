@@ -92,6 +92,8 @@ pub enum Act {
 pub struct StagedFile {
     /// Its name there: one name, no path.
     pub name: Vec<u8>,
+    /// Where in that file it begins, if others lie in it too; nothing: it is the whole file.
+    pub offset: Option<u64>,
     /// Its size in bytes.
     pub size: u64,
     /// What its content must be.

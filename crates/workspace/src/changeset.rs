@@ -12,10 +12,12 @@ mod read;
 pub(crate) mod refusal;
 mod renames;
 mod stage;
+mod staged;
 
 pub use encoding::Digest;
 pub use read::read;
 pub use stage::{FILE_BYTES_MAX, STAGED_BYTES_MAX};
+pub use staged::{Place, StagedContents, StagedReader};
 
 use crate::beneath;
 use crate::census::kept::Kept;
@@ -56,7 +58,7 @@ pub struct Reading<'a> {
     pub kept: Option<&'a Kept>,
     /// The owner's rules of what to ignore that lie outside the directory.
     pub rules: &'a OwnersRules,
-    /// An empty directory for the contents, nobody else's: a file for each, named by its SHA-256.
+    /// An empty directory for the contents, nobody else's; [`StagedContents`] reads them.
     pub stage: BorrowedFd<'a>,
 }
 
@@ -121,8 +123,10 @@ pub struct Entry {
     pub conflict: Option<Conflict>,
     /// Why it is never brought back.
     pub refused: Option<Refusal>,
-    /// The name of its content in the stage: of a file's bytes, or a link's target.
+    /// The SHA-256 of its content: of a file's bytes, or a link's target.
     pub content: Option<Digest>,
+    /// Where in the stage that content lies.
+    pub place: Option<Place>,
 }
 
 /// Kinds of what a change set holds.

@@ -12,7 +12,6 @@ use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{Dir, Mode, OFlags, ResolveFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -42,7 +41,7 @@ impl Diff {
             suspicious.insert(Finding::NameCollision);
         }
         let mut head = Vec::new();
-        if let Some(mut staged) = self.staged(directory, entry) {
+        if let Some(Ok(mut staged)) = directory.staged(entry) {
             let first = staged.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head);
             if first.is_ok() && !entry.binary {
                 suspicious.extend(in_text(&mut head.as_slice().chain(staged)));
@@ -64,14 +63,6 @@ impl Diff {
         Remarks { runs_later, suspicious, dependencies: self.dependencies(directory, entry) }
     }
 
-    /// The content as it was staged, if the entry has any.
-    fn staged(&self, directory: &DirectoryDiff, entry: &Entry) -> Option<File> {
-        let contents = self.stage.contents(directory.number).ok()?;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let name = entry.content?.to_string();
-        rustix::fs::openat(&contents, name, flags, Mode::empty()).ok().map(File::from)
-    }
-
     fn dependencies(
         &self,
         directory: &DirectoryDiff,
@@ -90,10 +81,7 @@ impl Diff {
         let before = side(entry.size_before.is_some(), &|| {
             small_file(directory.original.as_fd(), entry.path.as_bytes(), bytes_max).ok()
         });
-        let after = side(entry.content.is_some(), &|| {
-            let contents = self.stage.contents(directory.number).ok()?;
-            small_file(contents.as_fd(), entry.content?.to_string().as_bytes(), bytes_max).ok()
-        });
+        let after = side(entry.content.is_some(), &|| directory.staged_bytes(entry, bytes_max)?.ok());
         Some(before.and_then(|before| compare(format, before.as_deref(), after?.as_deref())))
     }
 }

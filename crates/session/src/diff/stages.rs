@@ -12,6 +12,9 @@ use rustix::fs::{CWD, FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt as _;
 
+/// The most stages that one process has under way.
+const ONE_PROCESS_MAX: u32 = 10_000;
+
 /// A stage in use.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -20,7 +23,7 @@ pub(super) struct Stage {
     partial: String,
 }
 
-fn cannot(act: &str) -> impl Fn(Errno) -> Error + '_ {
+pub(super) fn cannot(act: &str) -> impl Fn(Errno) -> Error + '_ {
     move |errno| {
         Error::new(ErrorKind::State, format!("cannot {act} the staged changes"))
             .because(errno)
@@ -39,18 +42,13 @@ impl Stage {
         // One at a time: another's stage is not locked yet when it has just been made.
         flock(&stages, FlockOperation::LockExclusive).map_err(cannot("lock"))?;
         clear(place, &stages);
-        let partial = format!("partial.{}", rustix::process::getpid().as_raw_nonzero());
-        match rustix::fs::mkdirat(&stages, partial.as_str(), Mode::RWXU) {
-            // A second attempt of this very process.
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(cannot("make room for")(errno)),
-        }
+        let partial = fresh(&stages).map_err(cannot("make room for"))?;
         let directory = state::open_directory(&place.stages().join(&partial))?;
         flock(&directory, FlockOperation::NonBlockingLockShared).map_err(cannot("lock"))?;
         Ok(Self { directory, partial })
     }
 
-    /// Where the contents of directory `number` lie.
+    /// Where the contents of directory `number` are to lie.
     pub(super) fn contents(&self, number: usize) -> Result<OwnedFd, Error> {
         let name = number.to_string();
         match rustix::fs::mkdirat(&self.directory, name.as_str(), Mode::RWXU) {
@@ -79,6 +77,20 @@ impl Stage {
             Err(errno) => Err(cannot("name")(errno)),
         }
     }
+}
+
+/// A directory that nobody has, and its name: this very process may still show an earlier stage.
+fn fresh(stages: &OwnedFd) -> Result<String, Errno> {
+    let process = rustix::process::getpid().as_raw_nonzero();
+    for number in 0..ONE_PROCESS_MAX {
+        let name = format!("partial.{process}.{number}");
+        match rustix::fs::mkdirat(stages, name.as_str(), Mode::RWXU) {
+            Ok(()) => return Ok(name),
+            Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno::EXIST)
 }
 
 /// Removes the stages that nobody holds. What can't be removed now is removed with the session.

@@ -59,11 +59,8 @@ impl Diff {
             Some(_) => owners(directory.original.as_fd(), entry)?,
             None => Vec::new(),
         };
-        let after = match &entry.content {
-            Some(content) => {
-                let contents = self.stage.contents(directory.number).map_err(|_unusable| Errno::IO)?;
-                small(contents.as_fd(), content.to_string().as_bytes())?
-            }
+        let after = match directory.staged_bytes(entry, bytes_max()) {
+            Some(content) => content?,
             None if entry.mode_after.is_some() => return Err(TextError::None),
             None => Vec::new(),
         };
@@ -76,10 +73,9 @@ fn owners(root: BorrowedFd<'_>, entry: &Entry) -> Result<Vec<u8>, Errno> {
     if entry.mode_before == Some(0o120_000) {
         return cofferdam_workspace::changeset::link_target(root, path);
     }
-    small(root, path)
+    cofferdam_workspace::changeset::small_file(root, path, bytes_max())
 }
 
-fn small(root: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<u8>, Errno> {
-    let bytes_max = usize::try_from(UNSHOWN_BYTES_MAX).unwrap_or(usize::MAX);
-    cofferdam_workspace::changeset::small_file(root, path, bytes_max)
+fn bytes_max() -> usize {
+    usize::try_from(UNSHOWN_BYTES_MAX).unwrap_or(usize::MAX)
 }

@@ -107,7 +107,11 @@ impl Staging<'_> {
         let differs = || ApplyError::Content { path: path.clone() };
         let source = open_file(from, &file.name).map_err(failed)?.ok_or_else(differs)?;
         let to = create(self.place, name).map_err(failed)?;
-        let (digest, size) = copy_content(&source, Some(&to), file.size).map_err(failed)?;
+        let copied = match file.offset {
+            None => copy_content(&source, Some(&to), file.size),
+            Some(offset) => copy_part(&source, &to, offset, file.size),
+        };
+        let (digest, size) = copied.map_err(failed)?;
         if (digest, size) != (file.sha256, file.size) {
             return Err(differs());
         }
@@ -203,6 +207,29 @@ fn copy_content(from: &OwnedFd, to: Option<&OwnedFd>, size_max: u64) -> Result<(
         if let Some(to) = to {
             beneath::write_all(to, &buffer)?;
         }
+    }
+    Ok((ContentDigest(digest.finalize().into()), size))
+}
+
+/// Copies `length` bytes of `from` from `offset` on, or as many as there are, and says what they were.
+fn copy_part(from: &OwnedFd, to: &OwnedFd, offset: u64, length: u64) -> Result<(ContentDigest, u64), Errno> {
+    let mut digest = Sha256::new();
+    let mut size = 0_u64;
+    let left = |size: u64| usize::try_from(length.saturating_sub(size)).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; left(0).min(CHUNK_BYTES)];
+    while size < length {
+        let wanted = left(size).min(CHUNK_BYTES);
+        let room = buffer.get_mut(..wanted).unwrap_or_default();
+        let read = match rustix::io::pread(from, room, offset.saturating_add(size)) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno),
+        };
+        let part = buffer.get(..read).unwrap_or_default();
+        size = size.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        digest.update(part);
+        beneath::write_all(to, part)?;
     }
     Ok((ContentDigest(digest.finalize().into()), size))
 }

@@ -67,7 +67,7 @@ impl Scene {
         let name = String::from(sha256);
         fs::write(self.place.path().join("staged").join(&name), content).unwrap();
         let size = content.len() as u64;
-        Act::PutFile(StagedFile { name: name.into(), size, sha256, executable: false })
+        Act::PutFile(StagedFile { name: name.into(), offset: None, size, sha256, executable: false })
     }
 
     fn apply(&self, id: u8, steps: Vec<Step>) -> Result<Applied, ApplyError> {

@@ -69,6 +69,7 @@ pub fn read(reading: &Reading<'_>) -> Result<ChangeSet, ChangeSetError> {
     }
     walked?;
     reader.take_back_what_is_tracked()?;
+    reader.stage.finish().map_err(|source| ChangeSetError::Stage { path: ".".to_owned(), source })?;
     let mut set = reader.set;
     set.seal();
     renames::mark(reading.original, &mut set.entries);
@@ -202,6 +203,7 @@ impl Reader<'_> {
             conflict: None,
             refused: held.or(met.masked.then_some(Refusal::Masked)),
             content: None,
+            place: None,
             path,
         };
         if refusal::resembles_git(entry.path.name()) {
@@ -268,7 +270,8 @@ impl Reader<'_> {
                 let target = target.map_err(|errno| vanished(&entry.path, errno))?.into_bytes();
                 entry.refused = entry.refused.or(refusal::of_link(entry.path.as_bytes(), &target));
                 let staged = self.stage.take_bytes(&target, None);
-                entry.content = Some(staged.map_err(|error| not_staged(&entry.path, error))?.content);
+                let staged = staged.map_err(|error| not_staged(&entry.path, error))?;
+                (entry.content, entry.place) = (Some(staged.content), staged.place);
                 Ok(true)
             }
             FileKind::File => self.enter_file(entry, met, now),
@@ -290,7 +293,7 @@ impl Reader<'_> {
         };
         let comparable = original.as_ref().filter(|_| entry.size_before == entry.size_after);
         let staged = self.stage.take_file(met.directory, entry.path.name(), now, comparable);
-        let Staged { content, size, binary, same } =
+        let Staged { content, place, size, binary, same } =
             staged.map_err(|error| not_staged(&entry.path, error))?;
         let was_binary = original.as_ref().map(stage::begins_binary).transpose();
         entry.binary = binary || was_binary.map_err(|errno| unreadable(&entry.path, errno))?.unwrap_or(false);
@@ -300,7 +303,7 @@ impl Reader<'_> {
             entry.change = Change::Mode;
             return Ok(entry.mode_before != entry.mode_after);
         }
-        entry.content = Some(content);
+        (entry.content, entry.place) = (Some(content), place);
         if met.change == Change::Added && self.was_the_owners(met, &entry.path)? {
             entry.conflict = Some(Conflict::Deleted);
         }
@@ -354,6 +357,7 @@ fn gitlink(path: WorkspacePath, change: Change) -> Entry {
         conflict: None,
         refused: Some(Refusal::GitDirectory),
         content: None,
+        place: None,
     }
 }
 

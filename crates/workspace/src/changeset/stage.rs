@@ -1,15 +1,17 @@
-//! The staged private copy: a file for each content, named by its SHA-256.
+//! The staged private copy: short contents in one file, a file for each long one, named by its SHA-256.
 //!
 //! A content is hashed from what was copied, never from what was read: small ones in memory, long ones from the file
 //! in the stage. Owners, permissions, times and attributes do not come along. Nothing is synced here.
 
 use super::encoding::Digest;
+use super::staged::{PACK, Place};
 use crate::beneath;
 use crate::contents::Contents;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, Statx};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 
 /// The longest file that is staged, in bytes; a longer one is refused.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;
@@ -17,8 +19,11 @@ pub const FILE_BYTES_MAX: u64 = 4 << 30;
 /// The most that is staged of one directory, in bytes.
 pub const STAGED_BYTES_MAX: u64 = 64 << 30;
 
-/// Files up to this many bytes are copied through memory.
+/// Files up to this many bytes are copied through memory, into the pack.
 const SMALL_BYTES_MAX: usize = 256 << 10;
+
+/// How much waits in memory to be written into the pack, in bytes.
+const PACK_BUFFER_BYTES: usize = 1 << 20;
 
 /// Room for hashing, in bytes.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -32,6 +37,8 @@ const PARTIAL: &str = "partial";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Staged {
     pub(super) content: Digest,
+    /// Nothing if it is not kept, being the same.
+    pub(super) place: Option<Place>,
     pub(super) size: u64,
     pub(super) binary: bool,
     /// Whether it is, byte for byte, what the owner has.
@@ -56,12 +63,47 @@ pub(super) struct Stage<'a> {
     contents: Contents,
     buffers: (Vec<u8>, Vec<u8>),
     bytes: u64,
+    pack: Option<Pack>,
+    /// What is staged already.
+    places: HashMap<Digest, Place>,
+}
+
+/// The file of the short contents, under way.
+struct Pack {
+    file: OwnedFd,
+    /// How much has been written.
+    written: u64,
+    waiting: Vec<u8>,
+}
+
+impl Pack {
+    fn add(&mut self, bytes: &[u8]) -> Result<Place, Errno> {
+        if self.waiting.len().saturating_add(bytes.len()) > PACK_BUFFER_BYTES {
+            self.flush()?;
+        }
+        let offset = self.written.saturating_add(length(self.waiting.len()));
+        self.waiting.extend_from_slice(bytes);
+        Ok(Place::Packed { offset, length: length(bytes.len()) })
+    }
+
+    fn flush(&mut self) -> Result<(), Errno> {
+        beneath::write_all(&self.file, &self.waiting)?;
+        self.written = self.written.saturating_add(length(self.waiting.len()));
+        self.waiting.clear();
+        Ok(())
+    }
 }
 
 impl<'a> Stage<'a> {
     pub(super) fn new(directory: BorrowedFd<'a>) -> Self {
         let buffers = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
-        Self { directory, contents: Contents::new(), buffers, bytes: 0 }
+        let (contents, places) = (Contents::new(), HashMap::new());
+        Self { directory, contents, buffers, bytes: 0, pack: None, places }
+    }
+
+    /// Writes what still waits in memory; before that the stage is not whole.
+    pub(super) fn finish(self) -> Result<(), Errno> {
+        self.pack.map_or(Ok(()), |mut pack| pack.flush())
     }
 
     /// Stages the regular file `name`, which was `now` a moment ago, and compares it with the owner's `original`.
@@ -107,18 +149,25 @@ impl<'a> Stage<'a> {
             None => false,
         };
         let content = Digest::of(bytes);
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let staged = Staged { content, size, binary: is_binary(bytes), same };
-        if same {
-            return Ok(staged);
+        let place = if same { None } else { Some(self.pack(content, bytes).map_err(StageError::Write)?) };
+        Ok(Staged { content, place, size: length(bytes.len()), binary: is_binary(bytes), same })
+    }
+
+    fn pack(&mut self, content: Digest, bytes: &[u8]) -> Result<Place, Errno> {
+        if let Some(place) = self.places.get(&content) {
+            return Ok(*place);
         }
-        match create(self.directory, &content.to_string()) {
-            Ok(file) => beneath::write_all(&file, bytes).map_err(StageError::Write)?,
-            // The same content was staged before.
-            Err(Errno::EXIST) => {}
-            Err(errno) => return Err(StageError::Write(errno)),
-        }
-        Ok(staged)
+        let pack = match &mut self.pack {
+            Some(pack) => pack,
+            none => none.insert(Pack {
+                file: create(self.directory, PACK)?,
+                written: 0,
+                waiting: Vec::with_capacity(PACK_BUFFER_BYTES),
+            }),
+        };
+        let place = pack.add(bytes)?;
+        self.places.insert(content, place);
+        Ok(place)
     }
 
     fn take_long(
@@ -162,7 +211,8 @@ impl<'a> Stage<'a> {
             }
             size = size.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
         }
-        Ok(Staged { content: Digest::from_bytes(hash.finalize().into()), size, binary, same })
+        let place = (!same).then_some(Place::Alone { length: size });
+        Ok(Staged { content: Digest::from_bytes(hash.finalize().into()), place, size, binary, same })
     }
 }
 
@@ -201,6 +251,10 @@ fn is_content(file: &OwnedFd, bytes: &[u8]) -> Result<bool, Errno> {
         Err(Errno::FBIG) => Ok(false),
         Err(errno) => Err(errno),
     }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn create(directory: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {

@@ -84,6 +84,11 @@ impl Scene {
         self.try_read().unwrap()
     }
 
+    fn staged(&self, entry: &Entry) -> Vec<u8> {
+        let contents = StagedContents::open(open(&self.path("stage"))).unwrap();
+        contents.bytes(&entry.content.unwrap(), entry.place.unwrap(), 1 << 20).unwrap()
+    }
+
     fn entry(&self, path: &str) -> Entry {
         let set = self.read();
         let found = set.entries.iter().find(|entry| entry.path.to_string() == path);
@@ -104,12 +109,32 @@ fn what_is_staged_is_what_the_digest_covers() {
     let set = scene.read();
     assert_eq!(paths(&set), [("a".into(), Change::Modified), ("long".into(), Change::Added)]);
     for entry in &set.entries {
-        let content = entry.content.unwrap();
-        let staged = fs::read(self::Path::join(&scene.path("stage"), content.to_string())).unwrap();
-        assert_eq!(Digest::of(&staged), content);
+        let staged = scene.staged(entry);
+        assert_eq!(Some(Digest::of(&staged)), entry.content);
         assert_eq!(Some(staged.len() as u64), entry.size_after);
     }
     assert_eq!(fs::read_dir(scene.path("stage")).unwrap().count(), 2, "nothing else is left there");
+    let short = set.entries[0].place.unwrap();
+    assert_eq!(
+        (short, fs::read(scene.path("stage/pack")).unwrap()),
+        (Place::Packed { offset: 0, length: 3 }, b"new".to_vec())
+    );
+}
+
+#[test]
+fn short_contents_lie_in_one_file_equal_ones_once_and_none_is_lost_in_it() {
+    let scene = Scene::new(&[]);
+    scene.write("upper/0-empty", "");
+    for number in 0..40_u8 {
+        scene.write(&format!("upper/f{number}"), vec![number / 2; 60 << 10]);
+    }
+    symlink("f0", scene.path("upper/link")).unwrap();
+    let set = scene.read();
+    for entry in &set.entries {
+        assert_eq!(Some(Digest::of(&scene.staged(entry))), entry.content, "{}", entry.path);
+    }
+    assert_eq!(fs::read_dir(scene.path("stage")).unwrap().count(), 1);
+    assert_eq!(fs::metadata(scene.path("stage/pack")).unwrap().len(), 20 * (60 << 10) + 2);
 }
 
 #[test]

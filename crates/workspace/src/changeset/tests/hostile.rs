@@ -141,7 +141,7 @@ fn a_store_through_a_mapping_after_the_staging_changes_neither_stage_nor_digest(
     rustix::io::pwrite(&file, b"evil", 0).unwrap();
     file.set_times(fs::FileTimes::new().set_modified(times.modified().unwrap())).unwrap();
     let name = set.entries[0].content.unwrap();
-    let staged = fs::read(scene.path("stage").join(name.to_string())).unwrap();
+    let staged = scene.staged(&set.entries[0]);
     assert!(staged == content && Digest::of(&staged) == name, "the stage shares nothing with the layer");
     assert_ne!(scene.read().digest, set.digest, "it is seen the next time, whatever its times say");
 }
