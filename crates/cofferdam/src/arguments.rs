@@ -170,6 +170,9 @@ pub(crate) struct DiffArguments {
     /// List what your ignore rules leave out
     #[arg(long, group = "form")]
     pub(crate) ignored: bool,
+    /// Each commit that the session made, with what it changes
+    #[arg(long, group = "form", conflicts_with = "paths")]
+    pub(crate) commits: bool,
 }
 
 #[derive(Debug, Args)]

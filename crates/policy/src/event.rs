@@ -100,6 +100,17 @@ pub enum Event {
         /// How many entries.
         entries: u64,
     },
+    /// Its commits were brought into the owner's repository.
+    Imported {
+        /// What names the last one now.
+        reference: String,
+        /// The last one.
+        tip: String,
+        /// The digest of exactly what came, in hexadecimal.
+        digest: String,
+        /// How many commits.
+        commits: u64,
+    },
     /// An apply was taken back.
     Undone {
         /// Which.
@@ -159,6 +170,8 @@ pub enum EventKind {
     Reviewed,
     /// [`Event::Applied`]
     Applied,
+    /// [`Event::Imported`]
+    Imported,
     /// [`Event::Undone`]
     Undone,
     /// [`Event::Checkpointed`]
@@ -186,6 +199,7 @@ impl Event {
             Self::Failed { .. } => EventKind::Failed,
             Self::Reviewed { .. } => EventKind::Reviewed,
             Self::Applied { .. } => EventKind::Applied,
+            Self::Imported { .. } => EventKind::Imported,
             Self::Undone { .. } => EventKind::Undone,
             Self::Checkpointed { .. } => EventKind::Checkpointed,
             Self::Restored { .. } => EventKind::Restored,
@@ -196,7 +210,7 @@ impl Event {
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Started,
         Self::Resumed,
         Self::Executed,
@@ -209,6 +223,7 @@ impl EventKind {
         Self::Failed,
         Self::Reviewed,
         Self::Applied,
+        Self::Imported,
         Self::Undone,
         Self::Checkpointed,
         Self::Restored,
@@ -231,6 +246,7 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Reviewed => "reviewed",
             Self::Applied => "applied",
+            Self::Imported => "imported",
             Self::Undone => "undone",
             Self::Checkpointed => "checkpointed",
             Self::Restored => "restored",

@@ -68,11 +68,18 @@ pub struct DirectoryDiff {
     pub path: AbsPath,
     /// What changed.
     pub set: ChangeSet,
-    original: OwnedFd,
+    pub(crate) original: OwnedFd,
     /// What was staged of it.
     contents: StagedContents,
     /// Paths of entries that another file system takes for one that is there.
     collisions: BTreeSet<Vec<u8>>,
+}
+
+impl Diff {
+    /// The table by which it was said what runs later.
+    pub(crate) fn into_table(self) -> RunsLaterTable {
+        self.runs_later
+    }
 }
 
 /// Reads and stages what a session changed.
@@ -201,7 +208,7 @@ impl DirectoryDiff {
     }
 
     /// The same, whole.
-    fn staged_bytes(&self, entry: &Entry, bytes_max: usize) -> Option<Result<Vec<u8>, Errno>> {
+    pub(crate) fn staged_bytes(&self, entry: &Entry, bytes_max: usize) -> Option<Result<Vec<u8>, Errno>> {
         Some(self.contents.bytes(entry.content.as_ref()?, entry.place?, bytes_max))
     }
 }

@@ -7,6 +7,7 @@ mod base;
 mod ceiling;
 mod cgroup;
 pub mod changes;
+pub mod commits;
 pub mod connect;
 pub mod context;
 mod control;

@@ -80,6 +80,7 @@ pub(crate) fn lost_with_power(
         | Event::LimitReached { .. }
         | Event::Reviewed { .. }
         | Event::Applied { .. }
+        | Event::Imported { .. }
         | Event::Undone { .. }
         | Event::Checkpointed { .. }
         | Event::Restored { .. }

@@ -27,7 +27,7 @@ use base::{Base, Conflict};
 use cofferdam_policy::mask::MaskSet;
 use ignore::OwnersRules;
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -210,6 +210,44 @@ pub enum ChangeSetError {
 /// The kernel's answer.
 pub fn open_stage(stage: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
     beneath::open_directory(stage, name.as_bytes())
+}
+
+/// Opens the directory `path` below `root`; no link is followed.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    beneath::open_directory(root, path)
+}
+
+/// What lies at a path, as far as git would keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// A regular file.
+    File {
+        /// Whether its owner may execute it.
+        executable: bool,
+    },
+    /// A symbolic link.
+    Symlink,
+}
+
+/// What lies at `path` below `root`; nothing for a directory or what git does not keep.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn look(root: BorrowedFd<'_>, path: &[u8]) -> Result<Option<Looked>, Errno> {
+    let Some(stat) = beneath::stat_path(root, path)? else { return Ok(None) };
+    Ok(match beneath::kind(&stat) {
+        FileType::RegularFile => Some(Looked::File { executable: beneath::permissions(&stat) & 0o100 != 0 }),
+        FileType::Symlink => Some(Looked::Symlink),
+        FileType::Directory
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => None,
+    })
 }
 
 /// The content of the regular file `path` below `root`, of at most `bytes_max` bytes.

@@ -2,6 +2,7 @@
 //!
 //! There is no pager: what is long is piped into one. Names and lines are made visible; nothing is left out silently.
 
+pub(super) mod commits;
 mod json;
 mod patch;
 mod remarks;
@@ -24,6 +25,14 @@ pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
     let authority = sessions::authority(&record)?;
+    if arguments.commits {
+        let mut found = cofferdam_session::commits::of(context, &state, &record, &authority)?;
+        return match output.json {
+            true => commits::json(output, record.name.as_str(), &mut found),
+            false => commits::print(output, &mut found),
+        }
+        .map(|()| 0);
+    }
     let diff = diff::of(context, &state, &record, &authority)?;
     let chosen = Chosen::of(context, &diff, &arguments.paths)?;
     if output.json {

@@ -90,6 +90,9 @@ fn sentence(event: &Event) -> String {
         Event::Applied { apply, digest: of, entries } => {
             format!("{} was applied as {apply}: {entries} entries", digest(of))
         }
+        Event::Imported { reference, tip, commits, .. } => {
+            format!("{commits} commits were imported as {reference}: {}", digest(tip))
+        }
         Event::Undone { apply } => format!("{apply} was taken back"),
         Event::Checkpointed { checkpoint } => format!("kept as {checkpoint}"),
         Event::Restored { checkpoint } => format!("became {checkpoint} again"),

@@ -55,7 +55,7 @@ fn summarise(output: &Output, shown: &Shown<'_>, why: &str) {
     }
 }
 
-fn print_text(output: &Output, text: &Text, kind: EntryKind) {
+pub(super) fn print_text(output: &Output, text: &Text, kind: EntryKind) {
     if is_minified(&text.before) || is_minified(&text.after) {
         let (before, after) = (text.before.len(), text.after.len());
         let line = format!("  very long lines, not shown: {before} bytes → {after} bytes");
