@@ -15,6 +15,9 @@ use std::process::ExitCode;
 /// The most columns of one text: longer ones than paths and command lines commonly are, and still a bound.
 pub(crate) const TEXT_COLUMNS_MAX: usize = 65_535;
 
+/// How much waits to be printed at once, in bytes.
+const WAITING_BYTES_MAX: usize = 64 << 10;
+
 /// Where and how things are printed.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -23,6 +26,8 @@ pub(crate) struct Output {
     pub(crate) columns: Option<usize>,
     /// The session that was chosen because none was named, until it is said.
     chosen: RefCell<Option<String>>,
+    /// Lines that wait to be printed together, while that is asked for.
+    waiting: RefCell<Option<String>>,
 }
 
 /// `bytes` on one line, made visible, and not shortened.
@@ -52,7 +57,7 @@ pub(crate) fn toned(tone: Tone, text: &str) -> String {
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, columns: columns(), chosen: RefCell::new(None) }
+        Self { json, columns: columns(), chosen: RefCell::new(None), waiting: RefCell::new(None) }
     }
 
     /// The latest session was meant; it is said before anything else is printed, or with the failure.
@@ -75,8 +80,27 @@ impl Output {
     /// A line on standard output; with `--json`, nothing.
     pub(crate) fn line(&self, text: &str) {
         self.say_chosen();
-        if !self.json {
-            emit(&mut anstream::stdout(), &harmless(text));
+        if self.json {
+            return;
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(lines) = waiting.as_mut() else { return emit(&mut anstream::stdout(), &harmless(text)) };
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(&harmless(text));
+        if lines.len() > WAITING_BYTES_MAX {
+            emit_whole(lines);
+            lines.clear();
+        }
+    }
+
+    /// Lets `print` print its lines in large pieces: to write each by itself would cost more than to make it.
+    pub(crate) fn in_pieces(&self, print: impl FnOnce()) {
+        self.waiting.replace(Some(String::new()));
+        print();
+        if let Some(lines) = self.waiting.take().filter(|lines| !lines.is_empty()) {
+            emit_whole(&lines);
         }
     }
 
@@ -144,6 +168,16 @@ fn unprintable(error: serde_json::Error) -> Error {
 /// A write that nobody reads any more is no failure of ours.
 fn emit(to: &mut impl std::io::Write, text: &str) {
     let _closed = writeln!(to, "{text}").is_err();
+}
+
+/// Many lines on standard output by one write; `anstream`'s own stream makes one of each.
+fn emit_whole(lines: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if anstream::AutoStream::choice(&stdout) == anstream::ColorChoice::Never {
+        emit(&mut stdout, &anstream::adapter::strip_str(lines).to_string());
+    } else {
+        emit(&mut stdout, lines);
+    }
 }
 
 fn three_lines(what: &str, why: &str, what_to_do: &str) {

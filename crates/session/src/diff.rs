@@ -177,7 +177,7 @@ fn directory(
             .hint("is the directory still there?")
     })?;
     let masks = veiling::masks(authority, &changeable.target)?;
-    let kept = Kept::read(state::open_directory(place.root())?.as_fd(), original.as_fd(), &masks);
+    let kept = Kept::of(state::open_directory(place.root())?, original.as_fd(), &masks);
     let copy = match changeable.view {
         View::Overlay => None,
         View::Copy => Some(copy_record(place, changeable.number)?),

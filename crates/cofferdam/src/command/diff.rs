@@ -38,20 +38,24 @@ pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments
     if output.json {
         return json::print(output, record.name.as_str(), &diff, &chosen).map(|()| 0);
     }
-    let shown = chosen.entries(&diff);
+    output.in_pieces(|| print(output, arguments, &diff, &chosen));
+    Ok(0)
+}
+
+fn print(output: &Output, arguments: &DiffArguments, diff: &Diff, chosen: &Chosen) {
+    let shown = chosen.entries(diff);
     let several = diff.directories.len() > 1;
     if arguments.ignored {
-        ignored(output, &diff, &chosen, several);
+        ignored(output, diff, chosen, several);
     } else if arguments.name_only {
         shown.iter().for_each(|shown| output.line(&shown.name(several)));
     } else if arguments.stat {
-        stat::print(output, &diff, &shown, several);
-        closing(output, &diff);
+        stat::print(output, diff, &shown, several);
+        closing(output, diff);
     } else {
-        shown.iter().for_each(|shown| patch::print(output, &diff, shown, several));
-        closing(output, &diff);
+        shown.iter().for_each(|shown| patch::print(output, diff, shown, several));
+        closing(output, diff);
     }
-    Ok(0)
 }
 
 /// An entry, with the directory that it lies in.

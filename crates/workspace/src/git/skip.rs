@@ -3,7 +3,7 @@
 //!
 //! Versions 2 to 4. An index that is not understood, is split or sparse is left as it is; nothing is written.
 
-use super::tracked::{EXTENDED, HASHES_BYTES, STAT_BYTES, held, offset, padded, taken};
+use super::tracked::{EXTENDED, HASHES_BYTES, STAT_BYTES, offset, padded, taken};
 use sha1_checked::{Digest as _, Sha1};
 use sha2::Sha256;
 use std::collections::BTreeSet;
@@ -54,6 +54,12 @@ fn with_hash(index: &[u8], hash_bytes: usize, hidden: &BTreeSet<Vec<u8>>) -> Opt
         }
     }
     any.then_some(result)
+}
+
+/// A path, and each directory above it.
+fn held(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    ends.chain([path.len()]).filter_map(|end| path.get(..end))
 }
 
 struct Entry<'i> {

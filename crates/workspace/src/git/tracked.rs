@@ -3,9 +3,11 @@
 //! Versions 2 to 4. Objects, extensions and a shared index are not read, and nothing is written: an index that is not
 //! understood tells nothing.
 
+use crate::path::split;
 use cofferdam_policy::path::AbsPath;
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::io::Read as _;
 
 /// The longest index that is read, in bytes; one of a million files has about 100 MB.
@@ -67,8 +69,8 @@ fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> O
     let mut rest = index.strip_prefix(b"DIRC")?;
     let version = u32::from_be_bytes(taken(&mut rest)?);
     let count = u32::from_be_bytes(taken(&mut rest)?);
-    let mut found = BTreeSet::new();
-    let mut name = Vec::new();
+    let mut search = Search::new(asked);
+    let mut spelt = Vec::new();
     for _ in 0..count {
         let before = rest;
         rest = rest.get(STAT_BYTES + hash_bytes..)?;
@@ -78,29 +80,70 @@ fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> O
             (3 | 4, true) => rest = rest.get(2..)?,
             (_, _) => return None,
         }
-        if version == 4 {
-            let dropped = offset(&mut rest)?;
-            name.truncate(name.len().checked_sub(dropped)?);
-        } else {
-            name.clear();
-        }
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        let (tail, after) = rest.split_at(end);
-        name.extend_from_slice(tail);
+        let dropped = if version == 4 { Some(offset(&mut rest)?) } else { None };
+        let tail = CStr::from_bytes_until_nul(rest).ok()?.to_bytes();
+        let after = rest.get(tail.len()..)?;
+        let name = match dropped {
+            Some(dropped) => {
+                spelt.truncate(spelt.len().checked_sub(dropped)?);
+                spelt.extend_from_slice(tail);
+                spelt.as_slice()
+            }
+            None => tail,
+        };
         let length = usize::from(flags & NAME_LENGTH);
         if name.is_empty() || length < usize::from(NAME_LENGTH) && length != name.len() {
             return None;
         }
         rest = if version == 4 { after.get(1..)? } else { padded(before, after)? };
-        found.extend(held(&name).filter(|path| asked.contains(*path)).map(<[u8]>::to_vec));
+        search.look_at(name);
     }
-    Some((found, rest))
+    Some((search.found, rest))
 }
 
-/// A path, and each directory above it.
-pub(super) fn held(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    ends.chain([path.len()]).filter_map(|end| path.get(..end))
+/// What is asked for, looked for in one name after another. An index holds a directory's names one after another, so
+/// that most of them need no search; in another order it only takes longer.
+struct Search<'a> {
+    asked: &'a BTreeSet<Vec<u8>>,
+    /// The directories of what is asked for.
+    parents: BTreeSet<&'a [u8]>,
+    found: BTreeSet<Vec<u8>>,
+    /// Of the last name, with the slash; nothing before the first.
+    directory: Option<Vec<u8>>,
+    /// Whether something in it is asked for.
+    holds_asked: bool,
+}
+
+impl<'a> Search<'a> {
+    fn new(asked: &'a BTreeSet<Vec<u8>>) -> Self {
+        let parents = asked.iter().map(|path| split(path).0).collect();
+        Self { asked, parents, found: BTreeSet::new(), directory: None, holds_asked: false }
+    }
+
+    fn look_at(&mut self, path: &[u8]) {
+        let name = self.directory.as_ref().and_then(|directory| path.strip_prefix(directory.as_slice()));
+        if name.is_none_or(|name| name.contains(&b'/')) {
+            self.enter(path);
+        }
+        if self.holds_asked && self.asked.contains(path) {
+            self.found.insert(path.to_vec());
+        }
+    }
+
+    /// Looks for each directory above a path.
+    fn enter(&mut self, path: &[u8]) {
+        let parent = split(path).0;
+        let mut above = parent;
+        while !above.is_empty() {
+            if self.asked.contains(above) {
+                self.found.insert(above.to_vec());
+            }
+            above = split(above).0;
+        }
+        self.holds_asked = self.parents.contains(parent);
+        let with_slash = parent.len().saturating_add(usize::from(!parent.is_empty()));
+        self.directory = path.get(..with_slash).map(<[u8]>::to_vec);
+    }
 }
 
 pub(super) fn taken<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -132,6 +175,8 @@ pub(super) fn padded<'i>(entry: &'i [u8], after: &'i [u8]) -> Option<&'i [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::is_within;
+    use proptest::prelude::*;
 
     const NAMES: [&[u8]; 4] = [b".env", b"a/.npmrc", b"a/b/deep", b"secrets/key.pem"];
 
@@ -175,6 +220,23 @@ mod tests {
                 assert_eq!(found, Some(paths(&[b".env", b"secrets"])), "{version}");
                 assert_eq!(among(&index, wrong, &asked), None, "{version}");
             }
+        }
+    }
+
+    proptest! {
+        /// Whatever the order, and however deep.
+        #[test]
+        fn a_path_is_found_if_it_or_something_in_it_is_tracked(
+            names in prop::collection::vec("[ab.]{1,2}(/[ab.]{1,2}){0,3}", 0..12),
+            asked in prop::collection::btree_set("[ab.]{1,2}(/[ab.]{1,2}){0,3}", 0..12),
+        ) {
+            let asked: BTreeSet<Vec<u8>> = asked.into_iter().map(String::into_bytes).collect();
+            let mut index = [b"DIRC".as_slice(), &2_u32.to_be_bytes()].concat();
+            index.extend(u32::try_from(names.len()).unwrap().to_be_bytes());
+            index.extend(names.iter().flat_map(|name| entry(2, 20, b"", name.as_bytes())));
+            let holds = |path: &Vec<u8>| names.iter().any(|name| is_within(name.as_bytes(), path));
+            let expected: BTreeSet<Vec<u8>> = asked.iter().filter(|path| holds(path)).cloned().collect();
+            prop_assert_eq!(among(&index, 20, &asked).map(|(found, _)| found), Some(expected));
         }
     }
 
