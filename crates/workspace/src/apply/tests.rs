@@ -308,6 +308,25 @@ fn a_content_that_is_not_the_one_announced_is_not_put() {
 }
 
 #[test]
+fn a_content_that_lies_among_others_is_put_alone_and_only_from_where_it_lies() {
+    let scene = Scene::new();
+    fs::write(scene.place.path().join("staged/pack"), "before-shown-after").unwrap();
+    let packed = |offset: u64, length: usize| {
+        let mut step = scene.put("a", "shown");
+        let Act::PutFile(file) = &mut step.act else { panic!() };
+        (file.name, file.offset, file.size) = (b"pack".to_vec(), Some(offset), length as u64);
+        vec![step]
+    };
+    for (offset, length) in [(6, 5), (8, 5), (7, 4), (7, 6), (7, 5_000), (18, 5), (u64::MAX, 5)] {
+        let result = scene.apply(1, packed(offset, length));
+        assert!(matches!(result, Err(ApplyError::Content { .. } | ApplyError::Stage { .. })), "{result:?}");
+    }
+    assert_eq!((scene.names("").len(), scene.standings()), (0, vec![]));
+    scene.apply(1, packed(7, 5)).unwrap();
+    assert_eq!(scene.read("a"), "shown");
+}
+
+#[test]
 fn batches_that_contradict_themselves_are_refused() {
     let scene = Scene::new();
     scene.write("f", "f");
