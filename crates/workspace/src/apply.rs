@@ -40,7 +40,7 @@ mod undo;
 pub use crate::journal::{ApplyId, ContentDigest, EntryKind, JournalError, STEPS_MAX};
 pub use place::{Standing, forget, list};
 pub use recover::{Recovered, recover};
-pub use undo::undo;
+pub use undo::{PutPath, put_by, undo};
 
 use crate::beneath;
 use crate::changes::Moment;
@@ -50,6 +50,7 @@ use crate::path::WorkspacePath;
 use rustix::fd::BorrowedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Steps that belong together, and where their contents lie.
@@ -112,7 +113,8 @@ pub enum Expected {
 }
 
 /// An entry as it was seen. Of a directory only kind, device and inode must still be the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Seen {
     /// What it is.
     pub kind: EntryKind,
@@ -141,7 +143,7 @@ impl Seen {
         })
     }
 
-    fn is(&self, stat: &Statx) -> bool {
+    pub(crate) fn is(&self, stat: &Statx) -> bool {
         let Some(now) = Self::of(stat) else { return false };
         let (same, content) = ((now.kind, now.device, now.inode), (now.ctime, now.size));
         same == (self.kind, self.device, self.inode)

@@ -6,8 +6,11 @@
 //! the stage, starts nothing, and does not judge what a content means.
 
 pub mod base;
+pub mod batch;
 pub mod encoding;
 pub mod ignore;
+pub mod included;
+pub mod put;
 mod read;
 pub(crate) mod refusal;
 mod renames;
@@ -16,9 +19,10 @@ mod staged;
 
 pub use encoding::Digest;
 pub use read::read;
-pub use stage::{FILE_BYTES_MAX, STAGED_BYTES_MAX};
+pub use stage::{FILE_BYTES_MAX, STAGED_BYTES_MAX, restage};
 pub use staged::{Place, StagedContents, StagedReader};
 
+use crate::apply::Seen;
 use crate::beneath;
 use crate::census::kept::Kept;
 use crate::changes::{Change, ChangeError, Moment};
@@ -26,10 +30,13 @@ use crate::path::{WorkspacePath, split};
 use base::{Base, Conflict};
 use cofferdam_policy::mask::MaskSet;
 use ignore::OwnersRules;
+use included::Included;
+use put::Put;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 pub use refusal::Refusal;
 
@@ -58,6 +65,10 @@ pub struct Reading<'a> {
     pub kept: Option<&'a Kept>,
     /// The owner's rules of what to ignore that lie outside the directory.
     pub rules: &'a OwnersRules,
+    /// What is taken although rules ignore it.
+    pub included: &'a Included,
+    /// What earlier applies of the session left.
+    pub put: &'a Put,
     /// An empty directory for the contents, nobody else's; [`StagedContents`] reads them.
     pub stage: BorrowedFd<'a>,
 }
@@ -109,6 +120,8 @@ pub struct Entry {
     pub renamed_from: Option<WorkspacePath>,
     /// What it becomes; what it was, if it goes.
     pub kind: EntryKind,
+    /// What the owner had there when this was read; nothing if there was nothing.
+    pub before: Option<Seen>,
     /// As git writes modes; nothing if the owner has none.
     pub mode_before: Option<u32>,
     /// Nothing if it goes.
@@ -155,10 +168,27 @@ impl EntryKind {
 }
 
 impl ChangeSet {
-    fn seal(&mut self) {
+    /// Sorts the entries and makes their digest anew.
+    pub fn seal(&mut self) {
         self.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         self.digest = encoding::digest(self.entries.iter().filter_map(Entry::written).collect());
     }
+}
+
+impl ChangeSet {
+    /// A directory of the owner's stays if something stays in it that rules ignore; `ignored` would have gone with it.
+    fn keep_what_holds_ignored(&mut self, ignored: &[WorkspacePath]) {
+        let above: BTreeSet<&[u8]> = ignored.iter().flat_map(|path| ancestors(path.as_bytes())).collect();
+        for entry in self.entries.iter_mut().filter(|entry| above.contains(entry.path.as_bytes())) {
+            entry.refused = entry.refused.or(Some(Refusal::HoldsIgnored));
+        }
+    }
+}
+
+/// The directories above a path, without the root.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(split(path).0), |above| Some(split(above).0))
+        .take_while(|above| !above.is_empty())
 }
 
 impl Entry {

@@ -9,7 +9,8 @@ use super::run::{self, Deed, Intent, ModeWish, Work};
 use super::stage;
 use super::{Applied, ApplyError, Conflict, ConflictReason, Expected, Seen};
 use crate::beneath;
-use crate::journal::{ApplyId, Content, EntryKind, Mark, Move, Shape};
+use crate::journal::{ApplyId, Content, ContentDigest, EntryKind, Mark, Move, Shape};
+use crate::path::WorkspacePath;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
@@ -46,6 +47,37 @@ pub fn undo(
         return Err(ApplyError::Conflicts(conflicts));
     }
     run::run(&Work { tree, state: &state, id, undoes: Some(undone) }, intents)
+}
+
+/// A path that an apply or undo wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutPath {
+    /// Where.
+    pub path: WorkspacePath,
+    /// Of the file that was put there; nothing for all else.
+    pub content: Option<ContentDigest>,
+}
+
+/// What the apply (or undo) `id`, which stands, wrote.
+///
+/// # Errors
+/// [`ApplyError::Unknown`], [`ApplyError::Place`], [`ApplyError::Journal`].
+pub fn put_by(state: BorrowedFd<'_>, id: ApplyId) -> Result<Vec<PutPath>, ApplyError> {
+    let record = match beneath::open_directory(state, Standing::Applied.name(id).as_bytes()) {
+        Ok(record) => record,
+        Err(Errno::NOENT) => return Err(ApplyError::Unknown { id }),
+        Err(source) => return Err(ApplyError::Place { act: "open", source }),
+    };
+    let journal = place::read_journal(record.as_fd(), COMMITTED, id)?.ok_or(ApplyError::Unknown { id })?;
+    let put = journal.moves.into_iter().map(|step| {
+        let content = match step.shape {
+            Shape::Enter { content: Content::File(digest), .. }
+            | Shape::Exchange { content: Content::File(digest), .. } => Some(digest),
+            Shape::Enter { .. } | Shape::Exchange { .. } | Shape::Leave { .. } | Shape::Mode { .. } => None,
+        };
+        PutPath { path: step.path, content }
+    });
+    Ok(put.collect())
 }
 
 fn inverse<'a>(

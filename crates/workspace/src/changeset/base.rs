@@ -3,6 +3,8 @@
 //! By what nobody can set back: an inode's ctime, measured by a clock that has not stepped back. Contents are not
 //! compared with anything older, and git is never asked.
 
+use super::put::Put;
+use crate::apply::Seen;
 use crate::beneath;
 use crate::census::kept::Kept;
 use crate::changes::Moment;
@@ -20,6 +22,16 @@ pub enum Base {
     Since(Moment),
     /// The clock has stepped back since, or it is not known when the session started: nothing can be told by times.
     SteppedBack,
+}
+
+impl Base {
+    /// Whether this is, surely, what the session started from.
+    pub(super) fn is_older(self, stat: &Statx) -> bool {
+        match self {
+            Self::Since(since) => changed(stat) < since,
+            Self::SteppedBack => false,
+        }
+    }
 }
 
 /// Why an entry can't be laid over what the owner has now.
@@ -64,14 +76,20 @@ pub(super) struct Judge<'a> {
     base: Base,
     /// Which directory lay where when the session started, if that was kept.
     kept: Option<&'a Kept>,
+    put: &'a Put,
     directories: HashMap<Vec<u8>, Option<Conflict>>,
     mount: u64,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(root: BorrowedFd<'a>, base: Base, kept: Option<&'a Kept>) -> Result<Self, Errno> {
+    pub(super) fn new(
+        root: BorrowedFd<'a>,
+        base: Base,
+        kept: Option<&'a Kept>,
+        put: &'a Put,
+    ) -> Result<Self, Errno> {
         let mount = beneath::stat_fd(root)?.stx_mnt_id;
-        Ok(Self { root, base, kept, directories: HashMap::new(), mount })
+        Ok(Self { root, base, kept, put, directories: HashMap::new(), mount })
     }
 
     /// What speaks against laying something over the owner's `path`, of which `before` is known.
@@ -80,12 +98,15 @@ impl<'a> Judge<'a> {
         path: &[u8],
         before: Option<&Statx>,
     ) -> Result<Option<Conflict>, Errno> {
+        let ours = before.is_some_and(|before| self.put.known(path, before).is_some());
         let since = match self.base {
             Base::Since(since) => since,
+            Base::SteppedBack if ours => return Ok(None),
             Base::SteppedBack => return Ok(before.map(|_| Conflict::ClockSteppedBack)),
         };
         if let Some(before) = before
             && changed(before) >= since
+            && !ours
         {
             return Ok(Some(self.what_happened(path, since)?));
         }
@@ -102,11 +123,14 @@ impl<'a> Judge<'a> {
 
     /// Whether something came into the owner's directory `path` or went from it; nothing if it is not there.
     pub(super) fn was_touched(&self, path: &[u8]) -> Result<Option<bool>, Errno> {
-        let since = match self.base {
-            Base::Since(since) => since,
-            Base::SteppedBack => return Ok(Some(true)),
-        };
-        Ok(beneath::stat_path(self.root, path)?.map(|stat| changed(&stat) >= since))
+        let found = beneath::stat_path(self.root, path)?;
+        Ok(found.map(|stat| !self.base.is_older(&stat) && !self.put.is_quiet(path, &stat)))
+    }
+
+    /// What the owner has at `path`, as an apply is to find it; nothing for what an apply does not handle.
+    pub(super) fn seen(&self, path: &[u8], before: &Statx) -> Option<Seen> {
+        let known = self.put.known(path, before).and_then(|noted| noted.sha256);
+        Seen::of(before).map(|seen| Seen { sha256: known, ..seen })
     }
 
     fn above(&mut self, directory: &[u8], since: Moment) -> Result<Option<Conflict>, Errno> {
@@ -133,6 +157,9 @@ impl<'a> Judge<'a> {
             return Ok(Some(Conflict::DirectoryAbove));
         }
         if changed(&stat) < since {
+            return Ok(None);
+        }
+        if self.put.known(path, &stat).is_some() {
             return Ok(None);
         }
         let kept = self.kept.and_then(|kept| kept.inode(path));

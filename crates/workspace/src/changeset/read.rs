@@ -36,7 +36,7 @@ const MODE_GITLINK: u32 = 0o160_000;
 /// helper user namespace, with an empty stage.
 pub fn read(reading: &Reading<'_>) -> Result<ChangeSet, ChangeSetError> {
     let unreadable = |errno| ChangeSetError::Read(failure(b"", errno));
-    let judge = Judge::new(reading.original, reading.base, reading.kept).map_err(unreadable)?;
+    let judge = Judge::new(reading.original, reading.base, reading.kept, reading.put).map_err(unreadable)?;
     let query = ChangeQuery {
         original: reading.original,
         masks: reading.masks,
@@ -60,6 +60,7 @@ pub fn read(reading: &Reading<'_>) -> Result<ChangeSet, ChangeSetError> {
             unnamed: 0,
         },
         set_aside: Vec::new(),
+        ignored_deletions: Vec::new(),
         foreign: None,
         failed: None,
     };
@@ -71,6 +72,7 @@ pub fn read(reading: &Reading<'_>) -> Result<ChangeSet, ChangeSetError> {
     reader.take_back_what_is_tracked()?;
     reader.stage.finish().map_err(|source| ChangeSetError::Stage { path: ".".to_owned(), source })?;
     let mut set = reader.set;
+    set.keep_what_holds_ignored(&reader.ignored_deletions);
     set.seal();
     renames::mark(reading.original, &mut set.entries);
     Ok(set)
@@ -84,6 +86,8 @@ pub(super) struct Reader<'a> {
     set: ChangeSet,
     /// Ignored by a rule, unless git tracks it.
     set_aside: Vec<SetAside>,
+    /// What the owner has, rules ignore, and the session deleted.
+    ignored_deletions: Vec<WorkspacePath>,
     /// The git directory under way that is not the owner's.
     foreign: Option<Vec<u8>>,
     /// What the walk can't tell.
@@ -179,6 +183,9 @@ impl Reader<'_> {
     }
 
     fn ignores(&mut self, path: &WorkspacePath, kind: FileKind) -> Result<bool, ChangeSetError> {
+        if self.reading.included.takes(path, kind) {
+            return Ok(false);
+        }
         let name_kind = if kind == FileKind::Directory { NameKind::Directory } else { NameKind::Other };
         let ignored = self.ignoring.ignores(path.parent(), path.name(), name_kind);
         ignored.map_err(|errno| unreadable(path, errno))
@@ -195,6 +202,7 @@ impl Reader<'_> {
             change: met.change,
             renamed_from: None,
             kind: entry_kind(met.kind),
+            before: met.before.and_then(|before| self.judge.seen(path.as_bytes(), before)),
             mode_before: met.before.map(git_mode),
             mode_after: met.now.map(git_mode),
             size_before: met.before.and_then(size),
@@ -237,6 +245,9 @@ impl Reader<'_> {
     }
 
     fn enter_deleted(&mut self, entry: &mut Entry, met: &Met<'_>) -> Result<bool, ChangeSetError> {
+        // A device, FIFO or socket of the owner's is not handled, so it does not go either.
+        let looks = met.before.and_then(|before| refusal::of_looks(FileKind::Special, before));
+        entry.refused = entry.refused.or(looks);
         if met.kind == FileKind::File
             && let Some(original) = met.original
         {
@@ -349,6 +360,7 @@ fn gitlink(path: WorkspacePath, change: Change) -> Entry {
         change,
         renamed_from: None,
         kind: EntryKind::Gitlink,
+        before: None,
         mode_before: goes.then_some(MODE_GITLINK),
         mode_after: (!goes).then_some(MODE_GITLINK),
         size_before: None,

@@ -31,6 +31,8 @@ pub enum Refusal {
     TooBig,
     /// A mask hides it: the agent never saw what the owner has there.
     Masked,
+    /// A directory that would go, with something in it that rules ignore.
+    HoldsIgnored,
 }
 
 impl Refusal {
@@ -47,6 +49,7 @@ impl Refusal {
             Self::GitDirectory => "it is a git directory that is not yours",
             Self::TooBig => "it is too big",
             Self::Masked => "a mask hides what you have there",
+            Self::HoldsIgnored => "it holds what your rules ignore",
         }
     }
 }

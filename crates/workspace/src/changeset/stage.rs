@@ -216,6 +216,24 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Stages `bytes` as the content of `entry`, in place of what it was, in a file of its own: the pack is whole.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn restage(entry: &mut super::Entry, stage: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
+    let content = Digest::of(bytes);
+    match create(stage, &content.to_string()) {
+        Ok(file) => beneath::write_all(&file, bytes)?,
+        // The same content was staged before.
+        Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    let length = length(bytes.len());
+    (entry.content, entry.place) = (Some(content), Some(Place::Alone { length }));
+    (entry.size_after, entry.binary) = (Some(length), is_binary(bytes));
+    Ok(())
+}
+
 /// The SHA-256 of an open file, in constant memory.
 pub(super) fn content_of(file: &OwnedFd) -> Result<Digest, Errno> {
     let mut buffer = vec![0; BUFFER_BYTES];

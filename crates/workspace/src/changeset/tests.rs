@@ -76,6 +76,8 @@ impl Scene {
             base: self.base,
             kept: None,
             rules: &self.rules,
+            included: &included::Included::default(),
+            put: &put::Put::default(),
             stage: stage.as_fd(),
         })
     }

@@ -129,6 +129,9 @@ impl Reader<'_> {
             if counts {
                 self.take_back(aside)?;
             } else {
+                if aside.change == Change::Deleted {
+                    self.ignored_deletions.push(aside.path.clone());
+                }
                 self.set.ignored.count_path(Some(aside.path));
             }
         }
