@@ -45,6 +45,19 @@ pub(crate) enum Command {
   cofferdam diff -s nightly src docs/a.md     of these directories and files only
   cofferdam diff --json                       for programs; see docs/change-set.md")]
     Diff(DiffArguments),
+    /// Bring what a session changed into your directories, wholly or not at all
+    #[command(after_help = "Examples:
+  cofferdam apply                             look at it, and say yes or no
+  cofferdam apply -n                          what would be written, and its digest
+  cofferdam apply --digest 3f…e1              exactly what has this digest, which you saw
+  cofferdam apply -s nightly src docs/a.md    only these directories and files
+  cofferdam apply --include-ignored dist      with what your ignore rules leave out there")]
+    Apply(ApplyArguments),
+    /// Take an apply back
+    #[command(after_help = "Examples:
+  cofferdam undo                              the latest of this directory's latest session
+  cofferdam undo 9c41                         the one that begins so: cofferdam show lists them")]
+    Undo(UndoArguments),
     /// Run a further command in a running session, with the same authority
     #[command(after_help = "Example:\n  cofferdam exec -s nightly -- ps aux")]
     Exec(ExecArguments),
@@ -173,6 +186,34 @@ pub(crate) struct DiffArguments {
     /// Each commit that the session made, with what it changes
     #[arg(long, group = "form", conflicts_with = "paths")]
     pub(crate) commits: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// What you saw: nothing else is written, and you are not asked
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) digest: Option<String>,
+    /// Only what lies at or below these paths
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Also what lies at or below this path, though your rules ignore it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) include_ignored: Vec<PathBuf>,
+    /// Only print what would be written, and its digest
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndoArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// Which apply, by its id or the beginning of it [default: the latest that stands]
+    pub(crate) apply: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod apply;
 mod attach;
 mod completions;
 mod diff;
@@ -20,6 +21,7 @@ mod stop;
 mod summary;
 mod table;
 mod trust;
+mod undo;
 
 use crate::arguments::Command;
 use crate::output::Output;
@@ -36,6 +38,8 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Ls => ls::ls(context, output),
         Command::Show(asked) => show::show(context, output, asked.session.as_deref()),
         Command::Diff(arguments) => diff::diff(context, output, &arguments),
+        Command::Apply(arguments) => apply::apply(context, output, &arguments),
+        Command::Undo(arguments) => undo::undo(context, output, &arguments),
         Command::Exec(arguments) => exec::exec(context, output, &arguments),
         Command::Attach(asked) => attach::attach(context, output, asked.session.as_deref()),
         Command::Logs(asked) => logs::logs(context, output, &asked),

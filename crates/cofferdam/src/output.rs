@@ -147,9 +147,14 @@ impl Output {
         ExitCode::from(error.kind.exit_code())
     }
 
+    /// Whether there is somebody to ask.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
     /// Asks a question that must be answered with yes; off a terminal the answer is no.
     pub(crate) fn confirm(&self, question: &str) -> bool {
-        if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        if !self.can_ask() {
             return false;
         }
         let mut stderr = anstream::stderr();

@@ -3,11 +3,13 @@
 //! What is shown is what was staged. A session that runs goes on meanwhile: its change set is of the moment in which
 //! each file was copied. Nothing is executed, and nothing of the owner's is written.
 
+mod chosen;
 mod hunks;
 mod remarks;
 mod stages;
 mod text;
 
+pub use chosen::{Chosen, ChosenDirectory, LeftOut, Objection};
 pub use hunks::{Hunk, Line, hunks, with_changes};
 pub use remarks::{Comparison, Difference, PinChange, Remarks, Unreadable};
 pub use text::{Text, TextError, UNSHOWN_BYTES_MAX};
@@ -18,6 +20,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::helper;
 use crate::prepare::{CopyRecord, copy_record};
+use crate::put;
 use crate::resolve;
 use crate::state::{self, SessionPlace, State};
 use crate::veiling;
@@ -33,9 +36,12 @@ use cofferdam_workspace::changes::ChangeError;
 use cofferdam_workspace::changeset::base::Base;
 use cofferdam_workspace::changeset::encoding::digest_of_all;
 use cofferdam_workspace::changeset::ignore::{OwnersRules, RULES_BYTES_MAX};
+use cofferdam_workspace::changeset::included::Included;
+use cofferdam_workspace::changeset::put::Put;
 use cofferdam_workspace::changeset::{self, ChangeSetError, Reading, StagedReader};
 pub use cofferdam_workspace::changeset::{ChangeSet, Digest, Entry, EntryKind, Named, Place, StagedContents};
 use cofferdam_workspace::git::config;
+use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 use stages::Stage;
@@ -68,7 +74,10 @@ pub struct DirectoryDiff {
     pub path: AbsPath,
     /// What changed.
     pub set: ChangeSet,
+    /// The owner's directory, where it is on the host.
+    pub(crate) source: AbsPath,
     pub(crate) original: OwnedFd,
+    pub(crate) number: usize,
     /// What was staged of it.
     contents: StagedContents,
     /// Paths of entries that another file system takes for one that is there.
@@ -93,12 +102,26 @@ pub fn of(
     record: &SessionRecord,
     authority: &Authority,
 ) -> Result<Diff, Error> {
+    of_including(context, state, record, authority, &[])
+}
+
+/// As [`of`], with these paths (absolute) and all below them, though the owner's rules may ignore them.
+///
+/// # Errors
+/// As [`of`].
+pub fn of_including(
+    context: &Context,
+    state: &State,
+    record: &SessionRecord,
+    authority: &Authority,
+    included: &[PathBuf],
+) -> Result<Diff, Error> {
     let place = state.session(&record.id);
     let base = base::of(&place, record, (context.now)());
     let wish = resolve::standing(context, state, &record.directory)?;
     let mut attempt = 1;
     loop {
-        match once(context, &place, base, authority, &wish) {
+        match once(context, &place, base, authority, (&wish, included)) {
             Err(Failure::Moved(path)) if attempt < ATTEMPTS_MAX => {
                 drop(path);
                 attempt += 1;
@@ -130,7 +153,7 @@ fn once(
     place: &SessionPlace,
     base: Base,
     authority: &Authority,
-    wish: &Wish,
+    (wish, included): (&Wish, &[PathBuf]),
 ) -> Result<Diff, Failure> {
     let runs_later = RunsLaterTable::new(&wish.runs_later).map_err(|error| {
         Error::new(ErrorKind::Policy, "cannot use `review.runs-later`")
@@ -140,7 +163,7 @@ fn once(
     let mut stage = Stage::begin(place)?;
     let mut directories = Vec::new();
     for changeable in changeable(authority).into_iter().filter(|changeable| !changeable.is_git) {
-        if let Some(read) = directory(context, place, base, authority, &changeable, &stage)? {
+        if let Some(read) = directory(context, place, base, authority, &changeable, (&stage, included))? {
             directories.push(read);
         }
     }
@@ -159,7 +182,7 @@ fn directory(
     base: Base,
     authority: &Authority,
     changeable: &Changeable<'_>,
-    stage: &Stage,
+    (stage, included): (&Stage, &[PathBuf]),
 ) -> Result<Option<DirectoryDiff>, Failure> {
     let path = match changeable.view {
         View::Overlay => place.layer(changeable.number).join("upper"),
@@ -183,7 +206,9 @@ fn directory(
         View::Copy => Some(copy_record(place, changeable.number)?),
     };
     let rules = owners_rules(context, changeable.original.as_path());
-    let reader = Reader { layer, original, masks, copy, base, kept, rules };
+    let included = below(&changeable.target, included);
+    let put = put::read(place, changeable.number)?;
+    let reader = Reader { layer, original, masks, copy, base, kept, rules, included, put };
     let (set, contents) = reader.staged(stage, changeable.number).map_err(|failure| match failure {
         Failed::Moved(path) => Failure::Moved(path),
         Failed::Error(error) => Failure::Error(error),
@@ -192,7 +217,9 @@ fn directory(
     let Reader { original, .. } = reader;
     let collisions = remarks::collisions(&original, &set.entries);
     let contents = StagedContents::open(contents).map_err(stages::cannot("open"))?;
-    Ok(Some(DirectoryDiff { path: changeable.target.clone(), set, original, contents, collisions }))
+    let (path, number) = (changeable.target.clone(), changeable.number);
+    let source = changeable.original.clone();
+    Ok(Some(DirectoryDiff { path, set, source, original, number, contents, collisions }))
 }
 
 impl DirectoryDiff {
@@ -222,6 +249,8 @@ struct Reader {
     base: Base,
     kept: Option<Kept>,
     rules: OwnersRules,
+    included: Included,
+    put: Put,
 }
 
 enum Failed {
@@ -256,9 +285,19 @@ impl Reader {
             base: self.base,
             kept: self.kept.as_ref(),
             rules: &self.rules,
+            included: &self.included,
+            put: &self.put,
             stage: contents.as_fd(),
         })
     }
+}
+
+/// Those of `paths` that lie below `directory`.
+fn below(directory: &AbsPath, paths: &[PathBuf]) -> Included {
+    let below = paths.iter().filter_map(|path| path.strip_prefix(directory.as_path()).ok());
+    Included::new(
+        below.filter_map(|path| WorkspacePath::new(path.as_os_str().as_bytes().to_vec()).ok()).collect(),
+    )
 }
 
 fn unreadable(target: &AbsPath, error: ChangeSetError) -> Error {

@@ -36,6 +36,16 @@ pub enum ErrorKind {
     Secret,
     /// See [`exit::STATE`].
     State,
+    /// See [`exit::MOVED`].
+    Moved,
+    /// See [`exit::NOTHING`].
+    Nothing,
+    /// See [`exit::CONFLICT`].
+    Conflict,
+    /// See [`exit::REFUSED`].
+    Refused,
+    /// See [`exit::UNREVIEWED`].
+    Unreviewed,
 }
 
 impl ErrorKind {
@@ -57,6 +67,11 @@ impl ErrorKind {
             Self::Declined => exit::DECLINED,
             Self::Secret => exit::SECRET,
             Self::State => exit::STATE,
+            Self::Moved => exit::MOVED,
+            Self::Nothing => exit::NOTHING,
+            Self::Conflict => exit::CONFLICT,
+            Self::Refused => exit::REFUSED,
+            Self::Unreviewed => exit::UNREVIEWED,
         }
     }
 
@@ -78,6 +93,11 @@ impl ErrorKind {
             Self::Declined => "declined",
             Self::Secret => "secret",
             Self::State => "state",
+            Self::Moved => "moved",
+            Self::Nothing => "nothing",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Unreviewed => "unreviewed",
         }
     }
 }

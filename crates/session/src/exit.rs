@@ -33,3 +33,13 @@ pub const TIME_LIMIT: u8 = 212;
 pub const SECRET: u8 = 213;
 /// A file or directory of our own state can't be used.
 pub const STATE: u8 = 214;
+/// What would be written is not what the digest stands for.
+pub const MOVED: u8 = 215;
+/// There is nothing to apply, or to undo.
+pub const NOTHING: u8 = 216;
+/// The owner changed the same paths meanwhile.
+pub const CONFLICT: u8 = 217;
+/// Something was named that is never brought back.
+pub const REFUSED: u8 = 218;
+/// Nobody has reviewed what would be written.
+pub const UNREVIEWED: u8 = 219;

@@ -3,6 +3,7 @@
 //! The only crate in which cell, workspace and ledger meet. It never prints: it returns values and errors.
 #![forbid(unsafe_code)]
 
+pub mod apply;
 mod base;
 mod ceiling;
 mod cgroup;
@@ -25,9 +26,11 @@ pub mod machine;
 pub mod policies;
 pub mod prepare;
 mod program;
+mod put;
 mod record;
 pub mod request;
 pub mod resolve;
+pub mod reviewed;
 pub mod selection;
 pub mod sessions;
 pub mod start;

@@ -10,6 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::cell::RefCell;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -43,6 +44,7 @@ impl State {
             "census".into(),
             "veils".into(),
             "etc".into(),
+            "applies".into(),
         ] {
             make_private(&state.root.as_path().join(directory), context.uid)?;
         }
@@ -103,6 +105,11 @@ impl State {
         self.root.as_path().join("etc")
     }
 
+    /// Where applies are kept, with what they replaced.
+    pub(crate) fn applies(&self) -> PathBuf {
+        self.root.as_path().join("applies")
+    }
+
     /// Where all sessions lie.
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
@@ -152,6 +159,16 @@ impl SessionPlace {
         self.root.join("base.json")
     }
 
+    /// What applies left in the original of layer `number`.
+    pub(crate) fn put(&self, number: usize) -> PathBuf {
+        self.root.join(format!("put-{number}.json"))
+    }
+
+    /// What completed reviews took, each under the digest of that.
+    pub(crate) fn reviews(&self) -> PathBuf {
+        self.root.join("reviews")
+    }
+
     /// Staged change sets, each under its digest.
     pub(crate) fn stages(&self) -> PathBuf {
         self.root.join("stage")
@@ -171,7 +188,7 @@ impl SessionPlace {
 }
 
 /// Makes a directory that only the owner may enter, or checks that an existing one is so.
-fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
+pub(crate) fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
     let cannot = |errno: Errno| {
         Error::new(ErrorKind::State, format!("cannot make the state directory {}", path.display()))
             .because(errno)
@@ -200,6 +217,20 @@ fn make_private(path: &Path, uid: u32) -> Result<(), Error> {
         .hint(format!("chmod 700 {0}, or move it away", path.display())));
     }
     Ok(())
+}
+
+/// Puts a file of our own, for the owner alone, in place of what was there: whole or not at all, also after a loss of power.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn put_file(directory: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let partial = directory.join(format!("{name}.partial"));
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = std::fs::File::from(rustix::fs::open(&partial, flags, Mode::RUSR | Mode::WUSR)?);
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, directory.join(name))?;
+    std::fs::File::open(directory)?.sync_all()
 }
 
 /// A session of its own, and nothing of the owner's terminal or pipes kept open.

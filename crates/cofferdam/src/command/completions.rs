@@ -68,7 +68,7 @@ _cofferdam_with_sessions() {
     done
     word=${COMP_WORDS[COMP_CWORD]}
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
-        'exec -s' | 'exec --session' | 'resume -s' | 'resume --session') COMPREPLY=() ;;
+        'exec -s' | 'exec --session' | 'resume -s' | 'resume --session' | 'apply -s' | 'apply --session' | 'undo -s' | 'undo --session' | 'diff -s' | 'diff --session') COMPREPLY=() ;;
         show\ * | attach\ * | logs\ * | events\ * | stop\ * | refresh\ * | discard\ * | explain\ explain)
             if [[ $word == -* ]]; then return; fi ;;
         *) return ;;
@@ -80,7 +80,7 @@ complete -F _cofferdam_with_sessions -o bashdefault -o default cofferdam
 
 const FISH: &str = r#"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand show attach logs events stop refresh discard explain" -f -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand exec resume" -s s -l session -x -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand exec resume diff apply undo" -s s -l session -x -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
 "#;
 
 const ZSH: &str = r#"

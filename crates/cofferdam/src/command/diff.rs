@@ -3,13 +3,14 @@
 //! There is no pager: what is long is piped into one. Names and lines are made visible; nothing is left out silently.
 
 pub(super) mod commits;
-mod json;
+pub(super) mod json;
 mod patch;
 mod remarks;
-mod stat;
+pub(super) mod stat;
 
 use crate::arguments::DiffArguments;
 use crate::output::{Output, Tone, toned, whole};
+use cofferdam_session::apply;
 use cofferdam_session::context::Context;
 use cofferdam_session::diff::{self, Change, Diff, DirectoryDiff, Entry};
 use cofferdam_session::error::{Error, ErrorKind};
@@ -25,6 +26,9 @@ pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
     let authority = sessions::authority(&record)?;
+    for note in apply::settle(context, &state, &authority)? {
+        output.aside(&note);
+    }
     if arguments.commits {
         let mut found = cofferdam_session::commits::of(context, &state, &record, &authority)?;
         return match output.json {
@@ -59,14 +63,14 @@ fn print(output: &Output, arguments: &DiffArguments, diff: &Diff, chosen: &Chose
 }
 
 /// An entry, with the directory that it lies in.
-struct Shown<'d> {
-    directory: &'d DirectoryDiff,
-    entry: &'d Entry,
+pub(super) struct Shown<'d> {
+    pub(super) directory: &'d DirectoryDiff,
+    pub(super) entry: &'d Entry,
 }
 
 impl Shown<'_> {
     /// Its path, visible: absolute where there are several directories.
-    fn name(&self, several: bool) -> String {
+    pub(super) fn name(&self, several: bool) -> String {
         let path = whole(self.entry.path.as_bytes());
         if several { format!("{}/{path}", self.directory.path) } else { path }
     }
@@ -110,7 +114,7 @@ impl Chosen {
     }
 }
 
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

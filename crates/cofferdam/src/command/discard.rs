@@ -4,6 +4,7 @@ use super::progress::Progress;
 use super::summary::counts;
 use crate::arguments::DiscardArguments;
 use crate::output::Output;
+use cofferdam_session::apply;
 use cofferdam_session::connect;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
@@ -14,6 +15,11 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
     let state = State::open(context)?;
     let record = sessions::find(context, &state, Some(&arguments.session))?;
     let name = record.name.as_str().to_owned();
+    if let Ok(authority) = sessions::authority(&record) {
+        for note in apply::settle(context, &state, &authority)? {
+            output.aside(&note);
+        }
+    }
     if !arguments.force {
         let changes = sessions::show(&state, record.clone())?.changes;
         let running = sessions::is_running(&record);

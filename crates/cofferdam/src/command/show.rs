@@ -6,6 +6,7 @@ use super::table::labelled;
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::presets::limits::Origin;
+use cofferdam_session::apply::{self, Listed};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions;
@@ -19,9 +20,11 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     let state = State::open(context)?;
     let record = super::find(context, &state, output, asked)?;
     let shown = sessions::show(&state, record)?;
+    let applies = apply::list(&state, &shown.record.id)?;
     let record = &shown.record;
     output.object(&serde_json::json!({
         "session": Row::of(record), "authority": shown.authority, "changes": shown.changes,
+        "applies": applies.iter().map(listed).collect::<Vec<_>>(),
     }))?;
     if output.json {
         return Ok(0);
@@ -51,7 +54,22 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     if more > 0 {
         output.line(&toned(Tone::Dim, &format!("           … and {more} more")));
     }
+    let mut key = "applied";
+    for apply in &applies {
+        let since = age((context.now)().0 - apply.at.0);
+        let undone = if apply.undone { ", undone" } else { "" };
+        line(
+            std::mem::take(&mut key),
+            &format!("{} {} entries, {since} ago{undone}", apply.id, apply.entries),
+        );
+    }
     Ok(0)
+}
+
+fn listed(apply: &Listed) -> serde_json::Value {
+    serde_json::json!({
+        "apply": apply.id, "at": apply.at, "digest": apply.digest, "entries": apply.entries, "undone": apply.undone,
+    })
 }
 
 /// What a session may touch beside the system's programs, and the limits that were asked for.

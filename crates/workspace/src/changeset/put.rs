@@ -4,6 +4,7 @@
 //! as well, so that an edit within the same tick is found at the next apply. It says nothing of what was there before.
 
 use super::base::Base;
+use super::stage;
 use crate::apply::{ContentDigest, Expected, Seen};
 use crate::beneath;
 use crate::changes::Moment;
@@ -21,10 +22,13 @@ pub struct Put {
     entries: BTreeMap<WorkspacePath, Seen>,
     /// Directories in which nothing came or went but by us, with the ctimes that we left; the root is the empty name.
     quiet: BTreeMap<String, Moment>,
+    /// Those of which that will be said when what is under way is written.
+    expected: BTreeSet<String>,
 }
 
 impl Put {
-    /// Notes what lies at `path` now, which was just left there; `content` if that was put.
+    /// Notes what lies at `path` now, which was just left there. Where `content` was put and another one lies there, the
+    /// owner was quicker, and nothing is noted.
     ///
     /// # Errors
     /// The kernel's answer.
@@ -35,10 +39,10 @@ impl Put {
         content: Option<ContentDigest>,
     ) -> Result<(), Errno> {
         match Expected::now(tree, path) {
-            Ok(Expected::Present(seen)) => {
+            Ok(Expected::Present(seen)) if holds(tree, path, content)? => {
                 self.entries.insert(path.clone(), Seen { sha256: content, ..seen });
             }
-            Ok(Expected::Missing) | Err(Errno::NOTSUP) => {
+            Ok(Expected::Present(_) | Expected::Missing) | Err(Errno::NOTSUP) => {
                 self.entries.remove(path);
             }
             Err(errno) => return Err(errno),
@@ -46,18 +50,19 @@ impl Put {
         Ok(())
     }
 
-    /// Of the directories that hold `paths`, those in which the owner has neither made nor removed anything since `base`.
+    /// To be called before `paths` are written: keeps in mind in which of the directories that hold them the owner has
+    /// neither made nor removed anything since `base`.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn quiet_above<'p>(
-        &self,
+    pub fn expect_quiet<'p>(
+        &mut self,
         tree: BorrowedFd<'_>,
         base: Base,
         paths: impl IntoIterator<Item = &'p WorkspacePath>,
-    ) -> Result<BTreeSet<Vec<u8>>, Errno> {
-        let mut quiet = BTreeSet::new();
+    ) -> Result<(), Errno> {
         let parents: BTreeSet<&[u8]> = paths.into_iter().map(WorkspacePath::parent).collect();
+        self.expected = BTreeSet::new();
         for directory in parents {
             let is_quiet = match beneath::stat_path(tree, directory)? {
                 // One that comes with the apply itself.
@@ -65,20 +70,21 @@ impl Put {
                 Some(stat) => self.is_quiet(directory, &stat) || base.is_older(&stat),
             };
             if is_quiet {
-                quiet.insert(directory.to_vec());
+                self.expected.insert(crate::path::visible(directory));
             }
         }
-        Ok(quiet)
+        Ok(())
     }
 
-    /// Notes that nothing came into these directories or went from them but by us.
+    /// To be called when they are written: nothing came into those directories or went from them but by us.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn note_quiet(&mut self, tree: BorrowedFd<'_>, directories: &BTreeSet<Vec<u8>>) -> Result<(), Errno> {
-        for directory in directories {
-            if let Some(stat) = beneath::stat_path(tree, directory)? {
-                self.quiet.insert(crate::path::visible(directory), changed(&stat));
+    pub fn settle_quiet(&mut self, tree: BorrowedFd<'_>) -> Result<(), Errno> {
+        for directory in std::mem::take(&mut self.expected) {
+            let Some(path) = crate::path::parse_visible(&directory) else { continue };
+            if let Some(stat) = beneath::stat_path(tree, &path)? {
+                self.quiet.insert(directory, changed(&stat));
             }
         }
         Ok(())
@@ -96,6 +102,16 @@ impl Put {
     /// Whether nothing came into the directory or went from it but by us.
     pub(super) fn is_quiet(&self, directory: &[u8], stat: &Statx) -> bool {
         !self.quiet.is_empty() && self.quiet.get(&crate::path::visible(directory)) == Some(&changed(stat))
+    }
+}
+
+/// Whether the file at `path` has this content; without one, it may be anything.
+fn holds(tree: BorrowedFd<'_>, path: &WorkspacePath, content: Option<ContentDigest>) -> Result<bool, Errno> {
+    let Some(content) = content else { return Ok(true) };
+    match stage::open(tree, path.as_bytes()).and_then(|file| stage::content_of(&file)) {
+        Ok(found) => Ok(*found.as_bytes() == content.0),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 

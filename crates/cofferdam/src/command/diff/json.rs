@@ -35,7 +35,7 @@ struct Counted {
 }
 
 #[derive(Serialize)]
-pub(super) struct Path {
+pub(in crate::command) struct Path {
     escaped: String,
     raw_hex: String,
 }
@@ -103,7 +103,7 @@ fn counted(named: &Named) -> Counted {
     Counted { count: named.count, paths: named.paths.iter().map(|named| path(named.as_bytes())).collect() }
 }
 
-pub(super) fn path(bytes: &[u8]) -> Path {
+pub(in crate::command) fn path(bytes: &[u8]) -> Path {
     Path {
         escaped: crate::output::whole(bytes),
         raw_hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),

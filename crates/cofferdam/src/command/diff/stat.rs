@@ -12,7 +12,7 @@ const COLUMNS: usize = 80;
 /// Columns of what stands beside the path.
 const NUMBERS_COLUMNS: usize = 34;
 
-pub(super) fn print(output: &Output, diff: &Diff, shown: &[Shown<'_>], several: bool) {
+pub(in crate::command) fn print(output: &Output, diff: &Diff, shown: &[Shown<'_>], several: bool) {
     let columns = output.columns.unwrap_or(COLUMNS).min(COLUMNS);
     let room = columns.saturating_sub(NUMBERS_COLUMNS).max(16);
     let names: Vec<String> = shown.iter().map(|shown| fitted(&shown.name(several), room)).collect();
