@@ -4,6 +4,7 @@
 //! its digest must be the one that a person stands for ([`Approval`]); then it is written in every directory, and the
 //! ledger learns it. Nothing is executed. Commits, and what a review looks like, are other modules' part.
 
+mod notes;
 mod record;
 mod settle;
 mod tree;
@@ -289,8 +290,8 @@ pub fn apply(
     }
     locked.write(&begun, Standing::Begun)?;
     for (((directory, chosen), tree), member) in written.iter().zip(&trees).zip(&begun.members) {
-        let paths = chosen.set.entries.iter().map(|entry| &entry.path);
-        let done = settle::expect_quiet(state, context, (record, member, tree), paths)
+        let paths = chosen.set.entries.iter().map(|entry| (&entry.path, entry.before.as_ref()));
+        let done = notes::expect((context, state), (record, member, tree), paths)
             .and_then(|()| write(directory, chosen, (tree, member)));
         if let Err(error) = done {
             // The first failure is the one worth telling; what can't be taken back now is by the next command.
@@ -298,7 +299,7 @@ pub fn apply(
             return Err(error);
         }
     }
-    settle::note_put(state, &begun, &trees, |member| member.apply)?;
+    notes::written(state, &begun, &trees, |member| member.apply)?;
     settle::finish_apply(context, state, &locked, &begun, Recording::New)?;
     Ok(Applied { id: begun.id.to_string(), others: others(context, state, record, &originals)? })
 }

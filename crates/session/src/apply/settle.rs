@@ -3,21 +3,17 @@
 //! An apply that is written in every directory is finished; any other is taken back. An undo likewise. Where the owner
 //! has edited meanwhile what would be taken back, that stays as it is, and is said.
 
+use super::notes;
 use super::record::{Locked, Member, Record, Records, Standing};
 use super::tree::Tree;
-use crate::base;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind};
-use crate::put;
+use crate::error::Error;
 use crate::reviewed::any_event;
 use crate::state::State;
-use cofferdam_ledger::{Durability, SessionRecord};
+use cofferdam_ledger::Durability;
 use cofferdam_policy::event::Event;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_workspace::apply::ApplyId;
-use cofferdam_workspace::path::WorkspacePath;
-use rustix::fd::AsFd as _;
-use rustix::io::Errno;
 
 /// Whether the ledger may know already what is to be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,17 +76,19 @@ pub(super) fn begun(
     let trees = open(locked, record)?;
     let written = standing_by(record, &trees, |member| member.apply)?;
     if written.iter().all(|written| *written) {
-        note_put(state, record, &trees, |member| member.apply)?;
+        notes::written(state, record, &trees, |member| member.apply)?;
         finish_apply(context, state, locked, record, Recording::Perhaps)?;
         return Ok(Some(format!("the apply {} was cut off at its end; it is complete", record.id)));
     }
     let mut stays = Vec::new();
     for ((member, tree), written) in record.members.iter().zip(&trees).zip(written) {
         if !written {
+            notes::taken_back(state, record, member, tree)?;
             continue;
         }
         match tree.undo(member.apply, member.undo) {
             Ok(_) => {
+                notes::written(state, record, std::slice::from_ref(tree), |member| member.undo)?;
                 tree.forget(member.undo);
                 tree.forget(member.apply);
             }
@@ -125,19 +123,16 @@ pub(super) fn undoing(
         return Ok(Some(format!("the undo of {} was cut off at its end; it is complete", record.id)));
     }
     let mut note = format!("the undo of {} was cut off; it is as before", record.id);
-    let (mut members, mut redone) = (Vec::new(), Vec::new());
+    let (mut members, mut kept) = (Vec::new(), Vec::new());
     for ((member, tree), undone) in record.members.iter().zip(&trees).zip(undone) {
         if !undone {
             let again = tree.stands(member.redo)?;
             members.push(if again { member.redone()? } else { member.again()? });
-            redone.extend(again.then(|| member.clone()));
+            kept.extend((!again).then_some((member, tree)));
             continue;
         }
         match tree.undo(member.undo, member.redo) {
-            Ok(_) => {
-                members.push(member.redone()?);
-                redone.push(member.clone());
-            }
+            Ok(_) => members.push(member.redone()?),
             Err(error @ cofferdam_workspace::apply::ApplyError::Conflicts(_)) => {
                 let why = tree.error("put it back into", error);
                 note =
@@ -147,8 +142,10 @@ pub(super) fn undoing(
         }
     }
     let stands = Record { members, ..record.clone() };
-    let redone = Record { members: redone, ..record.clone() };
-    note_put(state, &redone, &trees, |member| member.redo)?;
+    notes::written(state, record, &trees, |member| member.redo)?;
+    for (member, tree) in kept {
+        notes::taken_back(state, record, member, tree)?;
+    }
     locked.write(&stands, Standing::Applied)?;
     locked.remove(record, Standing::Undoing)?;
     Ok(Some(note))
@@ -186,7 +183,7 @@ pub(super) fn finish_undo(
     recording: Recording,
 ) -> Result<(), Error> {
     let trees = open(locked, record)?;
-    note_put(state, record, &trees, |member| member.undo)?;
+    notes::written(state, record, &trees, |member| member.undo)?;
     let apply = record.id.to_string();
     let known = recording == Recording::Perhaps
         && any_event(
@@ -222,55 +219,4 @@ fn open(locked: &Locked, record: &Record) -> Result<Vec<Tree>, Error> {
 
 fn standing_by(record: &Record, trees: &[Tree], id: impl Fn(&Member) -> ApplyId) -> Result<Vec<bool>, Error> {
     record.members.iter().zip(trees).map(|(member, tree)| tree.stands(id(member))).collect()
-}
-
-/// Notes with the session what was left in the owner's directories, if there still is such a session.
-pub(super) fn note_put(
-    state: &State,
-    record: &Record,
-    trees: &[Tree],
-    id: impl Fn(&Member) -> ApplyId,
-) -> Result<(), Error> {
-    let place = state.session(&record.session);
-    if !place.root().exists() {
-        return Ok(());
-    }
-    for member in &record.members {
-        let Some(tree) = trees.iter().find(|tree| tree.path == member.directory) else { continue };
-        if !tree.stands(id(member))? {
-            continue;
-        }
-        let mut put = put::read(&place, member.number)?;
-        let paths = tree.put_by(id(member))?;
-        for wrote in &paths {
-            put.note(tree.fd.as_fd(), &wrote.path, wrote.content).map_err(|errno| noting(tree, errno))?;
-        }
-        put.settle_quiet(tree.fd.as_fd()).map_err(|errno| noting(tree, errno))?;
-        put::write(&place, member.number, &put)?;
-    }
-    Ok(())
-}
-
-/// Keeps with the session, if there still is such a session, in which directories only what is about to be written will
-/// come and go.
-pub(super) fn expect_quiet<'p>(
-    state: &State,
-    context: &Context,
-    (record, member, tree): (&SessionRecord, &Member, &Tree),
-    paths: impl IntoIterator<Item = &'p WorkspacePath>,
-) -> Result<(), Error> {
-    let place = state.session(&record.id);
-    if !place.root().exists() {
-        return Ok(());
-    }
-    let mut put = put::read(&place, member.number)?;
-    let base = base::of(&place, record, (context.now)());
-    put.expect_quiet(tree.fd.as_fd(), base, paths).map_err(|errno| noting(tree, errno))?;
-    put::write(&place, member.number, &put)
-}
-
-fn noting(tree: &Tree, errno: Errno) -> Error {
-    Error::new(ErrorKind::State, format!("cannot note what was put into {}", tree.path))
-        .because(errno)
-        .hint("mend the cause; the next command finishes it: cofferdam diff")
 }

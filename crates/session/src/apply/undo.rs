@@ -3,7 +3,7 @@
 use super::record::{Record, Records, Standing};
 use super::settle::{self, Recording};
 use super::tree::Tree;
-use super::{hold, lock};
+use super::{hold, lock, notes};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::sessions;
@@ -126,7 +126,7 @@ fn expect(
 ) -> Result<(), Error> {
     let Some(live) = live else { return Ok(()) };
     let paths: Vec<WorkspacePath> = tree.put_by(member.apply)?.into_iter().map(|put| put.path).collect();
-    settle::expect_quiet(state, context, (live, member, tree), &paths)
+    notes::expect((context, state), (live, member, tree), paths.iter().map(|path| (path, None)))
 }
 
 fn find(

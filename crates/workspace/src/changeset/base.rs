@@ -108,7 +108,8 @@ impl<'a> Judge<'a> {
             && changed(before) >= since
             && !ours
         {
-            return Ok(Some(self.what_happened(path, since)?));
+            let same = self.put.is_inode(path, before);
+            return Ok(Some(if same { Conflict::Edited } else { self.what_happened(path, since)? }));
         }
         self.above(split(path).0, since)
     }

@@ -5,10 +5,10 @@
 
 use super::base::Base;
 use super::stage;
-use crate::apply::{ContentDigest, Expected, Seen};
+use crate::apply::{ContentDigest, EntryKind, Expected as Found, Seen};
 use crate::beneath;
 use crate::changes::Moment;
-use crate::path::WorkspacePath;
+use crate::path::{WorkspacePath, parse_visible, visible};
 use rustix::fd::BorrowedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;
@@ -22,8 +22,18 @@ pub struct Put {
     entries: BTreeMap<WorkspacePath, Seen>,
     /// Directories in which nothing came or went but by us, with the ctimes that we left; the root is the empty name.
     quiet: BTreeMap<String, Moment>,
-    /// Those of which that will be said when what is under way is written.
-    expected: BTreeSet<String>,
+    /// Of what is under way.
+    expected: Expected,
+}
+
+/// What is known before something is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    /// Directories that were quiet.
+    quiet: BTreeSet<String>,
+    /// What is ours or was untouched, with the time of its content.
+    entries: BTreeMap<WorkspacePath, (Seen, Moment)>,
 }
 
 impl Put {
@@ -38,11 +48,11 @@ impl Put {
         path: &WorkspacePath,
         content: Option<ContentDigest>,
     ) -> Result<(), Errno> {
-        match Expected::now(tree, path) {
-            Ok(Expected::Present(seen)) if holds(tree, path, content)? => {
+        match Found::now(tree, path) {
+            Ok(Found::Present(seen)) if holds(tree, path, content)? => {
                 self.entries.insert(path.clone(), Seen { sha256: content, ..seen });
             }
-            Ok(Expected::Present(_) | Expected::Missing) | Err(Errno::NOTSUP) => {
+            Ok(Found::Present(_) | Found::Missing) | Err(Errno::NOTSUP) => {
                 self.entries.remove(path);
             }
             Err(errno) => return Err(errno),
@@ -50,19 +60,28 @@ impl Put {
         Ok(())
     }
 
-    /// To be called before `paths` are written: keeps in mind in which of the directories that hold them the owner has
-    /// neither made nor removed anything since `base`.
+    /// To be called before `paths` are written, each with what was seen there if that is what the session started from:
+    /// keeps in mind what is ours or was so far untouched, and in which of the directories above the owner has neither made
+    /// nor removed anything since `base`.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn expect_quiet<'p>(
+    pub fn expect<'p>(
         &mut self,
         tree: BorrowedFd<'_>,
         base: Base,
-        paths: impl IntoIterator<Item = &'p WorkspacePath>,
+        paths: impl IntoIterator<Item = (&'p WorkspacePath, Option<&'p Seen>)>,
     ) -> Result<(), Errno> {
-        let parents: BTreeSet<&[u8]> = paths.into_iter().map(WorkspacePath::parent).collect();
-        self.expected = BTreeSet::new();
+        let mut expected = Expected::default();
+        let mut parents: BTreeSet<&[u8]> = BTreeSet::new();
+        for (path, seen) in paths {
+            parents.insert(path.parent());
+            let Some(stat) = beneath::stat_path(tree, path.as_bytes())? else { continue };
+            let seen = seen.or_else(|| self.entries.get(path)).filter(|seen| seen.is(&stat));
+            if let Some(seen) = seen {
+                expected.entries.insert(path.clone(), (seen.clone(), written(&stat)));
+            }
+        }
         for directory in parents {
             let is_quiet = match beneath::stat_path(tree, directory)? {
                 // One that comes with the apply itself.
@@ -70,24 +89,45 @@ impl Put {
                 Some(stat) => self.is_quiet(directory, &stat) || base.is_older(&stat),
             };
             if is_quiet {
-                self.expected.insert(crate::path::visible(directory));
+                expected.quiet.insert(visible(directory));
             }
         }
+        self.expected = expected;
         Ok(())
     }
 
-    /// To be called when they are written: nothing came into those directories or went from them but by us.
+    /// To be called when they are written, and noted: nothing came into those directories or went from them but by us.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn settle_quiet(&mut self, tree: BorrowedFd<'_>) -> Result<(), Errno> {
-        for directory in std::mem::take(&mut self.expected) {
-            let Some(path) = crate::path::parse_visible(&directory) else { continue };
+    pub fn settle_written(&mut self, tree: BorrowedFd<'_>) -> Result<(), Errno> {
+        for directory in std::mem::take(&mut self.expected).quiet {
+            let Some(path) = parse_visible(&directory) else { continue };
             if let Some(stat) = beneath::stat_path(tree, &path)? {
                 self.quiet.insert(directory, changed(&stat));
             }
         }
         Ok(())
+    }
+
+    /// To be called when they were not written after all: what went out and came in again has another ctime, and is the
+    /// same still. An edit in between would have moved the time of its content.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn settle_taken_back(&mut self, tree: BorrowedFd<'_>) -> Result<(), Errno> {
+        for (path, (before, then)) in std::mem::take(&mut self.expected.entries) {
+            let Some(stat) = beneath::stat_path(tree, path.as_bytes())? else { continue };
+            let Some(now) = Seen::of(&stat) else { continue };
+            let same = (now.kind, now.inode, now.size, written(&stat))
+                == (before.kind, before.inode, before.size, then);
+            // A directory's size and times follow what is done in it.
+            let same = same || (now.kind == EntryKind::Directory && now.inode == before.inode);
+            if same {
+                self.entries.insert(path, Seen { sha256: before.sha256, ..now });
+            }
+        }
+        self.settle_written(tree)
     }
 
     /// What was left at `path`, if it is what lies there still.
@@ -99,9 +139,15 @@ impl Put {
         noted.is(stat).then_some(noted)
     }
 
+    /// Whether it is, with whatever content, what was left at `path`.
+    pub(super) fn is_inode(&self, path: &[u8], stat: &Statx) -> bool {
+        let noted = WorkspacePath::new(path).ok().and_then(|path| self.entries.get(&path));
+        noted.is_some_and(|noted| noted.inode == stat.stx_ino)
+    }
+
     /// Whether nothing came into the directory or went from it but by us.
     pub(super) fn is_quiet(&self, directory: &[u8], stat: &Statx) -> bool {
-        !self.quiet.is_empty() && self.quiet.get(&crate::path::visible(directory)) == Some(&changed(stat))
+        !self.quiet.is_empty() && self.quiet.get(&visible(directory)) == Some(&changed(stat))
     }
 }
 
@@ -113,6 +159,11 @@ fn holds(tree: BorrowedFd<'_>, path: &WorkspacePath, content: Option<ContentDige
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => Ok(false),
         Err(errno) => Err(errno),
     }
+}
+
+/// When its content was last written.
+fn written(stat: &Statx) -> Moment {
+    Moment { seconds: stat.stx_mtime.tv_sec, nanos: stat.stx_mtime.tv_nsec }
 }
 
 fn changed(stat: &Statx) -> Moment {

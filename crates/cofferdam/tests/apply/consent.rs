@@ -1,0 +1,67 @@
+//! Nothing is written that no person stands for.
+
+use super::scene::*;
+use cofferdam_testkit::Tree;
+
+#[test]
+fn off_a_terminal_nothing_is_applied_without_a_completed_review() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, "echo b >a");
+    let before = Tree::of(repo.path());
+    let digest = digest(&home, &repo, &[]);
+    let refused = cofferdam(&home, &repo, &["apply", "-s", "one"]).input("y\n").run();
+    refused.assert_refused(219, &["nobody has reviewed", &format!("--digest {digest}")]);
+    let wrong = "0".repeat(64);
+    try_apply(&home, &repo, &wrong, &[]).assert_refused(215, &[&digest]);
+    try_apply(&home, &repo, "abc", &[]).assert_refused(201, &["abc"]);
+    Tree::of(repo.path()).assert_same_as(&before);
+    assert_eq!(events(&home, &repo, "applied"), 0);
+}
+
+#[test]
+fn on_a_terminal_only_a_yes_counts() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, "echo b >a");
+    let mut no = cofferdam(&home, &repo, &["apply"]).terminal(24, 100);
+    no.wait_for("[y/N]");
+    no.send("\r");
+    no.wait_for("nothing was applied");
+    no.finish();
+    assert_eq!(text(&repo, "a"), "a\n");
+    let mut yes = cofferdam(&home, &repo, &["apply"]).terminal(24, 100);
+    yes.wait_for("[y/N]");
+    yes.send("y\r");
+    yes.wait_for("applied 1 entry");
+    yes.finish();
+    assert_eq!(text(&repo, "a"), "b\n");
+}
+
+#[test]
+fn a_session_that_runs_is_not_applied() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    let command = ["run", "-d", "--name", "one", "--", "sh", "-c", "echo b >a; sleep 600"];
+    cofferdam(&home, &repo, &command).run().assert_success();
+    while entries(&home, &repo).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let digest = digest(&home, &repo, &[]);
+    try_apply(&home, &repo, &digest, &[]).assert_refused(207, &["while it runs", "cofferdam stop one"]);
+    cofferdam(&home, &repo, &["stop", "one", "--grace", "0"]).run().assert_success();
+    try_apply(&home, &repo, &digest, &[]).assert_success();
+}
+
+#[test]
+fn other_sessions_that_run_there_are_named_with_what_to_do() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, "echo b >a");
+    let other = ["run", "-d", "--name", "other", "--", "sleep", "600"];
+    cofferdam(&home, &repo, &other).run().assert_success();
+    let digest = digest(&home, &repo, &[]);
+    let applied = try_apply(&home, &repo, &digest, &[]);
+    assert!(applied.assert_success().stdout().contains("cofferdam refresh other"), "{applied}");
+    cofferdam(&home, &repo, &["stop", "other", "--grace", "0"]).run().assert_success();
+}

@@ -1,0 +1,58 @@
+//! What is never brought back.
+
+use super::scene::*;
+
+const HOSTILE: &str =
+    "echo ok >fine; cp /bin/true suid; chmod u+s suid; mkfifo fifo; ln -s /etc/passwd absolute
+    ln -s ../outside outward; mkdir sub; mkdir -p sub/.git/hooks; echo evil >sub/.git/hooks/post-checkout
+    mkdir .GIT; echo x >.GIT/config";
+
+#[test]
+fn setuid_files_fifos_outward_links_and_git_directories_stay_out_and_are_named() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, HOSTILE);
+    let digest = digest(&home, &repo, &[]);
+    let report = json(&home, &repo, &["apply", "-s", "one", "--digest", &digest]);
+    let left: Vec<&str> = report["left_out"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|row| row["path"]["escaped"].as_str())
+        .collect();
+    for path in ["suid", "fifo", "absolute", "outward", "sub/.git", ".GIT"] {
+        assert!(left.contains(&path), "{path}: {report:#}");
+        assert!(std::fs::symlink_metadata(repo.path().join(path)).is_err(), "{path}");
+    }
+    assert_eq!(text(&repo, "fine"), "ok\n");
+}
+
+#[test]
+fn what_is_never_brought_back_has_an_exit_code_of_its_own_where_it_is_named() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, HOSTILE);
+    for (path, why) in [("suid", "setuid"), ("fifo", "FIFO"), ("absolute", "absolute"), ("outward", "out of")]
+    {
+        let refused = cofferdam(&home, &repo, &["apply", "-s", "one", path]).run();
+        refused.assert_refused(218, &[path, why]);
+    }
+}
+
+#[test]
+fn a_conflict_stops_all_of_it_until_the_paths_leave_it_out() {
+    let home = home();
+    let repo = repo(&home, &[("mine", "before\n"), ("free", "before\n")]);
+    session(&home, &repo, "echo theirs >mine; echo theirs >free");
+    repo.write("mine", "the owner's\n");
+    let digest = digest_of_free(&home, &repo);
+    let refused = cofferdam(&home, &repo, &["apply", "-s", "one", "--digest", &digest]).run();
+    refused.assert_refused(217, &["mine", "you edited it meanwhile"]);
+    assert_eq!((text(&repo, "mine"), text(&repo, "free")), ("the owner's\n".into(), "before\n".into()));
+    try_apply(&home, &repo, &digest, &["free"]).assert_success();
+    assert_eq!((text(&repo, "mine"), text(&repo, "free")), ("the owner's\n".into(), "theirs\n".into()));
+}
+
+fn digest_of_free(home: &cofferdam_testkit::Home, repo: &cofferdam_testkit::Repo<'_>) -> String {
+    digest(home, repo, &["free"])
+}
