@@ -98,3 +98,23 @@ fn what_was_undone_can_be_applied_again() {
     assert_eq!(text(&repo, "a"), "b\n");
     assert!(!repo.path().join("d").exists());
 }
+
+#[test]
+fn what_the_owner_puts_into_a_directory_that_an_apply_made_is_not_taken_for_deleted() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, "mkdir -p n/m; echo 1 >n/f; echo 1 >n/m/g; echo 1 >n/m/h");
+    apply(&home, &repo);
+    repo.write("n/mine", "the owner's\n");
+    repo.write("n/own/mine", "the owner's\n");
+    repo.write("n/m/mine", "the owner's\n");
+    assert!(entries(&home, &repo).is_empty(), "{:#?}", entries(&home, &repo));
+    again(&home, "echo 2 >n/m/g; rm n/m/h");
+    let changed = entries(&home, &repo);
+    assert_eq!(changed.len(), 2, "{changed:#?}");
+    apply(&home, &repo);
+    assert_eq!((text(&repo, "n/m/g"), text(&repo, "n/m/mine")), ("2\n".into(), "the owner's\n".into()));
+    assert!(!repo.path().join("n/m/h").exists());
+    again(&home, "rm -r n");
+    cofferdam(&home, &repo, &["apply", "-s", "one"]).run().assert_refused(217, &["n/mine"]);
+}

@@ -139,8 +139,16 @@ impl Put {
         noted.is(stat).then_some(noted)
     }
 
+    /// Whether `path` is none of ours, in a directory (of which `stat` tells) that we put.
+    pub(super) fn is_beside(&self, path: &WorkspacePath, stat: &Statx) -> bool {
+        self.is_inode(path.parent(), stat) && !self.entries.contains_key(path)
+    }
+
     /// Whether it is, with whatever content, what was left at `path`.
     pub(super) fn is_inode(&self, path: &[u8], stat: &Statx) -> bool {
+        if self.entries.is_empty() {
+            return false;
+        }
         let noted = WorkspacePath::new(path).ok().and_then(|path| self.entries.get(&path));
         noted.is_some_and(|noted| noted.inode == stat.stx_ino)
     }

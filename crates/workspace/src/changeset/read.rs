@@ -163,6 +163,9 @@ impl Reader<'_> {
             self.set.unnamed = self.set.unnamed.saturating_add(1);
             return Ok(());
         };
+        if met.change == Change::Deleted && self.never_saw(met, &path)? {
+            return Ok(());
+        }
         // What a directory held goes with it, file by file, so that each can be in conflict or be a rename's source.
         let leaves_directory = match met.change {
             Change::Deleted => met.kind == FileKind::Directory,
@@ -180,6 +183,18 @@ impl Reader<'_> {
             return Ok(());
         }
         self.enter(path, met, held)
+    }
+
+    /// Whether it is missing only because the session shows a directory of its own in place of the one that an apply made
+    /// of it, and into which the owner has put more since.
+    fn never_saw(&self, met: &Met<'_>, path: &WorkspacePath) -> Result<bool, ChangeSetError> {
+        if self.reading.copy_finished.is_some() || path.parent().is_empty() {
+            return Ok(false);
+        }
+        let failed = |errno| unreadable(path, errno);
+        let parent = beneath::stat_path(self.reading.original, path.parent()).map_err(failed)?;
+        let beside = parent.is_some_and(|parent| self.reading.put.is_beside(path, &parent));
+        Ok(beside && beneath::stat_name(met.directory, path.name()).map_err(failed)?.is_none())
     }
 
     fn ignores(&mut self, path: &WorkspacePath, kind: FileKind) -> Result<bool, ChangeSetError> {
