@@ -56,3 +56,28 @@ fn a_conflict_stops_all_of_it_until_the_paths_leave_it_out() {
 fn digest_of_free(home: &cofferdam_testkit::Home, repo: &cofferdam_testkit::Repo<'_>) -> String {
     digest(home, repo, &["free"])
 }
+
+#[test]
+fn where_two_files_cannot_change_places_nothing_is_written_and_three_lines_say_so() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, "echo b >a");
+    let digest = digest(&home, &repo, &[]);
+    let product = home.cofferdam().command();
+    // The kernel's answer on such a file system, to the first exchange that is tried.
+    let inject = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=renameat2",
+        "-e",
+        "inject=renameat2:error=EINVAL:when=2",
+    ];
+    let strace = home.invoke("strace").args(inject).arg("--").arg(product.get_program());
+    let refused = strace.args(["apply", "-s", "one", "--digest", &digest]).in_directory(repo.path()).run();
+    refused.assert_refused(204, &["cannot exchange two files", "cofferdam diff"]);
+    assert_eq!(text(&repo, "a"), "a\n");
+    try_apply(&home, &repo, &digest, &[]).assert_success();
+}
