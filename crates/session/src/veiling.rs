@@ -80,7 +80,7 @@ fn marked_index(workspace: &AbsPath, veiling: &Veiling) -> Option<(AbsPath, Vec<
     let hidden = veiling.masked.iter().map(|path| below.join(OsStr::from_bytes(path.as_bytes())));
     let hidden = hidden.map(|path| path.into_os_string().into_vec()).collect();
     let index = AbsPath::new(found.git_directory.as_path().join("index")).ok()?;
-    let marked = skip::marked(&tracked::index(&found.git_directory)?, &hidden)?;
+    let marked = skip::marked(&tracked::index_of(&found.git_directory)?, &hidden)?;
     Some((index, marked))
 }
 

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod encoding;
 pub mod ignore;
 pub mod included;
+mod owners;
 pub mod put;
 mod read;
 pub(crate) mod refusal;
@@ -18,6 +19,7 @@ mod stage;
 mod staged;
 
 pub use encoding::Digest;
+pub use owners::{OwnersFile, owners_file};
 pub use read::read;
 pub use stage::{FILE_BYTES_MAX, STAGED_BYTES_MAX, restage};
 pub use staged::{Place, StagedContents, StagedReader};
@@ -168,6 +170,14 @@ impl EntryKind {
 }
 
 impl ChangeSet {
+    /// The same with other entries, and with their digest.
+    #[must_use]
+    pub fn with_entries(&self, entries: Vec<Entry>) -> Self {
+        let mut set = Self { entries, ..self.clone() };
+        set.seal();
+        set
+    }
+
     /// Sorts the entries and makes their digest anew.
     pub fn seal(&mut self) {
         self.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));

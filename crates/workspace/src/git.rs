@@ -4,6 +4,7 @@
 //! Git is never executed: attributes, filters, hooks and configuration are code, and the files may be hostile.
 //! References are not read here either.
 
+pub mod ancestor;
 pub mod clones;
 pub mod commits;
 pub mod config;

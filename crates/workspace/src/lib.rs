@@ -17,6 +17,7 @@ pub mod git;
 pub mod ground;
 mod journal;
 pub mod layer;
+pub mod merge;
 pub mod ownership;
 pub mod path;
 pub mod veil;

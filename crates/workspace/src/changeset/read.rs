@@ -396,7 +396,7 @@ fn can_run(path: &[u8]) -> bool {
 }
 
 /// The executable bit is the owner's, and it is all that is brought back, as in git.
-fn git_mode(stat: &Statx) -> u32 {
+pub(super) fn git_mode(stat: &Statx) -> u32 {
     use rustix::fs::FileType as T;
     match beneath::kind(stat) {
         T::Directory => MODE_DIRECTORY,

@@ -5,6 +5,10 @@
 //! right kind and, for git directories, points back to this work tree: else a repository could have any directory
 //! of the owner's mounted. Objects are not read, and git is not run.
 
+mod stores;
+
+pub use stores::{Stores, stores};
+
 use super::config::{self, CONFIG_BYTES_MAX};
 use crate::beneath::{self, Listing};
 use crate::ground;
@@ -346,27 +350,14 @@ impl Survey<'_> {
 
     /// `objects/info/alternates` of one store, and of those named there.
     fn alternates(&mut self, objects: &Path, depth: usize) {
-        let Ok((_, store)) = settle(objects) else { return };
-        let Some(content) = pointer(&store, b"info/alternates") else { return };
-        for line in
-            content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"))
-        {
-            let target = resolve(objects, line);
-            if line.starts_with(b"\"") {
-                self.refuse(target, Role::Alternate, RefusalReason::BadPointer);
-                continue;
-            }
+        for (target, settled) in alternates_of(objects) {
             if depth >= ALTERNATES_DEPTH_MAX || self.refused.len() >= PLACES_MAX {
                 self.refuse(target, Role::Alternate, RefusalReason::TooMany);
                 return;
             }
-            let settled = settle(&target).and_then(|(path, fd)| {
-                same_owner(&store, &fd)?;
-                check_store(&fd, is_object_entry).map(|()| path)
-            });
             match settled {
-                Ok(path) if self.outside.iter().any(|place| place.path == path) => {}
-                Ok(path) => {
+                Ok((path, _)) if self.outside.iter().any(|place| place.path == path) => {}
+                Ok((path, _)) => {
                     self.add(path.clone(), Role::Alternate, Access::ReadOnly);
                     self.alternates(path.as_path(), depth.saturating_add(1));
                     self.lfs_of_alternate(&path);
@@ -402,6 +393,28 @@ impl Survey<'_> {
             Err(reason) => self.refuse(target, Role::LfsStorage, reason),
         }
     }
+}
+
+/// Where a directory really lies, and itself.
+type Settled = Result<(AbsPath, OwnedFd), RefusalReason>;
+
+/// The stores that the store `objects` names as its alternates, each settled or with the reason why it is not followed.
+fn alternates_of(objects: &Path) -> Vec<(PathBuf, Settled)> {
+    let Ok((_, store)) = settle(objects) else { return Vec::new() };
+    let content = pointer(&store, b"info/alternates").unwrap_or_default();
+    let lines = content.split(|byte| *byte == b'\n');
+    let named = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(|line| {
+        let target = resolve(objects, line);
+        if line.starts_with(b"\"") {
+            return (target, Err(RefusalReason::BadPointer));
+        }
+        let settled = settle(&target).and_then(|(path, fd)| {
+            same_owner(&store, &fd)?;
+            check_store(&fd, is_object_entry).map(|()| (path, fd))
+        });
+        (target, settled)
+    });
+    named.take(PLACES_MAX).collect()
 }
 
 /// A store holds nothing but what a store holds: a directory of the owner's that merely has a `pack` in it is none.

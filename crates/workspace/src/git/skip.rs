@@ -3,15 +3,13 @@
 //!
 //! Versions 2 to 4. An index that is not understood, is split or sparse is left as it is; nothing is written.
 
-use super::tracked::{EXTENDED, HASHES_BYTES, STAT_BYTES, offset, padded, taken};
+use super::tracked::{EXTENDED, HASHES_BYTES, STAGE, STAT_BYTES, offset, padded, taken};
 use sha1_checked::{Digest as _, Sha1};
 use sha2::Sha256;
 use std::collections::BTreeSet;
 
 /// Among the extended flags, which version 3 brought.
 const SKIP_WORKTREE: u16 = 1 << 14;
-/// Set for the sides of a merge that is not finished.
-const STAGE: u16 = 0b11 << 12;
 /// Where the entries end and begin, which marks move; git does without.
 const OFFSETS: [&[u8; 4]; 2] = [b"EOIE", b"IEOT"];
 

@@ -1,14 +1,15 @@
-//! Which of some paths git tracks, by its index (gitformat-index(5)): those show as deleted where they are hidden.
+//! Which of some paths git tracks, by its index (gitformat-index(5)): those show as deleted where they are hidden. And
+//! as what it tracks them: the blob is an ancestor for a merge, and proves nothing.
 //!
 //! Versions 2 to 4. Objects, extensions and a shared index are not read, and nothing is written: an index that is not
 //! understood tells nothing.
 
+use super::objects::{ObjectFormat, ObjectId};
+use crate::beneath;
 use crate::path::split;
 use cofferdam_policy::path::AbsPath;
-use rustix::fs::{Mode, OFlags};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
-use std::io::Read as _;
 
 /// The longest index that is read, in bytes; one of a million files has about 100 MB.
 pub const INDEX_BYTES_MAX: usize = 256 << 20;
@@ -16,26 +17,19 @@ pub const INDEX_BYTES_MAX: usize = 256 << 20;
 pub(super) const STAT_BYTES: usize = 40;
 /// Of the names of objects: SHA-1, SHA-256. Which of them it is does not stand in the index.
 pub(super) const HASHES_BYTES: [usize; 2] = [20, 32];
+/// Where the mode stands among them.
+const MODE_AT: usize = 24;
+/// Which of several versions it is, in a merge that is not finished.
+pub(super) const STAGE: u16 = 3 << 12;
 pub(super) const EXTENDED: u16 = 1 << 14;
 const NAME_LENGTH: u16 = (1 << 12) - 1;
 
 /// Those of `asked` (paths from the work tree's top) that git tracks, or that hold something that it tracks.
 #[must_use]
 pub fn tracked(git_directory: &AbsPath, asked: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
-    let Some(bytes) = index(git_directory) else { return BTreeSet::new() };
+    let Some(bytes) = index_of(git_directory) else { return BTreeSet::new() };
     let read = HASHES_BYTES.into_iter().find_map(|hash_bytes| among(&bytes, hash_bytes, asked));
     read.map(|(found, _rest)| found).unwrap_or_default()
-}
-
-/// The index of a git directory, if there is one of at most [`INDEX_BYTES_MAX`] that can be read.
-#[must_use]
-pub fn index(git_directory: &AbsPath) -> Option<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::open(git_directory.as_path().join("index"), flags, Mode::empty()).ok()?;
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(file).take(INDEX_BYTES_MAX as u64 + 1);
-    file.read_to_end(&mut bytes).ok()?;
-    (bytes.len() <= INDEX_BYTES_MAX).then_some(bytes)
 }
 
 /// As [`tracked`], from the index itself (empty: none). `None` if it is not understood, or stands in another file too
@@ -45,11 +39,16 @@ pub fn among_index(index: &[u8], asked: &BTreeSet<Vec<u8>>) -> Option<BTreeSet<V
     if index.is_empty() {
         return Some(BTreeSet::new());
     }
-    let (found, mut rest) = HASHES_BYTES.into_iter().find_map(|bytes| among(index, bytes, asked))?;
-    // Extensions: a name of four bytes and a length; the checksum at the end is shorter than what could follow it.
+    let (found, rest) = HASHES_BYTES.into_iter().find_map(|bytes| among(index, bytes, asked))?;
+    is_whole(rest)?.then_some(found)
+}
+
+/// Whether no extension says that more stands elsewhere; `None` if they are not understood.
+fn is_whole(mut rest: &[u8]) -> Option<bool> {
+    // A name of four bytes and a length; the checksum at the end is shorter than what could follow it.
     while let Some((name, after)) = rest.split_first_chunk::<4>() {
         if name == b"link" {
-            return None;
+            return Some(false);
         }
         let mut after = after;
         let length = usize::try_from(u32::from_be_bytes(taken(&mut after)?)).ok()?;
@@ -58,7 +57,54 @@ pub fn among_index(index: &[u8], asked: &BTreeSet<Vec<u8>>) -> Option<BTreeSet<V
             None => break,
         }
     }
-    Some(found)
+    Some(true)
+}
+
+/// What the index holds of one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracked {
+    /// One version of it.
+    Blob {
+        /// As git writes it.
+        mode: u32,
+        /// Its content.
+        id: ObjectId,
+    },
+    /// Several, of a merge that is not finished.
+    Unmerged,
+}
+
+/// As what the index holds each of these paths, as far as it does. `None` if it is not understood, or stands in another
+/// file too.
+#[must_use]
+pub fn blobs(
+    index: &[u8],
+    format: ObjectFormat,
+    asked: &BTreeSet<Vec<u8>>,
+) -> Option<BTreeMap<Vec<u8>, Tracked>> {
+    let mut found = BTreeMap::new();
+    if index.is_empty() {
+        return Some(found);
+    }
+    let rest = entries(index, format.id_bytes(), |name, stat, id, flags| {
+        if !asked.contains(name) {
+            return;
+        }
+        let mode = stat.get(MODE_AT..).and_then(<[u8]>::first_chunk).map(|mode| u32::from_be_bytes(*mode));
+        let tracked = match (ObjectId::from_bytes(format, id), mode, flags & STAGE) {
+            (Some(id), Some(mode), 0) => Tracked::Blob { mode, id },
+            (_, _, _) => Tracked::Unmerged,
+        };
+        found.insert(name.to_vec(), tracked);
+    })?;
+    is_whole(rest)?.then_some(found)
+}
+
+/// The index of a git directory; empty if there is none, `None` if it can't be read.
+#[must_use]
+pub fn index_of(git_directory: &AbsPath) -> Option<Vec<u8>> {
+    let directory = crate::ground::open_absolute(git_directory).ok()?;
+    beneath::read_small(&directory, b"index", INDEX_BYTES_MAX).ok().map(Option::unwrap_or_default)
 }
 
 /// What is asked for and found, and what follows the entries.
@@ -66,14 +112,22 @@ type Found<'i> = (BTreeSet<Vec<u8>>, &'i [u8]);
 
 /// `None` if it is no index with names of objects of that length.
 fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> Option<Found<'i>> {
+    let mut search = Search::new(asked);
+    let rest = entries(index, hash_bytes, |name, _, _, _| search.look_at(name))?;
+    Some((search.found, rest))
+}
+
+/// Gives each entry's name, times and mode, object's name and flags to `take`; what follows the entries is the result.
+fn entries(index: &[u8], hash_bytes: usize, mut take: impl FnMut(&[u8], &[u8], &[u8], u16)) -> Option<&[u8]> {
     let mut rest = index.strip_prefix(b"DIRC")?;
     let version = u32::from_be_bytes(taken(&mut rest)?);
     let count = u32::from_be_bytes(taken(&mut rest)?);
-    let mut search = Search::new(asked);
     let mut spelt = Vec::new();
     for _ in 0..count {
         let before = rest;
-        rest = rest.get(STAT_BYTES + hash_bytes..)?;
+        let (stat, after) = rest.split_at_checked(STAT_BYTES)?;
+        let (id, after) = after.split_at_checked(hash_bytes)?;
+        rest = after;
         let flags = u16::from_be_bytes(taken(&mut rest)?);
         match (version, flags & EXTENDED != 0) {
             (2, false) | (3 | 4, false) => {}
@@ -96,9 +150,9 @@ fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> O
             return None;
         }
         rest = if version == 4 { after.get(1..)? } else { padded(before, after)? };
-        search.look_at(name);
+        take(name, stat, id, flags);
     }
-    Some((search.found, rest))
+    Some(rest)
 }
 
 /// What is asked for, looked for in one name after another. An index holds a directory's names one after another, so
