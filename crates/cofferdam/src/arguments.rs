@@ -43,6 +43,7 @@ pub(crate) enum Command {
   cofferdam diff                              all of it, as text
   cofferdam diff --stat                       a line for each file
   cofferdam diff -s nightly src docs/a.md     of these directories and files only
+  cofferdam diff --merged                     with your own edits merged in where they conflict
   cofferdam diff --json                       for programs; see docs/change-set.md")]
     Diff(DiffArguments),
     /// Bring what a session changed into your directories, wholly or not at all
@@ -186,6 +187,9 @@ pub(crate) struct DiffArguments {
     /// Each commit that the session made, with what it changes
     #[arg(long, group = "form", conflicts_with = "paths")]
     pub(crate) commits: bool,
+    /// Merge what you edited meanwhile with what the session did, where git has the base: a change set of its own
+    #[arg(long)]
+    pub(crate) merged: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod root {
     mod commands;
     mod diffs;
     mod following;
+    mod merges;
     mod pipes;
     mod reports;
     mod sessions;
@@ -27,6 +28,7 @@ mod ordinary {
     mod commands;
     mod diffs;
     mod following;
+    mod merges;
     mod pipes;
     mod reports;
     mod sessions;

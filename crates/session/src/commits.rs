@@ -31,6 +31,7 @@ use repository::Repository;
 use rustix::fd::AsFd as _;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The name of the pack, until its checksum is its name.
 const PACK: &str = "new";
@@ -71,7 +72,7 @@ pub struct Commits {
     pub branches: Vec<Branch>,
     /// Over exactly what would be brought in.
     pub digest: Digest,
-    runs_later: RunsLaterTable,
+    runs_later: Rc<RunsLaterTable>,
 }
 
 /// What is to be said of a change.

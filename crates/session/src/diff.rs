@@ -5,12 +5,14 @@
 
 mod chosen;
 mod hunks;
+mod merged;
 mod remarks;
 mod stages;
 mod text;
 
 pub use chosen::{Chosen, ChosenDirectory, LeftOut, Objection};
 pub use hunks::{Hunk, Line, hunks, with_changes};
+pub use merged::{Merged, NotMerged};
 pub use remarks::{Comparison, Difference, PinChange, Remarks, Unreadable};
 pub use text::{Text, TextError, UNSHOWN_BYTES_MAX};
 
@@ -45,11 +47,12 @@ use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 use stages::Stage;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How often reading begins again when a running session changes what is being read.
 const ATTEMPTS_MAX: usize = 5;
@@ -62,9 +65,9 @@ pub struct Diff {
     /// By directory, in the order of the authority.
     pub directories: Vec<DirectoryDiff>,
     /// Held, so that nobody clears it.
-    _stage: Stage,
+    _stage: Rc<Stage>,
     /// The table of names and the owner's own.
-    runs_later: RunsLaterTable,
+    runs_later: Rc<RunsLaterTable>,
 }
 
 /// What changed in one directory.
@@ -74,19 +77,21 @@ pub struct DirectoryDiff {
     pub path: AbsPath,
     /// What changed.
     pub set: ChangeSet,
+    /// What became of conflicts, by path; empty but in what [`Diff::merged`] gives.
+    pub merged: BTreeMap<WorkspacePath, Result<Merged, NotMerged>>,
     /// The owner's directory, where it is on the host.
     pub(crate) source: AbsPath,
     pub(crate) original: OwnedFd,
     pub(crate) number: usize,
     /// What was staged of it.
-    contents: StagedContents,
+    contents: Rc<StagedContents>,
     /// Paths of entries that another file system takes for one that is there.
     collisions: BTreeSet<Vec<u8>>,
 }
 
 impl Diff {
     /// The table by which it was said what runs later.
-    pub(crate) fn into_table(self) -> RunsLaterTable {
+    pub(crate) fn into_table(self) -> Rc<RunsLaterTable> {
         self.runs_later
     }
 }
@@ -173,7 +178,7 @@ fn once(
         .collect();
     let digest = digest_of_all(&digests);
     stage.finish(place, digest)?;
-    Ok(Diff { digest, directories, _stage: stage, runs_later })
+    Ok(Diff { digest, directories, _stage: Rc::new(stage), runs_later: Rc::new(runs_later) })
 }
 
 fn directory(
@@ -216,16 +221,17 @@ fn directory(
     })?;
     let Reader { original, .. } = reader;
     let collisions = remarks::collisions(&original, &set.entries);
-    let contents = StagedContents::open(contents).map_err(stages::cannot("open"))?;
+    let contents = Rc::new(StagedContents::open(contents).map_err(stages::cannot("open"))?);
+    let merged = BTreeMap::new();
     let (path, number) = (changeable.target.clone(), changeable.number);
     let source = changeable.original.clone();
-    Ok(Some(DirectoryDiff { path, set, source, original, number, contents, collisions }))
+    Ok(Some(DirectoryDiff { path, set, merged, source, original, number, contents, collisions }))
 }
 
 impl DirectoryDiff {
     /// What was staged of it, as long as the [`Diff`] lives.
     #[must_use]
-    pub const fn contents(&self) -> &StagedContents {
+    pub fn contents(&self) -> &StagedContents {
         &self.contents
     }
 

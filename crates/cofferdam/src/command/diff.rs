@@ -22,6 +22,9 @@ use std::path::{Component, Path, PathBuf};
 /// The most of git's own files that are named to people; `--json` names all.
 const NAMED_MAX: usize = 10;
 
+/// What is said of an entry that was merged.
+const MERGED: &str = "merged with what you did meanwhile";
+
 pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
@@ -38,6 +41,7 @@ pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments
         .map(|()| 0);
     }
     let diff = diff::of(context, &state, &record, &authority)?;
+    let diff = if arguments.merged { diff.merged()? } else { diff };
     let chosen = Chosen::of(context, &diff, &arguments.paths)?;
     if output.json {
         return json::print(output, record.name.as_str(), &diff, &chosen).map(|()| 0);
@@ -55,10 +59,10 @@ fn print(output: &Output, arguments: &DiffArguments, diff: &Diff, chosen: &Chose
         shown.iter().for_each(|shown| output.line(&shown.name(several)));
     } else if arguments.stat {
         stat::print(output, diff, &shown, several);
-        closing(output, diff);
+        closing(output, diff, arguments.merged);
     } else {
         shown.iter().for_each(|shown| patch::print(output, diff, shown, several));
-        closing(output, diff);
+        closing(output, diff, arguments.merged);
     }
 }
 
@@ -73,6 +77,11 @@ impl Shown<'_> {
     pub(super) fn name(&self, several: bool) -> String {
         let path = whole(self.entry.path.as_bytes());
         if several { format!("{}/{path}", self.directory.path) } else { path }
+    }
+
+    /// Whether it is a merge of what the session did with what the owner did meanwhile.
+    fn is_merged(&self) -> bool {
+        matches!(self.directory.merged.get(&self.entry.path), Some(Ok(_)))
     }
 }
 
@@ -143,7 +152,7 @@ fn ignored(output: &Output, diff: &Diff, chosen: &Chosen, several: bool) {
 }
 
 /// What is said at the end of whatever is shown to people.
-fn closing(output: &Output, diff: &Diff) {
+fn closing(output: &Output, diff: &Diff, merged: bool) {
     let dim = |text: &str| output.line(&toned(Tone::Dim, text));
     for directory in &diff.directories {
         let set = &directory.set;
@@ -162,6 +171,9 @@ fn closing(output: &Output, diff: &Diff) {
                 &format!("{} too deep to be named, never brought back", set.unnamed),
             ));
         }
+    }
+    if !merged && let (mergeable @ 1.., conflicts) = diff.mergeable() {
+        dim(&format!("{mergeable} of {conflicts} conflicts can be merged: cofferdam diff --merged"));
     }
     let total: usize = diff.directories.iter().map(|directory| directory.set.entries.len()).sum();
     if total == 0 {
@@ -184,8 +196,13 @@ fn word(entry: &Entry) -> &'static str {
 }
 
 /// What speaks against an entry, for people.
-fn objections(entry: &Entry) -> Vec<String> {
+fn objections(shown: &Shown<'_>) -> Vec<String> {
+    let entry = shown.entry;
     let refused = entry.refused.map(|refused| format!("never brought back: {}", refused.words()));
     let conflict = entry.conflict.map(|conflict| format!("conflict: {}", conflict.words()));
-    refused.into_iter().chain(conflict).collect()
+    let not_merged = match shown.directory.merged.get(&entry.path) {
+        Some(Err(why)) => Some(format!("not merged: {why}")),
+        Some(Ok(_)) | None => None,
+    };
+    refused.into_iter().chain(conflict).chain(not_merged).collect()
 }

@@ -55,6 +55,8 @@ struct Row<'d> {
     runs_later: Option<&'static str>,
     suspicious: Vec<&'static str>,
     conflict: Option<serde_json::Value>,
+    merged: bool,
+    not_merged: Option<String>,
     refused: Option<serde_json::Value>,
     content: Option<Digest>,
 }
@@ -94,6 +96,11 @@ fn row<'d>(diff: &Diff, shown: &Shown<'d>) -> Row<'d> {
         runs_later: remarks.runs_later.map(|found| found.reason.as_str()),
         suspicious: remarks.suspicious.iter().map(|found| found.as_str()).collect(),
         conflict: entry.conflict.and_then(|conflict| serde_json::to_value(conflict).ok()),
+        merged: shown.is_merged(),
+        not_merged: match shown.directory.merged.get(&entry.path) {
+            Some(Err(why)) => Some(why.to_string()),
+            Some(Ok(_)) | None => None,
+        },
         refused: entry.refused.and_then(|refused| serde_json::to_value(refused).ok()),
         content: entry.content,
     }

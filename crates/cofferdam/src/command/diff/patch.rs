@@ -2,7 +2,7 @@
 //!
 //! It is for reading. Lines are made visible, so that it is no patch for a program that holds other bytes.
 
-use super::{Shown, objections, remarks, word};
+use super::{MERGED, Shown, objections, remarks, word};
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_policy::review::visible::{Piece, visible};
 use cofferdam_session::diff::{Change, Diff, EntryKind, Hunk, Line, Text, TextError, hunks};
@@ -30,8 +30,11 @@ pub(super) fn print(output: &Output, diff: &Diff, shown: &Shown<'_>, several: bo
         heading.push_str(&format!(" ({mode:06o})"));
     }
     output.line(&toned(Tone::Strong, &heading));
-    for objection in objections(entry) {
+    for objection in objections(shown) {
         output.line(&toned(Tone::Bad, &format!("  {objection}")));
+    }
+    if shown.is_merged() {
+        output.line(&toned(Tone::Strong, &format!("  {MERGED}")));
     }
     for remark in remarks::lines(diff, shown) {
         output.line(&toned(Tone::Strong, &format!("  {remark}")));

@@ -3,7 +3,7 @@
 //! Long paths lose their middle, never their end.
 
 use super::patch::is_minified;
-use super::{Shown, objections, word};
+use super::{MERGED, Shown, objections, word};
 use crate::output::{Output, Tone, toned};
 use cofferdam_session::diff::{Diff, Line, hunks};
 use std::collections::BTreeMap;
@@ -22,8 +22,11 @@ pub(in crate::command) fn print(output: &Output, diff: &Diff, shown: &[Shown<'_>
         *words.entry(word(shown.entry)).or_default() += 1;
         let padding = " ".repeat(width.saturating_sub(name.chars().count()));
         output.line(&format!(" {name}{padding} | {:<15} {}", word(shown.entry), extent(diff, shown)));
-        for objection in objections(shown.entry) {
+        for objection in objections(shown) {
             output.line(&toned(Tone::Bad, &format!("   {objection}")));
+        }
+        if shown.is_merged() {
+            output.line(&toned(Tone::Strong, &format!("   {MERGED}")));
         }
         let remarks = diff.remarks(shown.directory, shown.entry);
         let runs_later = remarks.runs_later.map(|found| format!("runs later: {}", found.reason));
