@@ -172,8 +172,16 @@ fn closing(output: &Output, diff: &Diff, merged: bool) {
             ));
         }
     }
-    if !merged && let (mergeable @ 1.., conflicts) = diff.mergeable() {
-        dim(&format!("{mergeable} of {conflicts} conflicts can be merged: cofferdam diff --merged"));
+    if !merged {
+        match diff.mergeable() {
+            (_, Some(0)) => {}
+            (conflicts, Some(mergeable)) => {
+                dim(&format!("{mergeable} of {conflicts} conflicts can be merged: cofferdam diff --merged"));
+            }
+            (conflicts, None) => {
+                dim(&format!("{conflicts} conflicts; which can be merged: cofferdam diff --merged"));
+            }
+        }
     }
     let total: usize = diff.directories.iter().map(|directory| directory.set.entries.len()).sum();
     if total == 0 {

@@ -135,3 +135,20 @@ fn an_index_that_lies_or_a_blob_that_is_gone_leads_to_nothing_but_what_is_shown(
     let why = gone["not_merged"].as_str().unwrap();
     assert!(why.contains(&format!("git has no object {blob}")), "{gone}");
 }
+
+#[test]
+fn conflicts_by_the_hundred_are_merged_when_asked_and_not_tried_in_passing() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    let files: Vec<String> = (0..101).map(|number| format!("f{number}")).collect();
+    files.iter().for_each(|file| drop(repo.write(file, LINES)));
+    repo.commit("first");
+    session(&repo, &home, "sed -i 's/six/by the session/' f*");
+    files.iter().for_each(|file| drop(repo.write(file, BY_THE_OWNER)));
+    let plain = diff(&home, &["--stat"]);
+    let line = "101 conflicts; which can be merged: cofferdam diff --merged";
+    assert!(plain.assert_success().stdout().contains(line), "{plain}");
+    let merged = diff(&home, &["--merged", "--json"]).json();
+    let entries = merged["entries"].as_array().unwrap();
+    assert!(entries.iter().filter(|entry| entry["merged"] == true).count() == 101, "{merged}");
+}

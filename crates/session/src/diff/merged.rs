@@ -18,6 +18,9 @@ use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// The most conflicts that are tried only to say how many can be merged: a checkout of another branch makes thousands.
+const TRIED_IN_PASSING_MAX: usize = 100;
+
 /// A conflict that was merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merged {
@@ -51,17 +54,20 @@ struct Outcome {
 }
 
 impl Diff {
-    /// How many of how many conflicts can be merged.
+    /// How many conflicts there are, and how many of them can be merged: `None` if there are too many to be tried in
+    /// passing.
     #[must_use]
-    pub fn mergeable(&self) -> (usize, usize) {
-        let (mut mergeable, mut conflicts) = (0, 0);
-        for directory in &self.directories {
-            directory.merges(|_, outcome| {
-                conflicts += 1;
-                mergeable += usize::from(outcome.is_ok());
-            });
+    pub fn mergeable(&self) -> (usize, Option<usize>) {
+        let entries = self.directories.iter().flat_map(|directory| &directory.set.entries);
+        let conflicts = entries.filter(|entry| is_open(entry)).count();
+        if conflicts > TRIED_IN_PASSING_MAX {
+            return (conflicts, None);
         }
-        (mergeable, conflicts)
+        let mut mergeable = 0;
+        for directory in &self.directories {
+            directory.merges(|_, outcome| mergeable += usize::from(outcome.is_ok()));
+        }
+        (conflicts, Some(mergeable))
     }
 
     /// The change set with every conflict merged that can be; [`DirectoryDiff::merged`] says what became of each.
@@ -151,11 +157,10 @@ fn put(contents: &StagedContents, entry: &Entry, outcome: &Outcome) -> Result<Op
 }
 
 impl DirectoryDiff {
-    /// Tries each conflict and says what came of it. What is refused stays refused, merged or not, and is not tried.
+    /// Tries each conflict and says what came of it.
     fn merges(&self, mut said: impl FnMut(&Entry, Result<Outcome, NotMerged>)) {
-        let in_conflict = |entry: &&Entry| entry.conflict.is_some() && entry.refused.is_none();
         let mut tried: BTreeMap<&WorkspacePath, &Entry> = BTreeMap::new();
-        for entry in self.set.entries.iter().filter(in_conflict) {
+        for entry in self.set.entries.iter().filter(|entry| is_open(entry)) {
             if is_edit_of_both(entry) {
                 tried.insert(&entry.path, entry);
             } else {
@@ -191,6 +196,11 @@ impl DirectoryDiff {
 
 fn readable(errno: Errno) -> NotMerged {
     if errno == Errno::FBIG { Unmerged::TooLong.into() } else { errno.into() }
+}
+
+/// A conflict that matters: what is refused is not brought back, merged or not.
+fn is_open(entry: &Entry) -> bool {
+    entry.conflict.is_some() && entry.refused.is_none()
 }
 
 /// A regular file on both sides, which the owner wrote to or replaced by another.
