@@ -156,29 +156,12 @@ fn table(entries: &BTreeMap<ObjectId, Entry>) -> Vec<u8> {
     table
 }
 
-/// CRC-32 as zlib has it (RFC 1952).
+/// CRC-32 as zlib has it (RFC 1952), bit by bit: compressing takes longer.
 fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |sum, byte| {
-        let index = (sum ^ u32::from(*byte)) & 0xff;
-        sum >> 8
-            ^ usize::try_from(index).ok().and_then(|index| CRC_TABLE.get(index)).copied().unwrap_or_default()
-    })
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    let shifted = |sum: u32| if sum & 1 == 1 { POLYNOMIAL ^ sum >> 1 } else { sum >> 1 };
+    !bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| shifted(sum)))
 }
-
-const CRC_TABLE: [u32; 256] = {
-    let mut table = [0_u32; 256];
-    let mut number = 0_u32;
-    while number < 256 {
-        let (mut value, mut bit) = (number, 0);
-        while bit < 8 {
-            value = if value & 1 == 1 { 0xedb8_8320 ^ value >> 1 } else { value >> 1 };
-            bit += 1;
-        }
-        table[number as usize] = value;
-        number += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {
