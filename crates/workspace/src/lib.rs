@@ -10,6 +10,7 @@ mod beneath;
 pub mod census;
 pub mod changes;
 pub mod changeset;
+pub mod checkpoint;
 mod contents;
 pub mod copy;
 pub mod discard;
