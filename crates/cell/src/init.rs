@@ -186,6 +186,10 @@ impl<'s> Init<'s> {
                 Signal::from_named_raw(signal).into_iter().for_each(signal_all);
                 Ok(())
             }
+            Order::StopAll => {
+                signal_all(Signal::STOP);
+                wire::send(self.control, &Report::StopSent, &[])
+            }
             Order::Empty => self.empty(),
             Order::Refresh if self.refreshing => {
                 let errno = Errno::ALREADY.raw_os_error();

@@ -42,6 +42,8 @@ pub enum Order {
         /// Signal number.
         signal: i32,
     },
+    /// Stop every process but pid 1, at one moment, so that no fork slips through.
+    StopAll,
     /// Mount the copy-on-write directories anew.
     Refresh,
     /// End every process of the cell at one moment, reap them all, and say so.
@@ -77,6 +79,8 @@ pub enum Report {
         /// How.
         status: ExitStatus,
     },
+    /// Every process but pid 1 has been told to stop.
+    StopSent,
     /// No process is left but pid 1: nothing writes to the session's layers any more.
     Emptied,
     /// The mounts were made anew.

@@ -100,7 +100,7 @@ pub fn attach(
             .hint("see what it printed: cofferdam logs")),
         Answer::Ended { status } => Ok(Parting::Ended(status)),
         Answer::NotStarted { stage, errno } => Err(failure::of_entry(context, b"attach", stage, errno)),
-        Answer::Done | Answer::NotRefreshed { .. } => {
+        Answer::Done | Answer::NotRefreshed { .. } | Answer::NotFrozen { .. } => {
             begun();
             through_terminal(&line, Screened::Relayed, streams.destination())
         }
@@ -144,7 +144,11 @@ pub fn refresh(state: &State, record: &SessionRecord) -> Result<(), Error> {
                 .since(why)
                 .hint("leave the directory in the session, or: cofferdam stop, then cofferdam resume"))
         }
-        Answer::Done | Answer::NoTerminal | Answer::NotStarted { .. } | Answer::Ended { .. } => Ok(()),
+        Answer::Done
+        | Answer::NoTerminal
+        | Answer::NotStarted { .. }
+        | Answer::NotFrozen { .. }
+        | Answer::Ended { .. } => Ok(()),
     }
 }
 
@@ -156,11 +160,12 @@ fn started(context: &Context, answer: Answer, called: &[u8]) -> Result<(), Error
     match answer {
         Answer::Done => Ok(()),
         Answer::NotStarted { stage, errno } => Err(failure::of_entry(context, called, stage, errno)),
-        Answer::NoTerminal | Answer::NotRefreshed { .. } | Answer::Ended { .. } => {
-            Err(Error::new(ErrorKind::WrongState, "cannot start the command")
-                .since("the session ended")
-                .hint("start it again: cofferdam resume"))
-        }
+        Answer::NoTerminal
+        | Answer::NotRefreshed { .. }
+        | Answer::NotFrozen { .. }
+        | Answer::Ended { .. } => Err(Error::new(ErrorKind::WrongState, "cannot start the command")
+            .since("the session ended")
+            .hint("start it again: cofferdam resume")),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Ask {
     Stop { grace_ms: u64 },
     /// Mount the workspaces anew.
     Refresh,
+    /// Let no process of the session go on for as long as this connection stays open.
+    Freeze,
 }
 
 /// Rows and columns.
@@ -62,6 +64,8 @@ pub(crate) enum Answer {
     NotStarted { stage: EntryStage, errno: i32 },
     /// A mount is in use, or can't be made anew.
     NotRefreshed { target: String, errno: i32 },
+    /// Its processes can't be frozen.
+    NotFrozen { why: String },
     /// The program ended; for an exec its own, else the session's.
     Ended { status: Option<ExitStatus> },
 }

@@ -19,6 +19,7 @@ pub mod error;
 pub mod exit;
 pub mod explain;
 mod failure;
+pub mod freeze;
 mod helper;
 mod home;
 pub mod init;

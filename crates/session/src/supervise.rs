@@ -4,6 +4,7 @@
 //! cell and never looks into its files. Detaching forks it: the child goes on without a terminal.
 
 mod clients;
+mod frozen;
 mod log;
 mod owner;
 mod program;
@@ -119,6 +120,7 @@ pub(crate) struct Supervisor<'c> {
     to_owner: Vec<u8>,
     to_owner_error: Vec<u8>,
     clients: Clients,
+    frozen: Option<frozen::Freezing>,
     listener: OwnedFd,
     signals: OwnedFd,
     log: Log,
@@ -201,6 +203,7 @@ impl<'c> Supervisor<'c> {
             to_owner: Vec::new(),
             to_owner_error: Vec::new(),
             clients: Clients::default(),
+            frozen: None,
             listener,
             signals,
             log,
@@ -308,7 +311,8 @@ impl<'c> Supervisor<'c> {
         }
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
         let due = [self.deadline, self.hang_up_at, self.stop_at, self.leave_unread_at, self.empty_until];
-        let due = due.into_iter().flatten().min();
+        let frozen = self.frozen.as_ref().map(frozen::Freezing::due);
+        let due = due.into_iter().chain([frozen]).flatten().min();
         let timeout =
             due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
         match poll(&mut fds, timeout.as_ref()) {
@@ -394,6 +398,7 @@ impl<'c> Supervisor<'c> {
                 self.end(Ending::Vanished);
             }
             Report::Exited { process: MAIN, status } => self.end(Ending::Exited(status)),
+            Report::StopSent => self.stop_was_sent(),
             Report::Emptied => {
                 self.emptied = true;
                 self.let_go();
@@ -530,6 +535,8 @@ impl<'c> Supervisor<'c> {
         if self.stop_at.is_some() {
             return;
         }
+        // What stands still can't be asked to end.
+        self.thaw();
         if let Some(cell) = &self.cell {
             let asked = cell.order(&Order::SignalAll { signal: Signal::TERM.as_raw() });
             // What is stopped can't hear; and a cell that can't be told is gone.
@@ -544,6 +551,7 @@ impl<'c> Supervisor<'c> {
     }
 
     fn keep_time(&mut self) -> Result<Turn, Error> {
+        self.keep_frozen();
         let now = Instant::now();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;
@@ -583,6 +591,7 @@ impl<'c> Supervisor<'c> {
     fn end(&mut self, ending: Ending) {
         // What was decided first holds: a program that ends because it was stopped was stopped.
         let ending = *self.ending.get_or_insert(ending);
+        self.thaw();
         // Who stops a session does not wait for a reader that has stopped reading (ATTACKS 7).
         if matches!(ending, Ending::Stopped | Ending::TimeLimit) {
             self.leave_unread_at = Some(Instant::now() + UNREAD_MAX);

@@ -25,13 +25,17 @@ const PORTION_BYTES: usize = 32 << 10;
 
 /// What a connected command is there for.
 #[derive(Debug, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Asking,
     Attached,
     /// Waits for the end of this process.
     Running(u32),
     Stopping,
     Refreshing,
+    /// Waits for the cell to stand still.
+    Freezing,
+    /// Holds it still.
+    Holding,
 }
 
 #[derive(Debug)]
@@ -98,6 +102,25 @@ impl Clients {
     pub(crate) fn not_refreshed(&mut self, target: &str, errno: i32) {
         let answer = Answer::NotRefreshed { target: target.to_owned(), errno };
         self.answer(|role| *role == Role::Refreshing, &answer, &[], true);
+    }
+
+    /// The cell stands still, for all who asked for it.
+    pub(super) fn frozen(&mut self) {
+        self.answer(|role| *role == Role::Freezing, &Answer::Done, &[], false);
+        for client in self.connected.values_mut().filter(|client| client.role == Role::Freezing) {
+            client.role = Role::Holding;
+        }
+    }
+
+    /// It does not, or no longer: those who hold it find their connection ended.
+    pub(super) fn not_frozen(&mut self, why: &str) {
+        self.answer(|role| *role == Role::Freezing, &Answer::NotFrozen { why: why.to_owned() }, &[], true);
+        self.connected.retain(|_, client| client.role != Role::Holding);
+    }
+
+    /// Whether anybody wants the cell to stand still.
+    pub(super) fn hold_still(&self) -> bool {
+        self.connected.values().any(|client| matches!(client.role, Role::Freezing | Role::Holding))
     }
 
     /// The session is over: everybody is told, with what was left to be shown before it.
@@ -197,11 +220,16 @@ impl Supervisor<'_> {
                 self.signal(process, Signal::HUP.as_raw());
                 Ok(())
             }
+            Some(Role::Freezing | Role::Holding) => {
+                self.thaw_if_unheld();
+                Ok(())
+            }
             Some(Role::Asking | Role::Stopping | Role::Refreshing) | None => Ok(()),
         }
     }
 
-    fn serve(&mut self, number: u32, ask: Ask, descriptors: Vec<OwnedFd>) -> Result<(), Error> {
+    pub(super) fn serve(&mut self, number: u32, ask: Ask, descriptors: Vec<OwnedFd>) -> Result<(), Error> {
+        let Some((ask, descriptors)) = self.put_off(number, ask, descriptors) else { return Ok(()) };
         match ask {
             Ask::Attach { size } => self.attach(number, ScreenSize::new(size.rows, size.columns)),
             Ask::Resize { size } => {
@@ -223,6 +251,10 @@ impl Supervisor<'_> {
             Ask::Stop { grace_ms } => {
                 self.set_role(number, Role::Stopping);
                 self.stop(Duration::from_millis(grace_ms), Ending::Stopped);
+                Ok(())
+            }
+            Ask::Freeze => {
+                self.freeze(number);
                 Ok(())
             }
             Ask::Refresh => {
@@ -297,7 +329,7 @@ impl Supervisor<'_> {
         self.clients.connected.get(&number).map(|client| &client.role)
     }
 
-    fn set_role(&mut self, number: u32, role: Role) {
+    pub(super) fn set_role(&mut self, number: u32, role: Role) {
         if let Some(client) = self.clients.connected.get_mut(&number) {
             client.role = role;
         }
