@@ -77,6 +77,11 @@ pub(crate) enum Command {
     Resume(ResumeArguments),
     /// Show a running session what you changed meanwhile in its directories
     Refresh(OneSession),
+    /// Copy what a session changed so far, so that it can be taken back to that
+    Checkpoint(OneSession),
+    /// Take a stopped session back to a checkpoint; what it is now becomes one too
+    #[command(after_help = "Example:\n  cofferdam restore -s nightly c2")]
+    Restore(RestoreArguments),
     /// Remove a session and all that it changed
     Discard(DiscardArguments),
     /// Print all that a session may touch, and what enforces it here
@@ -274,6 +279,16 @@ pub(crate) struct ResumeArguments {
     /// Another command than before
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// Which checkpoint: `cofferdam show` lists them
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoint: String,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod apply;
 mod attach;
+mod checkpoint;
 mod completions;
 mod diff;
 mod discard;
@@ -47,6 +48,8 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Stop(arguments) => stop::stop(context, output, &arguments),
         Command::Resume(arguments) => resume::resume(context, output, &arguments),
         Command::Refresh(asked) => refresh::refresh(context, output, asked.session.as_deref()),
+        Command::Checkpoint(asked) => checkpoint::checkpoint(context, output, asked.session.as_deref()),
+        Command::Restore(arguments) => checkpoint::restore(context, output, &arguments),
         Command::Discard(arguments) => discard::discard(context, output, &arguments),
         Command::Explain(arguments) => explain::explain(context, output, arguments),
         Command::Doctor(arguments) => doctor::doctor(context, output, &arguments),

@@ -18,6 +18,7 @@ pub use text::{Text, TextError, UNSHOWN_BYTES_MAX};
 
 use crate::base;
 use crate::changes::{Changeable, changeable};
+use crate::checkpoints;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::helper;
@@ -121,6 +122,7 @@ pub fn of_including(
     authority: &Authority,
     included: &[PathBuf],
 ) -> Result<Diff, Error> {
+    checkpoints::recover(context, state, &record.id)?;
     let place = state.session(&record.id);
     let base = base::of(&place, record, (context.now)());
     let wish = resolve::standing(context, state, &record.directory)?;

@@ -8,6 +8,7 @@ mod base;
 mod ceiling;
 mod cgroup;
 pub mod changes;
+pub mod checkpoints;
 pub mod commits;
 pub mod connect;
 pub mod context;

@@ -4,6 +4,7 @@
 //! record the end, look what changed. The ledger knows of a session before anything is made for it.
 
 use crate::changes::{self, Changes};
+use crate::checkpoints;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::machine::{self, Machine};
@@ -298,6 +299,7 @@ impl Begun<'_> {
             }
         };
         let session = self.session;
+        checkpoints::recover_for_start(self.context, self.state, &session.id)?;
         let plan =
             prepare::prepare(self.context, self.state, session, self.resolved, permit, ground, progress)?;
         let cell = waiting.build(&plan)?;

@@ -5,6 +5,7 @@ use super::summary::counts;
 use crate::arguments::DiscardArguments;
 use crate::output::Output;
 use cofferdam_session::apply;
+use cofferdam_session::checkpoints;
 use cofferdam_session::connect;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
@@ -21,6 +22,7 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
         }
     }
     if !arguments.force {
+        checkpoints::recover(context, &state, &record.id)?;
         let changes = sessions::show(&state, record.clone())?.changes;
         let running = sessions::is_running(&record);
         let state = if running { "running, with" } else { "stopped, with" };

@@ -1,5 +1,6 @@
 //! `cofferdam show`: a session's state, what it may touch, and what it changed.
 
+use super::checkpoint;
 use super::ls::{Row, age, typed};
 use super::summary::counts;
 use super::table::labelled;
@@ -7,6 +8,7 @@ use crate::output::{Output, Tone, toned, whole};
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::presets::limits::Origin;
 use cofferdam_session::apply::{self, Listed};
+use cofferdam_session::checkpoints;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions;
@@ -19,12 +21,15 @@ const LISTED_MAX: usize = 200;
 pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, asked)?;
+    checkpoints::recover(context, &state, &record.id)?;
     let shown = sessions::show(&state, record)?;
     let applies = apply::list(&state, &shown.record.id)?;
     let record = &shown.record;
+    let taken = checkpoints::list(&state, &record.id)?;
     output.object(&serde_json::json!({
         "session": Row::of(record), "authority": shown.authority, "changes": shown.changes,
         "applies": applies.iter().map(listed).collect::<Vec<_>>(),
+        "checkpoints": taken.iter().map(checkpoint::row).collect::<Vec<_>>(),
     }))?;
     if output.json {
         return Ok(0);
@@ -44,6 +49,10 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
         line(std::mem::take(&mut key), &item);
     }
     line("", &toned(Tone::Dim, &format!("to the last item: cofferdam explain {}", record.name.as_str())));
+    let mut key = "restore";
+    for record in taken.iter().rev() {
+        line(std::mem::take(&mut key), &checkpoint::line(context, record));
+    }
     line("changed", &counts(&shown.changes));
     let listed = if output.columns.is_some() { LISTED_MAX } else { usize::MAX };
     for entry in shown.changes.entries().take(listed) {
