@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod authority;
+pub mod checkpoint;
 pub mod event;
 pub mod glyph;
 pub mod label;

@@ -4,6 +4,7 @@
 //! form serves the owner's policy and a repository's `cofferdam.toml`; the latter counts for nothing until the
 //! owner accepts exactly its bytes. A key that is not enforced by this version is unknown, and refused.
 
+use crate::checkpoint::{CheckpointWishError, RegularCheckpoints};
 use crate::mask::MaskError;
 use crate::presets::limits::{Limit, LimitError};
 use crate::review::runs_later::OwnerPattern;
@@ -39,6 +40,8 @@ pub struct Wish {
     pub limits: Vec<Limit>,
     /// Names that a review counts among what runs later, beside its own table.
     pub runs_later: Vec<OwnerPattern>,
+    /// Copies of its layers that a session makes by itself.
+    pub checkpoint: RegularCheckpoints,
     /// What it must not have, whoever asks.
     pub deny: Deny,
 }
@@ -77,6 +80,9 @@ pub enum WishError {
     /// A name for reviews is no pattern.
     #[error("a pattern in `review.runs-later` can't be taken")]
     RunsLater(#[source] MaskError),
+    /// What it says of checkpoints can't be taken.
+    #[error(transparent)]
+    Checkpoint(CheckpointWishError),
     /// A list is longer than [`WISH_ENTRIES_MAX`].
     #[error("`{0}` has more than {WISH_ENTRIES_MAX} entries")]
     TooMany(&'static str),
@@ -96,7 +102,15 @@ struct File {
     profiles: Vec<String>,
     limits: BTreeMap<String, Value>,
     review: Review,
+    checkpoint: Checkpoint,
     deny: Deny,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Checkpoint {
+    every: Option<String>,
+    keep: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -141,6 +155,7 @@ impl Wish {
         self.profiles.extend(other.profiles);
         self.limits.extend(other.limits);
         self.runs_later.extend(other.runs_later);
+        self.checkpoint = self.checkpoint.and(other.checkpoint);
         self.deny = self.deny.and(other.deny);
         self
     }
@@ -189,6 +204,8 @@ impl File {
         }
         let patterns = self.review.runs_later.iter().map(|text| text.parse());
         let runs_later = patterns.collect::<Result<_, _>>().map_err(WishError::RunsLater)?;
+        let Checkpoint { every, keep } = &self.checkpoint;
+        let checkpoint = RegularCheckpoints::parse(every.as_deref(), *keep).map_err(WishError::Checkpoint)?;
         let wish = Wish {
             workspaces: self.workspaces,
             mounts: self.mounts,
@@ -200,6 +217,7 @@ impl File {
             profiles: self.profiles,
             limits,
             runs_later,
+            checkpoint,
             deny: self.deny,
         };
         wish.bounded()

@@ -10,6 +10,7 @@ use crate::helper;
 use crate::sessions;
 use crate::state::{self, State};
 use cofferdam_ledger::{Durability, SessionRecord};
+use cofferdam_policy::checkpoint::RegularCheckpoints;
 use cofferdam_policy::event::Event;
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_workspace::checkpoint::{self, CheckpointError, Checkpoints};
@@ -30,6 +31,11 @@ pub struct Taken {
 /// How many regular ones are kept, unless the policy says otherwise.
 pub const REGULAR_KEPT: usize = 10;
 
+/// How many of the regular ones are kept.
+pub(crate) fn kept(asked: RegularCheckpoints) -> usize {
+    asked.keep.and_then(|keep| usize::try_from(keep).ok()).unwrap_or(REGULAR_KEPT)
+}
+
 /// Those of a session, oldest first.
 ///
 /// # Errors
@@ -47,7 +53,7 @@ pub fn list(state: &State, id: &SessionId) -> Result<Vec<Record>, Error> {
 /// [`ErrorKind::WrongState`] if the session can't be frozen, [`ErrorKind::State`] if there is no room.
 pub fn take(context: &Context, state: &State, record: &SessionRecord) -> Result<Taken, Error> {
     let name = record.name.as_str();
-    match take_for(context, state, record, Why::ByHand, REGULAR_KEPT)? {
+    match take_for(context, state, record, Why::ByHand, usize::MAX)? {
         Some(taken) => Ok(taken),
         None => Err(Error::new(ErrorKind::WrongState, format!("cannot take a checkpoint of session {name}"))
             .since("it has no files yet")

@@ -2,6 +2,7 @@
 //!
 //! Computed from the same values that build the cell, before it is built; nothing is started.
 
+use crate::checkpoints;
 use crate::context::Context;
 use crate::error::Error;
 use crate::machine::Machine;
@@ -12,6 +13,7 @@ use crate::terminal::visible_within;
 use crate::veiling;
 use cofferdam_policy::admission::Permit;
 use cofferdam_policy::authority::{Authority, EnvValue, Purpose, View};
+use cofferdam_policy::checkpoint::RegularCheckpoints;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::limits::Origin;
 use cofferdam_workspace::git::{places, tracked};
@@ -104,7 +106,7 @@ pub fn explain(
         ),
         authority_digest: authority.digest().to_string(),
         radii: vec![
-            destruction(authority),
+            destruction(authority, resolved.checkpoint),
             collateral(authority, landlock),
             review(),
             credential(authority, list(|veiling| &veiling.resembling).len()),
@@ -150,7 +152,14 @@ fn hidden_and_tracked(authority: &Authority, veilings: &[(AbsPath, veiling::Veil
     })
 }
 
-fn destruction(authority: &Authority) -> Radius {
+fn destruction(authority: &Authority, checkpoint: RegularCheckpoints) -> Radius {
+    let regular = match checkpoint.every_seconds {
+        Some(every) => format!(
+            "its own changes can be taken back to a checkpoint: every {every} s, the last {} kept",
+            checkpoints::kept(checkpoint)
+        ),
+        None => "its own changes can be taken back to a checkpoint by hand; none is taken by itself".into(),
+    };
     let reach = authority.workspaces.iter().map(|workspace| match workspace.view {
         View::Overlay => format!("{}: changed in a layer of the session's own", workspace.path),
         View::Copy => format!("{}: changed in a copy of the session's own", workspace.path),
@@ -159,7 +168,10 @@ fn destruction(authority: &Authority) -> Radius {
         name: "destruction",
         question: "what inside the work directory can be lost?",
         reach: reach.collect(),
-        held_by: vec!["the real directories are never written: overlays, and copies where asked for".into()],
+        held_by: vec![
+            "the real directories are never written: overlays, and copies where asked for".into(),
+            regular,
+        ],
     }
 }
 

@@ -222,6 +222,7 @@ pub(crate) fn misunderstood(what: Error, bytes: &[u8], error: WishError) -> Erro
         | WishError::NotUtf8
         | WishError::Limit(_)
         | WishError::RunsLater(_)
+        | WishError::Checkpoint(_)
         | WishError::TooMany(_)) => what.because(other),
     }
 }

@@ -20,6 +20,7 @@ use crate::trust;
 use cofferdam_policy::authority::{
     AUTHORITY_VERSION, Authority, CellKind, Identity, Profile, View, Workspace,
 };
+use cofferdam_policy::checkpoint::RegularCheckpoints;
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::Inode;
 use cofferdam_policy::path::AbsPath;
@@ -55,6 +56,8 @@ pub struct Resolved {
     pub opened: BTreeMap<AbsPath, Opened>,
     /// What the owner should know: requests that were not accepted, denials that struck something out.
     pub notes: Vec<String>,
+    /// Checkpoints that it takes by itself.
+    pub checkpoint: RegularCheckpoints,
     /// The policy file that was used, if there was one.
     pub policy: Option<PathBuf>,
 }
@@ -103,7 +106,9 @@ pub fn resolve(
         profiles: wish.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?,
         label: Label::initial(),
     };
-    Ok(Resolved { authority, directory: first, inodes: found.inodes, opened: found.opened, notes, policy })
+    let checkpoint = wish.checkpoint;
+    let (inodes, opened) = (found.inodes, found.opened);
+    Ok(Resolved { authority, directory: first, inodes, opened, notes, checkpoint, policy })
 }
 
 /// The directory that a request is about: its first workspace.
@@ -121,7 +126,9 @@ pub fn first_workspace(context: &Context, request: &RunRequest) -> Result<PathBu
 pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -> Result<Resolved, Error> {
     // What the policy denies by now holds for old sessions too.
     let mut notes = Vec::new();
+    let mut checkpoint = RegularCheckpoints::default();
     if let Some(policy) = Policies::of(context).find(&directory)? {
+        checkpoint = policy.wish.checkpoint;
         let denied = directories::denied(context, &policy.wish, &directory)?;
         since::narrow(&mut authority, &policy.wish, denied, &mut notes)?;
     }
@@ -137,7 +144,7 @@ pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -
         found.reopen(&known.source, &known.target, known.file, false)?;
     }
     let (inodes, opened) = (found.inodes, found.opened);
-    Ok(Resolved { authority, directory, inodes, opened, notes, policy: None })
+    Ok(Resolved { authority, directory, inodes, opened, notes, checkpoint, policy: None })
 }
 
 /// What policy and accepted request ask for in a directory, without any flag.

@@ -15,7 +15,7 @@ use crate::request::RunRequest;
 use crate::resolve::{self, Resolved};
 use crate::sessions;
 use crate::state::State;
-use crate::supervise::{Connection, Ending, Outcome, Streams, Supervised, supervise};
+use crate::supervise::{Connection, Ending, Outcome, Rhythm, Streams, Supervised, supervise};
 use cofferdam_cell::{Cell, CellError};
 use cofferdam_ledger::{
     EndState, Ending as Recorded, NameWish, NewSession, Resumption, SessionRecord, SessionState, UidRanges,
@@ -313,11 +313,18 @@ impl Begun<'_> {
                 .limits
                 .get(LimitName::Time)
                 .map(|bound| Duration::from_secs(bound.limit.value())),
+            regular: self.rhythm(),
             told: self.told,
         };
         let connection =
             if options.detach { Connection::Background } else { Connection::Foreground(options.streams) };
         supervise(session, cell, &program, connection)
+    }
+
+    fn rhythm(&self) -> Option<Rhythm> {
+        let asked = self.resolved.checkpoint;
+        let every = Duration::from_secs(asked.every_seconds?);
+        Some(Rhythm { every, keep: checkpoints::kept(asked) })
     }
 
     /// What changed is looked at first: it decides whether the end is also the removal.

@@ -8,11 +8,13 @@ mod frozen;
 mod log;
 mod owner;
 mod program;
+mod regular;
 
 pub(crate) use log::former as former_log;
 pub(crate) use owner::{PipeFilters, RawTerminal, filtered, window, write_some};
 pub use owner::{Streams, columns};
 pub(crate) use program::give;
+pub(crate) use regular::Rhythm;
 
 use crate::cgroup;
 use crate::context::Context;
@@ -62,6 +64,7 @@ pub(crate) struct Supervised<'c> {
     pub(crate) place: SessionPlace,
     pub(crate) plan: &'c Plan,
     pub(crate) time_max: Option<Duration>,
+    pub(crate) regular: Option<Rhythm>,
     pub(crate) told: Told<'c>,
 }
 
@@ -121,6 +124,7 @@ pub(crate) struct Supervisor<'c> {
     to_owner_error: Vec<u8>,
     clients: Clients,
     frozen: Option<frozen::Freezing>,
+    regular: Option<regular::Regular>,
     listener: OwnedFd,
     signals: OwnedFd,
     log: Log,
@@ -145,6 +149,7 @@ enum Token {
     ProgramIn,
     ProgramOut,
     ProgramError,
+    Regular,
     Client(u32),
 }
 
@@ -189,6 +194,7 @@ impl<'c> Supervisor<'c> {
             Connection::Background => OwnerSide::Absent,
         };
         let deadline = session.time_max.map(|time| Instant::now() + time);
+        let regular = session.regular.map(regular::Regular::new);
         Ok(Self {
             session,
             connection,
@@ -204,6 +210,7 @@ impl<'c> Supervisor<'c> {
             to_owner_error: Vec::new(),
             clients: Clients::default(),
             frozen: None,
+            regular,
             listener,
             signals,
             log,
@@ -305,6 +312,9 @@ impl<'c> Supervisor<'c> {
         if let Some(error) = self.program.error().filter(|_| self.to_owner_error.len() < QUEUE_BYTES_MAX) {
             on(Token::ProgramError, error, PollFlags::IN);
         }
+        if let Some(child) = self.regular.as_ref().and_then(regular::Regular::at_work) {
+            on(Token::Regular, child, PollFlags::IN);
+        }
         for (number, client, wants_out) in self.clients.polled() {
             let flags = if wants_out { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             on(Token::Client(number), client, flags);
@@ -312,7 +322,11 @@ impl<'c> Supervisor<'c> {
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
         let due = [self.deadline, self.hang_up_at, self.stop_at, self.leave_unread_at, self.empty_until];
         let frozen = self.frozen.as_ref().map(frozen::Freezing::due);
-        let due = due.into_iter().chain([frozen]).flatten().min();
+        let due = due
+            .into_iter()
+            .chain([frozen, self.regular.as_ref().and_then(regular::Regular::due)])
+            .flatten()
+            .min();
         let timeout =
             due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
         match poll(&mut fds, timeout.as_ref()) {
@@ -351,6 +365,7 @@ impl<'c> Supervisor<'c> {
             Token::ProgramIn => self.feed_program(),
             Token::ProgramOut => self.read_program(),
             Token::ProgramError => self.read_program_error(),
+            Token::Regular => self.regular_is_done(),
             Token::Client(number) => self.attend_client(number, events)?,
         }
         Ok(Turn::Stay)
@@ -552,6 +567,7 @@ impl<'c> Supervisor<'c> {
 
     fn keep_time(&mut self) -> Result<Turn, Error> {
         self.keep_frozen();
+        self.keep_regular();
         let now = Instant::now();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;
@@ -613,6 +629,7 @@ impl<'c> Supervisor<'c> {
     }
 
     fn finish(&mut self) -> Result<Outcome, Error> {
+        self.end_regular();
         self.leave_terminal(Departure::End);
         let remains = self.remains.take().ok_or_else(|| own("end twice")(Errno::ALREADY))?;
         if !self.emptied {

@@ -179,6 +179,7 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         profiles,
         limits,
         runs_later,
+        checkpoint,
         deny,
     } = wish;
     let lists: [(&str, &[String]); 13] = [
@@ -199,7 +200,9 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
     let of_lists = lists.iter().flat_map(|(what, list)| list.iter().map(|entry| (*what, entry.clone())));
     let limits = limits.iter().map(|limit| ("limit", limit.to_string()));
     let runs_later = runs_later.iter().map(|pattern| ("runs later", pattern.to_string()));
-    of_lists.chain(limits).chain(runs_later).collect()
+    let every = checkpoint.every_seconds.map(|every| ("checkpoints", format!("every {every} s")));
+    let keep = checkpoint.keep.map(|keep| ("checkpoints", format!("kept: {keep}")));
+    of_lists.chain(limits).chain(runs_later).chain(every).chain(keep).collect()
 }
 
 #[cfg(test)]

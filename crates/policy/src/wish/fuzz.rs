@@ -15,6 +15,7 @@ fn target(input: &[u8]) -> Result<Vec<usize>, String> {
         Err(WishError::Form(error)) => return Err(error.message().to_owned()),
         Err(WishError::Limit(error)) => return Err(error.to_string()),
         Err(WishError::RunsLater(error)) => return Err(error.to_string()),
+        Err(WishError::Checkpoint(error)) => return Err(error.to_string()),
         Err(WishError::TooMany(list)) => return Err(list.to_owned()),
     };
     assert_eq!(Wish::parse(printed(&wish).as_bytes()).unwrap(), wish);
@@ -55,6 +56,12 @@ fn printed(wish: &Wish) -> String {
     let patterns = wish.runs_later.iter().map(ToString::to_string).collect::<Vec<_>>();
     let review = toml::Table::from_iter([("runs-later".to_owned(), list(&patterns))]);
     table.insert("review".to_owned(), toml::Value::Table(review));
+    let every = wish.checkpoint.every_seconds.map(|seconds| toml::Value::from(format!("{seconds}s")));
+    let keep = wish.checkpoint.keep.map(|keep| toml::Value::from(i64::from(keep)));
+    let checkpoint = [("every", every), ("keep", keep)];
+    let checkpoint =
+        checkpoint.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    table.insert("checkpoint".to_owned(), toml::Value::Table(checkpoint));
     let deny = [
         ("paths", &wish.deny.paths),
         ("environment", &wish.deny.environment),

@@ -54,6 +54,11 @@ const MORE: &str = "\
 #tmp = \"1G\"
 #time = \"8h\"
 
+# Copies of all that a session changed, by themselves while it runs: `cofferdam restore` takes it back to one.
+[checkpoint]
+#every = \"10m\"
+#keep = 10
+
 # What no session here may have, whoever asks for it.
 [deny]
 #paths = [\"~/private\"]
