@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, also in its helpers")]
 
+mod faults;
 #[path = "slow_apply_faults/scene.rs"]
 mod scene;
 
-use scene::{Call, End, Scene, Where, in_parallel};
+use faults::{Call, End, in_parallel};
+use scene::{Scene, Where, is_turning_point};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -52,7 +54,7 @@ fn killed_at_every_call_with_the_state_on_another_file_system_it_is_before_or_af
 fn recovery_killed_everywhere(place: Where) {
     for act in ACTS {
         let mut pairs = Vec::new();
-        for first in Scene::ready(place, act).calls(act).iter().filter(|call| call.is_turning_point()) {
+        for first in Scene::ready(place, act).calls(act).iter().filter(|call| is_turning_point(call)) {
             let scene = Scene::ready(place, act);
             scene.run_killed(act, first);
             pairs.extend(scene.calls("recover").into_iter().map(|second| (first.clone(), second)));

@@ -1,17 +1,12 @@
 //! A small tree, a batch that does one of everything to it, and runs of the program that are killed or failed.
 
+use crate::faults::{Call, End, Traced, end, memory, names, program};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Calls that change a disk, or bring what was changed to it.
-const CHANGING: &str = "openat,write,mkdirat,renameat,renameat2,unlinkat,linkat,symlinkat,fchmod,fchmodat,fchown,fchownat,utimensat,fsync,fdatasync,syncfs,flock";
 
 const APPLY: &str = "00000000000000a1";
 const UNDO: &str = "00000000000000b1";
@@ -27,30 +22,6 @@ pub(crate) enum Where {
     Elsewhere,
 }
 
-/// The n-th call of a name.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) name: String,
-    number: usize,
-}
-
-impl Call {
-    /// Worth a kill of its own before a recovery that is killed too: the tree or the standing has just changed.
-    pub(crate) fn is_turning_point(&self) -> bool {
-        matches!(self.name.as_str(), "renameat2" | "fchmodat")
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Done,
-    Refused,
-    Unsettled,
-    Abandoned,
-    Killed,
-    Other(Option<i32>),
-}
-
 /// Path, then mode and content.
 type Snapshot = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
@@ -61,10 +32,9 @@ pub(crate) struct Scene {
     after: Snapshot,
 }
 
-/// In memory, where a flush costs nothing, if there is such a place.
-fn memory() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    if memory.is_dir() { memory } else { std::env::temp_dir() }
+/// Worth a kill of its own before a recovery that is killed too: the tree or the standing has just changed.
+pub(crate) fn is_turning_point(call: &Call) -> bool {
+    matches!(call.name.as_str(), "renameat2" | "fchmodat")
 }
 
 impl Scene {
@@ -144,42 +114,21 @@ impl Scene {
         arguments
     }
 
+    fn program(&self) -> Traced {
+        Traced { program: "applying", log: self.place.path().join("trace") }
+    }
+
     pub(crate) fn run(&self, act: &str) -> End {
-        end(&Command::new(program()).args(self.arguments(act)).output().unwrap())
-    }
-
-    fn strace(&self, options: &[&str]) -> Command {
-        let mut command = Command::new("strace");
-        command.arg("-o").arg(self.place.path().join("trace")).args(options).arg(program());
-        command
-    }
-
-    fn traced(&self, act: &str, options: &[&str]) -> Output {
-        self.strace(options)
-            .args(self.arguments(act))
-            .output()
-            .unwrap_or_else(|error| panic!("cannot start strace ({error}): run `scripts/prerequisites test`"))
+        self.program().run(&self.arguments(act))
     }
 
     /// All calls of one whole run that change a disk. The scene is used up.
     pub(crate) fn calls(&self, act: &str) -> Vec<Call> {
-        let output = self.traced(act, &["-e", &format!("trace={CHANGING}")]);
-        assert_eq!(end(&output), End::Done, "{output:?}");
-        let log = fs::read_to_string(self.place.path().join("trace")).unwrap();
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        let names = log.lines().filter_map(|line| line.split_once('(').map(|(name, _)| name.to_owned()));
-        names
-            .map(|name| {
-                let count = counts.entry(name.clone()).or_default();
-                *count += 1;
-                Call { name, number: *count }
-            })
-            .collect()
+        self.program().calls(&self.arguments(act))
     }
 
     pub(crate) fn run_killed(&self, act: &str, call: &Call) -> End {
-        let inject = format!("inject={}:signal=KILL:when={}", call.name, call.number);
-        end(&self.traced(act, &["-e", &format!("trace={}", call.name), "-e", &inject]))
+        self.program().run_killed(&self.arguments(act), call)
     }
 
     pub(crate) fn run_failed(&self, act: &str, call: &Call, errno: &str, from_then_on: bool) -> End {
@@ -193,15 +142,13 @@ impl Scene {
         errno: &str,
         from_then_on: bool,
     ) -> (End, String) {
-        let on = if from_then_on { "+" } else { "" };
-        let inject = format!("inject={}:error={errno}:when={}{on}", call.name, call.number);
-        let output = self.traced(act, &["-e", &format!("trace={}", call.name), "-e", &inject]);
-        (end(&output), String::from_utf8_lossy(&output.stderr).into_owned())
+        self.program().run_failed(&self.arguments(act), call, errno, from_then_on)
     }
 
     /// Starts the program with a pause before each rename.
     pub(crate) fn start_slowly(&self, act: &str) -> Slow {
-        let mut command = self.strace(&["-e", "trace=renameat2", "-e", "inject=renameat2:delay_enter=250ms"]);
+        let mut command =
+            self.program().strace(&["-e", "trace=renameat2", "-e", "inject=renameat2:delay_enter=250ms"]);
         command.args(self.arguments(act)).stderr(Stdio::piped());
         Slow(command.spawn().unwrap())
     }
@@ -255,7 +202,7 @@ impl Scene {
         }
         assert!(self.is_after_act(act), "{told}, then again");
         let undone = if act == "undo" { UNDO } else { APPLY };
-        let mut again = Command::new(program());
+        let mut again = Command::new(program("applying"));
         again.arg("undo").args([self.tree(), self.state.path().to_owned()]).args([undone, LATER]);
         assert_eq!(end(&again.output().unwrap()), End::Done, "{told}, then undone");
         assert!(self.is_before_act(act), "{told}, then undone");
@@ -274,25 +221,6 @@ impl Slow {
         let output = self.0.wait_with_output().unwrap();
         (end(&output), String::from_utf8_lossy(&output.stderr).into_owned())
     }
-}
-
-fn end(output: &Output) -> End {
-    match (output.status.code(), output.status.signal()) {
-        (Some(0), _) => End::Done,
-        // With 2, the program could not even open what it was given.
-        (Some(2 | 3), _) => End::Refused,
-        (Some(4), _) => End::Unsettled,
-        (Some(5), _) => End::Abandoned,
-        (_, Some(9)) => End::Killed,
-        (code, _) => End::Other(code),
-    }
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 fn snapshot(tree: &Path) -> Snapshot {
@@ -314,32 +242,4 @@ fn snapshot(tree: &Path) -> Snapshot {
         }
     }
     found
-}
-
-/// Cargo builds examples with the tests, into a directory beside theirs.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("examples/applying");
-    assert!(
-        program.is_file(),
-        "{} is not built: cargo build -p cofferdam-workspace --examples",
-        program.display()
-    );
-    program
-}
-
-/// Does `work` for each case on as many threads as there are processors.
-pub(crate) fn in_parallel<C: Sync, R: Send>(cases: &[C], work: impl Fn(&C) -> R + Sync) -> Vec<R> {
-    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = work(case);
-                    results.lock().unwrap().push(result);
-                }
-            });
-        }
-    });
-    results.into_inner().unwrap()
 }
