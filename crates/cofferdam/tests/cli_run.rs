@@ -11,6 +11,7 @@
 mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
+    mod checkpoints;
     mod commands;
     mod diffs;
     mod following;
@@ -25,6 +26,7 @@ mod root {
 mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
+    mod checkpoints;
     mod commands;
     mod diffs;
     mod following;
