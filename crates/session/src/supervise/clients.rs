@@ -325,7 +325,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn role(&self, number: u32) -> Option<&Role> {
+    pub(super) fn role(&self, number: u32) -> Option<&Role> {
         self.clients.connected.get(&number).map(|client| &client.role)
     }
 

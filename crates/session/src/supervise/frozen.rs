@@ -193,8 +193,10 @@ impl Supervisor<'_> {
         let _gone = frozen.processes.thaw().is_err();
         self.clients.not_frozen(why);
         for (number, ask, descriptors) in frozen.put_off {
-            // A client that broke off is noticed when it is heard.
-            let _lost = self.serve(number, ask, descriptors).is_err();
+            // Who has gone meanwhile wants nothing any more.
+            if self.role(number).is_some() {
+                let _lost = self.serve(number, ask, descriptors).is_err();
+            }
         }
     }
 }
