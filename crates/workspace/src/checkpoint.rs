@@ -304,3 +304,6 @@ fn flush(top: &OwnedFd, entries: u64) -> Result<(), CheckpointError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
