@@ -44,6 +44,7 @@ pub(crate) enum Command {
   cofferdam diff --stat                       a line for each file
   cofferdam diff -s nightly src docs/a.md     of these directories and files only
   cofferdam diff --merged                     with your own edits merged in where they conflict
+  cofferdam diff --commits                    each commit that it made
   cofferdam diff --json                       for programs; see docs/change-set.md")]
     Diff(DiffArguments),
     /// Bring what a session changed into your directories, wholly or not at all
@@ -52,7 +53,9 @@ pub(crate) enum Command {
   cofferdam apply -n                          what would be written, and its digest
   cofferdam apply --digest 3f…e1              exactly what has this digest, which you saw
   cofferdam apply -s nightly src docs/a.md    only these directories and files
-  cofferdam apply --include-ignored dist      with what your ignore rules leave out there")]
+  cofferdam apply --include-ignored dist      with what your ignore rules leave out there
+  cofferdam apply --merged                    with your own edits since then merged in
+  cofferdam apply --commits                   the commits that it made, under a name of their own")]
     Apply(ApplyArguments),
     /// Take an apply back
     #[command(after_help = "Examples:
@@ -211,6 +214,12 @@ pub(crate) struct ApplyArguments {
     /// Also what lies at or below this path, though your rules ignore it
     #[arg(long, value_name = "PATH")]
     pub(crate) include_ignored: Vec<PathBuf>,
+    /// With what you edited meanwhile merged in, where git has the base: see it by `diff --merged`
+    #[arg(long)]
+    pub(crate) merged: bool,
+    /// Bring its commits into your repository instead, as refs/cofferdam/SESSION/BRANCH
+    #[arg(long, conflicts_with_all = ["paths", "include_ignored", "merged"])]
+    pub(crate) commits: bool,
     /// Only print what would be written, and its digest
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,

@@ -10,6 +10,7 @@ mod doctor;
 mod events;
 mod exec;
 mod explain;
+mod import;
 mod init;
 mod logs;
 mod ls;

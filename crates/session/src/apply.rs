@@ -16,6 +16,7 @@ use crate::changes::changeable;
 use crate::context::Context;
 use crate::diff::{self, Chosen, Diff, Digest, DirectoryDiff, Entry, LeftOut, Objection};
 use crate::error::{Error, ErrorKind};
+use crate::freeze::{self, Frozen};
 use crate::reviewed;
 use crate::sessions;
 use crate::state::State;
@@ -41,6 +42,8 @@ pub struct Asked {
     pub paths: Vec<PathBuf>,
     /// Also what lies at or below these, though rules ignore it: likewise.
     pub included: Vec<PathBuf>,
+    /// What the owner edited meanwhile is merged in, where that can be.
+    pub merged: bool,
     /// The digest that the caller declares to have been seen.
     pub digest: Option<Digest>,
 }
@@ -85,6 +88,7 @@ pub fn propose(
     let authority = sessions::authority(record)?;
     let notes = settle(context, state, &authority)?;
     let diff = diff::of_including(context, state, record, &authority, &asked.included)?;
+    let diff = if asked.merged { diff.merged()? } else { diff };
     require_known(&diff, &asked.paths)?;
     require_below(&diff, &asked.included)?;
     if let Some(chosen) = reviewed_part(state, record, &diff, asked) {
@@ -185,9 +189,14 @@ fn require_writable(
             format!("cannot apply session {name}: {} {paths} in conflict", conflicts.len()),
         )
         .since(listed(&conflicts))
-        .hint(format!(
-            "see them: cofferdam diff -s {name} --stat; name the others: cofferdam apply -s {name} PATH..."
-        )));
+        .hint(match diff.mergeable() {
+            (_, None | Some(1..)) if !asked.merged => {
+                format!("merge your edits in: cofferdam diff -s {name} --merged, then apply -s {name} --merged")
+            }
+            _ => format!(
+                "see them: cofferdam diff -s {name} --stat; name the others: cofferdam apply -s {name} PATH..."
+            ),
+        }));
     }
     let named = |left: &&LeftOut| asked.paths.contains(&full(&left.directory, left.path.as_bytes()));
     let refused: Vec<&LeftOut> = match chosen.entries() {
@@ -268,7 +277,7 @@ pub fn apply(
     if approval.digest != chosen.digest {
         return Err(moved(record, chosen));
     }
-    let _held = hold(record)?;
+    let held = hold(state, record)?;
     let locked = lock(context, state)?;
     let written: Vec<(&DirectoryDiff, &diff::ChosenDirectory)> = diff
         .directories
@@ -285,13 +294,16 @@ pub fn apply(
     for (directory, _) in &written {
         let tree = Tree::open(&locked, &directory.source)?;
         tree.require_same(directory.original.as_fd())?;
-        begun.members.push(Member::new(directory.source.clone(), directory.number)?);
+        let merged =
+            directory.merged.iter().filter(|(_, became)| became.is_ok()).map(|(path, _)| path.clone());
+        begun.members.push(Member::new(directory.source.clone(), directory.number, merged.collect())?);
         trees.push(tree);
     }
     locked.write(&begun, Standing::Begun)?;
     for (((directory, chosen), tree), member) in written.iter().zip(&trees).zip(&begun.members) {
         let paths = chosen.set.entries.iter().map(|entry| (&entry.path, entry.before.as_ref()));
         let done = notes::expect((context, state), (record, member, tree), paths)
+            .and_then(|()| held.still(record))
             .and_then(|()| write(directory, chosen, (tree, member)));
         if let Err(error) = done {
             // The first failure is the one worth telling; what can't be taken back now is by the next command.
@@ -317,19 +329,29 @@ fn write(
     tree.apply(member.apply, &batch).map(|_| ()).map_err(|error| tree.error("apply to", error))
 }
 
-/// While this lives, nothing of the session's runs: its view and the owner's directory change together.
+/// While this lives, nothing of the session runs: its view and the owner's directory change together.
 #[derive(Debug)]
-struct Held;
+struct Held(Option<Frozen>);
 
-/// The one place where a live session is held. One that runs is refused for now; freezing its cell comes here.
-fn hold(record: &SessionRecord) -> Result<Held, Error> {
-    if sessions::is_running(record) {
-        let name = record.name.as_str();
-        return Err(Error::new(ErrorKind::WrongState, format!("cannot apply session {name} while it runs"))
-            .since("what it sees of your directory would change beneath it")
-            .hint(format!("stop it first: cofferdam stop {name}")));
+/// Freezes a session that runs.
+fn hold(state: &State, record: &SessionRecord) -> Result<Held, Error> {
+    let frozen = sessions::is_running(record).then(|| freeze::frozen(state, record)).transpose()?;
+    Ok(Held(frozen))
+}
+
+impl Held {
+    /// To be asked before each directory is written.
+    fn still(&self, record: &SessionRecord) -> Result<(), Error> {
+        match &self.0 {
+            Some(frozen) if !frozen.is_held() => {
+                let name = record.name.as_str();
+                Err(Error::new(ErrorKind::WrongState, format!("session {name} did not stand still"))
+                    .since("it was let go, or ended, before your directory was written; nothing is changed")
+                    .hint("try again"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
-    Ok(Held)
 }
 
 fn lock(context: &Context, state: &State) -> Result<Locked, Error> {

@@ -29,6 +29,7 @@ use cofferdam_workspace::git::objects::{OBJECT_BYTES_MAX, ObjectKind, Objects};
 use cofferdam_workspace::git::packing;
 use repository::Repository;
 use rustix::fd::AsFd as _;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -130,6 +131,48 @@ impl Commits {
             head: after.map(|text| text.get(..HEAD_BYTES).unwrap_or(text)),
         });
         CommitRemarks { runs_later, suspicious }
+    }
+}
+
+/// A private place for packs, gone with this value.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    made: Cell<u32>,
+}
+
+impl Scratch {
+    /// In the session's directory; what a killed command left there goes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`].
+    pub fn make(state: &State, record: &SessionRecord) -> Result<Self, Error> {
+        let path = state.session(&record.id).root().join("commits");
+        let scratch = Self { path, made: Cell::new(0) };
+        scratch.clear();
+        crate::state::make_directory(&scratch.path, None)?;
+        Ok(scratch)
+    }
+
+    /// A new directory in it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`].
+    pub fn directory(&self) -> Result<PathBuf, Error> {
+        self.made.set(self.made.get().saturating_add(1));
+        let path = self.path.join(self.made.get().to_string());
+        crate::state::make_directory(&path, None)?;
+        Ok(path)
+    }
+
+    fn clear(&self) {
+        let _left_over = std::fs::remove_dir_all(&self.path).is_err();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

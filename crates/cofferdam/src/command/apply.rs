@@ -16,6 +16,9 @@ use cofferdam_session::state::State;
 const VERSION: u32 = 1;
 
 pub(super) fn apply(context: &Context, output: &Output, arguments: &ApplyArguments) -> Result<u8, Error> {
+    if arguments.commits {
+        return super::import::import(context, output, arguments);
+    }
     let asked = asked(context, arguments)?;
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
@@ -47,7 +50,12 @@ fn asked(context: &Context, arguments: &ApplyArguments) -> Result<Asked, Error> 
             .because(error)
             .hint("it is printed by: cofferdam apply -n")
     })?;
-    Ok(Asked { paths: absolute(&arguments.paths), included: absolute(&arguments.include_ignored), digest })
+    Ok(Asked {
+        paths: absolute(&arguments.paths),
+        included: absolute(&arguments.include_ignored),
+        merged: arguments.merged,
+        digest,
+    })
 }
 
 /// Who stands for it: the caller by a digest, the person at the terminal, or a review that was completed before.

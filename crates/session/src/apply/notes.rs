@@ -43,7 +43,7 @@ pub(super) fn written(
         }
         let paths = tree.put_by(id(member))?;
         change(&place, member, tree, |put| {
-            for wrote in &paths {
+            for wrote in paths.iter().filter(|wrote| !member.merged.contains(&wrote.path)) {
                 put.note(tree.fd.as_fd(), &wrote.path, wrote.content)?;
             }
             put.settle_written(tree.fd.as_fd())

@@ -13,10 +13,12 @@ use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_workspace::apply::ApplyId;
 use cofferdam_workspace::changeset::Digest;
+use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 const VERSION: u32 = 1;
@@ -47,6 +49,8 @@ pub(super) struct Member {
     pub(super) directory: AbsPath,
     /// Of the session's layer.
     pub(super) number: usize,
+    /// What came with the owner's edits merged in: the session has it otherwise, so that it stays the owner's edit.
+    pub(super) merged: BTreeSet<WorkspacePath>,
     pub(super) apply: ApplyId,
     /// What takes it back.
     pub(super) undo: ApplyId,
@@ -101,8 +105,12 @@ impl Record {
 }
 
 impl Member {
-    pub(super) fn new(directory: AbsPath, number: usize) -> Result<Self, Error> {
-        Ok(Self { directory, number, apply: new_id()?, undo: new_id()?, redo: new_id()? })
+    pub(super) fn new(
+        directory: AbsPath,
+        number: usize,
+        merged: BTreeSet<WorkspacePath>,
+    ) -> Result<Self, Error> {
+        Ok(Self { directory, number, merged, apply: new_id()?, undo: new_id()?, redo: new_id()? })
     }
 
     /// The same, to be taken back another time: an id is used once.

@@ -80,11 +80,13 @@ pub fn undo(
     let notes = settle::all(context, state, &locked, &[])?;
     let record = find(context, state, &locked.records, session, asked)?;
     let live = state.ledger()?.session(&record.session).ok();
-    if let Some(live) = &live {
+    let _held = if let Some(live) = &live {
         // A session that ran and was never recorded as ended is not in the way.
         let now = sessions::find(context, state, Some(live.id.as_str())).unwrap_or_else(|_gone| live.clone());
-        hold(&now)?;
-    }
+        Some(hold(state, &now)?)
+    } else {
+        None
+    };
     let directories: Vec<&AbsPath> = record.members.iter().map(|member| &member.directory).collect();
     let mut trees = Vec::new();
     for directory in &directories {

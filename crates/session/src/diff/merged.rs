@@ -140,6 +140,7 @@ fn put(contents: &StagedContents, entry: &Entry, outcome: &Outcome) -> Result<Op
         size_before: size(outcome.owners.content.len()),
         size_after: size(outcome.owners.content.len()),
         conflict: None,
+        before: Some(outcome.owners.seen.clone()),
         content: None,
         place: None,
         change: Change::Mode,

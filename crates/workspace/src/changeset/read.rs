@@ -70,6 +70,7 @@ pub fn read(reading: &Reading<'_>) -> Result<ChangeSet, ChangeSetError> {
     }
     walked?;
     reader.take_back_what_is_tracked()?;
+    reader.know_again_what_the_owner_deleted()?;
     reader.stage.finish().map_err(|source| ChangeSetError::Stage { path: ".".to_owned(), source })?;
     let mut set = reader.set;
     set.keep_what_holds_ignored(&reader.ignored_deletions);

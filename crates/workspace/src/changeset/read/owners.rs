@@ -4,7 +4,8 @@ use super::{Reader, SetAside, gitlink, unreadable};
 use crate::beneath::{self, Listing};
 use crate::changes::walk::{Met, failure};
 use crate::changes::{Change, FileKind};
-use crate::changeset::{ChangeSetError, Refusal};
+use crate::changeset::base::Conflict;
+use crate::changeset::{ChangeSetError, EntryKind, Refusal};
 use crate::git::tracked;
 use crate::path::{WorkspacePath, is_within, joined, split};
 use cofferdam_policy::mask::NameKind;
@@ -136,6 +137,48 @@ impl Reader<'_> {
             }
         }
         self.set.ignored.paths.sort();
+        Ok(())
+    }
+
+    /// A new file that git tracks at that very path was the owner's: the session replaced it, and the owner deleted it. The
+    /// kernel's mark is on the file that was copied up only, not on one that took its place.
+    pub(super) fn know_again_what_the_owner_deleted(&mut self) -> Result<(), ChangeSetError> {
+        let mut repositories: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, usize>> = BTreeMap::new();
+        let mut known = BTreeMap::new();
+        let mut touched: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
+        for (number, entry) in self.set.entries.iter().enumerate() {
+            let is_new = entry.change == Change::Added && entry.kind != EntryKind::Dir;
+            if !is_new || entry.conflict.is_some() || entry.refused.is_some() {
+                continue;
+            }
+            let parent = entry.path.parent();
+            let touched = match touched.get(parent) {
+                Some(touched) => *touched,
+                None => {
+                    let found =
+                        self.judge.was_touched(parent).map_err(|errno| unreadable(&entry.path, errno))?;
+                    touched.insert(parent.to_vec(), found.unwrap_or(true));
+                    found.unwrap_or(true)
+                }
+            };
+            if !touched {
+                continue;
+            }
+            if let Some(top) = self.work_tree(parent, &mut known)? {
+                let below = below(entry.path.as_bytes(), &top).to_vec();
+                repositories.entry(top).or_default().insert(below, number);
+            }
+        }
+        for (top, asked) in repositories {
+            let paths = asked.keys().cloned().collect();
+            // An index that is not understood says nothing of what was there.
+            let tracked = self.index(&top).and_then(|index| tracked::among_index(&index, &paths));
+            for number in tracked.iter().flatten().filter_map(|path| asked.get(path)) {
+                if let Some(entry) = self.set.entries.get_mut(*number) {
+                    entry.conflict = Some(Conflict::Deleted);
+                }
+            }
+        }
         Ok(())
     }
 
