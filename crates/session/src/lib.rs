@@ -33,6 +33,7 @@ mod record;
 pub mod request;
 pub mod resolve;
 pub mod reviewed;
+pub mod screen;
 pub mod selection;
 pub mod sessions;
 pub mod start;

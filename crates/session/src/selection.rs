@@ -3,7 +3,7 @@
 //! It names paths and numbers, no contents: what it stands for is a change set of its own, with its own digest.
 
 use cofferdam_policy::path::AbsPath;
-use cofferdam_workspace::path::WorkspacePath;
+pub use cofferdam_workspace::path::WorkspacePath;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

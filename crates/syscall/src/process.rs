@@ -217,6 +217,20 @@ pub fn signal_descriptor(signals: &[rustix::process::Signal]) -> Result<OwnedFd,
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// Lets `signals` come to this process again, after a [`signal_descriptor`] is closed.
+///
+/// # Errors
+/// The kernel's.
+pub fn unblock_signals(signals: &[rustix::process::Signal]) -> Result<(), Errno> {
+    let mut set = no_signal();
+    for signal in signals {
+        // SAFETY: `set` is valid and exclusively borrowed; the number is that of a real signal.
+        unsafe { libc::sigaddset(&raw mut set, signal.as_raw()) };
+    }
+    // SAFETY: `set` is valid; the old mask is not asked for.
+    check(unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) }.into())
+}
+
 /// The next pending signal's number of a [`signal_descriptor`], if there is one.
 ///
 /// # Errors

@@ -36,6 +36,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is a link that leads, or may lead, out: a person may take one, by itself.
+    #[must_use]
+    pub const fn is_link(self) -> bool {
+        match self {
+            Self::AbsoluteLink | Self::OutwardLink => true,
+            Self::SetId
+            | Self::Device
+            | Self::Fifo
+            | Self::Socket
+            | Self::GitDirectory
+            | Self::TooBig
+            | Self::Masked => false,
+        }
+    }
+
     /// In words, for people.
     #[must_use]
     pub const fn words(self) -> &'static str {
