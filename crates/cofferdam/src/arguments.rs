@@ -62,6 +62,11 @@ pub(crate) enum Command {
   cofferdam undo                              the latest of this directory's latest session
   cofferdam undo 9c41                         the one that begins so: cofferdam show lists them")]
     Undo(UndoArguments),
+    /// Go through what a session changed, on a terminal, and choose what is taken
+    #[command(after_help = "Examples:
+  cofferdam review                            what is notable comes first; ? shows the keys
+  cofferdam review nightly | less             to read only: a pipe completes no review")]
+    Review(OneSession),
     /// Run a further command in a running session, with the same authority
     #[command(after_help = "Example:\n  cofferdam exec -s nightly -- ps aux")]
     Exec(ExecArguments),

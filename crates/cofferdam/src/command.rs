@@ -17,6 +17,7 @@ mod ls;
 mod progress;
 mod refresh;
 mod resume;
+mod review;
 mod run;
 mod show;
 mod stop;
@@ -42,6 +43,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Diff(arguments) => diff::diff(context, output, &arguments),
         Command::Apply(arguments) => apply::apply(context, output, &arguments),
         Command::Undo(arguments) => undo::undo(context, output, &arguments),
+        Command::Review(asked) => review::command(context, output, asked.session.as_deref()),
         Command::Exec(arguments) => exec::exec(context, output, &arguments),
         Command::Attach(asked) => attach::attach(context, output, asked.session.as_deref()),
         Command::Logs(asked) => logs::logs(context, output, &asked),

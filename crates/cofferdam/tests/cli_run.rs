@@ -18,6 +18,7 @@ mod root {
     mod merges;
     mod pipes;
     mod reports;
+    mod reviews;
     mod sessions;
     mod terminal;
 }
@@ -33,6 +34,7 @@ mod ordinary {
     mod merges;
     mod pipes;
     mod reports;
+    mod reviews;
     mod sessions;
     mod terminal;
 }

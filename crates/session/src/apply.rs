@@ -18,11 +18,13 @@ use crate::diff::{self, Chosen, Diff, Digest, DirectoryDiff, Entry, LeftOut, Obj
 use crate::error::{Error, ErrorKind};
 use crate::freeze::{self, Frozen};
 use crate::reviewed;
+use crate::selection::Take;
 use crate::sessions;
 use crate::state::State;
 use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::path::AbsPath;
+use cofferdam_workspace::changeset::Refusal;
 use cofferdam_workspace::changeset::batch::batch;
 use record::{Locked, Member, Record, Records, Standing};
 use rustix::fd::AsFd as _;
@@ -99,7 +101,14 @@ pub fn propose(
         let beneath = |named: &PathBuf| path.starts_with(named);
         asked.paths.is_empty() || asked.paths.iter().chain(&asked.included).any(beneath)
     };
-    let chosen = diff.select(&diff.selection(takes))?;
+    let mut selection = diff.selection(takes);
+    for directory in &diff.directories {
+        let links = directory.set.entries.iter().filter(|entry| entry.refused.is_some_and(Refusal::is_link));
+        // By its own path, not by a directory above.
+        let named = links.filter(|entry| asked.paths.contains(&full(&directory.path, entry.path.as_bytes())));
+        named.for_each(|entry| selection.take(&directory.path, &entry.path, Take::Alone));
+    }
+    let chosen = diff.select(&selection)?;
     require_writable(record, &diff, &chosen, asked)?;
     Ok(Proposal { diff, chosen, notes })
 }

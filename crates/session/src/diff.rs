@@ -42,7 +42,9 @@ use cofferdam_workspace::changeset::ignore::{OwnersRules, RULES_BYTES_MAX};
 use cofferdam_workspace::changeset::included::Included;
 use cofferdam_workspace::changeset::put::Put;
 use cofferdam_workspace::changeset::{self, ChangeSetError, Reading, StagedReader};
-pub use cofferdam_workspace::changeset::{ChangeSet, Digest, Entry, EntryKind, Named, Place, StagedContents};
+pub use cofferdam_workspace::changeset::{
+    ChangeSet, Digest, Entry, EntryKind, Named, Place, Refusal, StagedContents,
+};
 use cofferdam_workspace::git::config;
 use cofferdam_workspace::path::WorkspacePath;
 use rustix::fd::{AsFd as _, OwnedFd};

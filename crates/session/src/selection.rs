@@ -21,6 +21,8 @@ pub struct Selection {
 pub enum Take {
     /// All of it: content, kind, mode.
     Whole,
+    /// A link that leads, or may lead, out of the workspace: it is taken by itself only.
+    Alone,
     /// Of a text that is modified, added or deleted, the changes with these numbers ([`crate::diff::Hunk::changes`]).
     Changes(BTreeSet<u32>),
 }

@@ -9,7 +9,7 @@ use cofferdam_checks::{Table, assert_none, metadata, read, table_under};
 /// the new dependency is for, and why it is worth its readers' trust.
 const LOCKED_PACKAGES_MAX: usize = 140;
 /// Packages linked into `cofferdam`, the project's own and what runs at build time included.
-const LINKED_PACKAGES_MAX: usize = 82;
+const LINKED_PACKAGES_MAX: usize = 97;
 
 const HEADING: &str = "## Crates";
 const COLUMNS: [&str; 3] = ["crate", "may depend on", "one line"];

@@ -8,13 +8,16 @@ mod patch;
 mod remarks;
 pub(super) mod stat;
 
+pub(super) use patch::is_minified;
+pub(super) use remarks::said;
+
 use crate::arguments::DiffArguments;
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::apply;
 use cofferdam_session::context::Context;
 use cofferdam_session::diff::{self, Change, Diff, DirectoryDiff, Entry};
 use cofferdam_session::error::{Error, ErrorKind};
-use cofferdam_session::sessions;
+use cofferdam_session::sessions::{self, SessionRecord};
 use cofferdam_session::state::State;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -66,7 +69,25 @@ fn print(output: &Output, arguments: &DiffArguments, diff: &Diff, chosen: &Chose
     }
 }
 
+/// All of it, in an order of the caller's; with `--json`, in that of the change set.
+pub(super) fn print_in_order(
+    context: &Context,
+    output: &Output,
+    record: &SessionRecord,
+    diff: &Diff,
+    order: &[Shown<'_>],
+) -> Result<(), Error> {
+    if output.json {
+        return json::print(output, record.name.as_str(), diff, &Chosen::of(context, diff, &[])?);
+    }
+    let several = diff.directories.len() > 1;
+    order.iter().for_each(|shown| patch::print(output, diff, shown, several));
+    closing(output, diff, false);
+    Ok(())
+}
+
 /// An entry, with the directory that it lies in.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Shown<'d> {
     pub(super) directory: &'d DirectoryDiff,
     pub(super) entry: &'d Entry,
@@ -192,7 +213,7 @@ fn closing(output: &Output, diff: &Diff, merged: bool) {
 }
 
 /// `new`, `changed` and so on: what an entry does, in a word.
-fn word(entry: &Entry) -> &'static str {
+pub(super) fn word(entry: &Entry) -> &'static str {
     match (entry.change, &entry.renamed_from) {
         (Change::Added, Some(_)) => "renamed",
         (Change::Added, None) => "added",
@@ -204,7 +225,7 @@ fn word(entry: &Entry) -> &'static str {
 }
 
 /// What speaks against an entry, for people.
-fn objections(shown: &Shown<'_>) -> Vec<String> {
+pub(super) fn objections(shown: &Shown<'_>) -> Vec<String> {
     let entry = shown.entry;
     let refused = entry.refused.map(|refused| format!("never brought back: {}", refused.words()));
     let conflict = entry.conflict.map(|conflict| format!("conflict: {}", conflict.words()));

@@ -3,9 +3,9 @@
 use super::OWNER;
 use cofferdam_testkit::Home;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run", "ls", "ps", "show", "exec", "attach", "logs", "events", "stop", "resume", "refresh", "discard",
-    "explain", "doctor", "trust", "untrust", "init",
+    "explain", "doctor", "trust", "untrust", "init", "review",
 ];
 
 #[test]

@@ -58,6 +58,13 @@ impl Objection {
         entry.refused.map(Self::Refused).or(entry.conflict.map(Self::Conflict))
     }
 
+    fn is_link(self) -> bool {
+        match self {
+            Self::Conflict(_) => false,
+            Self::Refused(refusal) => refusal.is_link(),
+        }
+    }
+
     /// In words, for people.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -154,7 +161,7 @@ impl<'d> Choice<'d> {
         }
         // A part that takes nothing is nothing.
         let something = |take: &Take| match take {
-            Take::Whole => true,
+            Take::Whole | Take::Alone => true,
             Take::Changes(changes) => !changes.is_empty(),
         };
         let mut all: BTreeMap<&WorkspacePath, &Take> =
@@ -173,9 +180,11 @@ impl<'d> Choice<'d> {
 
     fn made(&self) -> Result<(ChangeSet, Vec<LeftOut>), Error> {
         let mut objections: BTreeMap<&[u8], Objection> = BTreeMap::new();
-        for path in self.taken.keys() {
+        for (path, take) in &self.taken {
             let Some(entry) = self.by_path.get(path.as_bytes()) else { continue };
-            objections.extend(Objection::of(entry).map(|objection| (path.as_bytes(), objection)));
+            let objection =
+                Objection::of(entry).filter(|objection| !(taken_alone(take, entry) && objection.is_link()));
+            objections.extend(objection.map(|objection| (path.as_bytes(), objection)));
         }
         self.spread(&mut objections)?;
         let mut set = ChangeSet { entries: Vec::new(), ..self.directory.set.clone() };
@@ -183,6 +192,7 @@ impl<'d> Choice<'d> {
             let Some(entry) = self.by_path.get(path.as_bytes()) else { continue };
             match take {
                 Take::Whole => set.entries.push((*entry).clone()),
+                Take::Alone => set.entries.push(Entry { refused: None, ..(*entry).clone() }),
                 Take::Changes(changes) => set.entries.extend(self.part(entry, changes)?),
             }
         }
@@ -281,6 +291,11 @@ impl<'d> Choice<'d> {
         })?;
         Ok(Some(part))
     }
+}
+
+/// Whether it was taken by itself, and nothing else than where it leads may speak against it.
+fn taken_alone(take: &Take, entry: &Entry) -> bool {
+    *take == Take::Alone && entry.conflict.is_none()
 }
 
 /// The paths of the directories above `path`, the nearest first, without the root.

@@ -47,7 +47,8 @@ impl Refusal {
             | Self::Socket
             | Self::GitDirectory
             | Self::TooBig
-            | Self::Masked => false,
+            | Self::Masked
+            | Self::HoldsIgnored => false,
         }
     }
 

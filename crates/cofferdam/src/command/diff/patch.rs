@@ -84,7 +84,7 @@ pub(super) fn print_text(output: &Output, text: &Text, kind: EntryKind) {
     }
 }
 
-pub(super) fn is_minified(text: &[u8]) -> bool {
+pub(in super::super) fn is_minified(text: &[u8]) -> bool {
     let lines = text.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
     text.len() / lines > MEAN_LINE_BYTES_MAX
 }

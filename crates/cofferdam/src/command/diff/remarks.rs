@@ -9,7 +9,12 @@ const DEPENDENCIES_MAX: usize = 20;
 
 /// A line for each remark.
 pub(super) fn lines(diff: &Diff, shown: &Shown<'_>) -> Vec<String> {
-    let Remarks { runs_later, suspicious, dependencies } = diff.remarks(shown.directory, shown.entry);
+    said(diff.remarks(shown.directory, shown.entry))
+}
+
+/// The same of remarks that are known: what runs later, what deceives, then dependencies.
+pub(in super::super) fn said(remarks: Remarks) -> Vec<String> {
+    let Remarks { runs_later, suspicious, dependencies } = remarks;
     let runs_later = runs_later.map(|found| format!("runs later ({}): {}", found.reason, found.why));
     let suspicious = suspicious.iter().map(|found| format!("suspicious ({found}): {}", found.sentence()));
     runs_later.into_iter().chain(suspicious).chain(dependencies.map(moved).unwrap_or_default()).collect()
