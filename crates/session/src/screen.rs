@@ -31,7 +31,7 @@ const WATCHED: [Signal; 6] =
 pub enum Happening {
     /// Bytes that came from the keyboard, or from what pretends to be one.
     Input(Vec<u8>),
-    /// The window has another size.
+    /// The window may have another size: everything is to be drawn again.
     Resized,
     /// Somebody asks this process to pause: [`Screen::pause`].
     Pause,
@@ -125,7 +125,8 @@ impl Screen {
         }
         let [keyboard, _] = &ends;
         if keyboard.revents().is_empty() {
-            return Happening::Silence;
+            // Woken for nothing: no silence, which must have lasted for as long as was asked.
+            return Happening::Resized;
         }
         let mut bytes = vec![0_u8; INPUT_BYTES_MAX];
         match rustix::io::read(stdin(), &mut bytes) {

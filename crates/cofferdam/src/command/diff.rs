@@ -175,23 +175,8 @@ fn ignored(output: &Output, diff: &Diff, chosen: &Chosen, several: bool) {
 /// What is said at the end of whatever is shown to people.
 fn closing(output: &Output, diff: &Diff, merged: bool) {
     let dim = |text: &str| output.line(&toned(Tone::Dim, text));
-    for directory in &diff.directories {
-        let set = &directory.set;
-        if set.ignored.count > 0 {
-            dim(&format!("{} ignored by your rules: cofferdam diff --ignored", set.ignored.count));
-        }
-        if set.git.count > 0 {
-            dim(&format!("{} in git's own files, never brought back as files", set.git.count));
-            for path in set.git.paths.iter().take(NAMED_MAX) {
-                dim(&format!("  {}", whole(path.as_bytes())));
-            }
-        }
-        if set.unnamed > 0 {
-            output.line(&toned(
-                Tone::Bad,
-                &format!("{} too deep to be named, never brought back", set.unnamed),
-            ));
-        }
+    for (tone, aside) in asides(diff) {
+        output.line(&toned(tone, &aside));
     }
     if !merged {
         match diff.mergeable() {
@@ -205,11 +190,30 @@ fn closing(output: &Output, diff: &Diff, merged: bool) {
         }
     }
     let total: usize = diff.directories.iter().map(|directory| directory.set.entries.len()).sum();
-    if total == 0 {
-        dim("nothing changed");
-    } else {
-        dim(&format!("digest {}", diff.digest));
+    let last = if total == 0 { "nothing changed".to_owned() } else { format!("digest {}", diff.digest) };
+    output.line(&toned(Tone::Dim, &last));
+}
+
+/// What differs and is no part of the change set, never brought back unless it is named.
+pub(super) fn asides(diff: &Diff) -> Vec<(Tone, String)> {
+    let mut asides = Vec::new();
+    let mut dim = |text: String| asides.push((Tone::Dim, text));
+    for set in diff.directories.iter().map(|directory| &directory.set) {
+        if set.ignored.count > 0 {
+            dim(format!("{} ignored by your rules: cofferdam diff --ignored", set.ignored.count));
+        }
+        if set.git.count > 0 {
+            dim(format!("{} in git's own files, never brought back as files", set.git.count));
+            for path in set.git.paths.iter().take(NAMED_MAX) {
+                dim(format!("  {}", whole(path.as_bytes())));
+            }
+        }
     }
+    let unnamed: u64 = diff.directories.iter().map(|directory| directory.set.unnamed).sum();
+    if unnamed > 0 {
+        asides.push((Tone::Bad, format!("{unnamed} too deep to be named, never brought back")));
+    }
+    asides
 }
 
 /// `new`, `changed` and so on: what an entry does, in a word.

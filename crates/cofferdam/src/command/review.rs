@@ -52,6 +52,9 @@ pub(super) fn command(context: &Context, output: &Output, asked: Option<&str>) -
         return plain(context, output, &record, &diff);
     }
     output.say_chosen();
+    if diff.directories.iter().all(|directory| directory.set.entries.is_empty()) {
+        return super::diff::print_in_order(context, output, &record, &diff, &[]).map(|()| 0);
+    }
     let outcome = review(context, &state, output, &record, &diff)?;
     if !outcome.completed {
         return Err(Error::new(ErrorKind::Declined, "cannot finish the review")

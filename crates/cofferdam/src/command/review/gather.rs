@@ -179,6 +179,10 @@ impl Source for Gathered<'_> {
         }
     }
 
+    fn asides(&self) -> Vec<String> {
+        super::super::diff::asides(self.diff).into_iter().map(|(_, aside)| aside).collect()
+    }
+
     fn digest(&self, selection: &Selection) -> Option<String> {
         super::digest_of(self.diff, selection)
     }

@@ -72,6 +72,8 @@ pub(super) enum Fold {
 pub(super) trait Source {
     /// The body of an entry; hunks in `split` are chosen change by change.
     fn page(&self, item: usize, split: &BTreeSet<usize>) -> Page;
+    /// What differs beside the entries, and is no part of what is decided.
+    fn asides(&self) -> Vec<String>;
     /// The digest of exactly what would be written, if it can be told.
     fn digest(&self, selection: &Selection) -> Option<String>;
 }

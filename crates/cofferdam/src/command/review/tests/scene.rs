@@ -83,6 +83,10 @@ impl Source for Scene {
         }
     }
 
+    fn asides(&self) -> Vec<String> {
+        vec!["12 ignored by your rules: cofferdam diff --ignored".to_owned()]
+    }
+
     fn digest(&self, selection: &Selection) -> Option<String> {
         (!selection.is_empty()).then(|| "9f2c4e7a10b35d68".repeat(4))
     }

@@ -42,6 +42,11 @@ pub(super) fn closing(
         }
         rows.push(line(model, item));
     }
+    if !model.asides.is_empty() {
+        rows.push(Vec::new());
+        rows.push(vec![("not part of it".to_uppercase(), Role::Heading)]);
+        rows.extend(model.asides.iter().map(|aside| vec![(aside.clone(), Role::Dim)]));
+    }
     let top = top.min(rows.len().saturating_sub(1));
     for (y, row) in (body.y..body.bottom()).zip(rows.iter().skip(top)) {
         let mut x = 2;
