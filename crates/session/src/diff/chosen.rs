@@ -316,3 +316,6 @@ fn leaves_directory(entry: &Entry) -> bool {
     const DIRECTORY: Option<u32> = Some(0o040_000);
     entry.mode_before == DIRECTORY && entry.mode_after != DIRECTORY
 }
+
+#[cfg(test)]
+mod tests;
