@@ -3,7 +3,7 @@
 //! Losing it loses nobody's edits: what we put would then count as edited by the owner, and stay.
 
 use crate::error::{Error, ErrorKind};
-use crate::state::{SessionPlace, put_file};
+use crate::state::SessionPlace;
 use cofferdam_workspace::changeset::put::Put;
 use std::io::ErrorKind as IoKind;
 
@@ -23,8 +23,9 @@ pub(crate) fn read(place: &SessionPlace, number: usize) -> Result<Put, Error> {
 pub(crate) fn write(place: &SessionPlace, number: usize, put: &Put) -> Result<(), Error> {
     let text = serde_json::to_vec(put).unwrap_or_default();
     let path = place.put(number);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    put_file(place.root(), &name, &text).map_err(|error| {
+    let partial = path.with_extension("partial");
+    // Not flushed: a loss of power may take it, and nobody waits for the disk here.
+    std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &path)).map_err(|error| {
         Error::new(ErrorKind::State, "cannot note what was put")
             .because(error)
             .hint("is the disk full? cofferdam doctor")
