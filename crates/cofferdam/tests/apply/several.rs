@@ -43,20 +43,16 @@ fn what_fails_in_the_second_directory_is_not_in_the_first_either() {
     assert_eq!((text(&first, "b"), text(&second, "b")), ("b\n".into(), "b\n".into()));
 }
 
-/// Kills `arguments` at its call number `call` of those that rename; whether there was one.
-fn killed_at(home: &Home, repo: &Repo<'_>, call: usize, arguments: &[&str]) -> bool {
+/// Every call that gives something another name: the last of these comes after all steps but the ledger's.
+const RENAMES: [&str; 2] = ["renameat2", "rename"];
+
+/// Kills `arguments` when it calls `name` for the time number `call`; whether it did so often.
+fn killed_at(home: &Home, repo: &Repo<'_>, (name, call): (&str, usize), arguments: &[&str]) -> bool {
     let product = home.cofferdam().command();
-    let inject = format!("inject=renameat2,rename,renameat:signal=SIGKILL:when={call}");
+    let inject = format!("inject={name}:signal=SIGKILL:when={call}");
     let trace = home.home().join("trace");
-    let strace = home.invoke("strace").args([
-        "-f",
-        "-qq",
-        "-e",
-        "trace=renameat2,rename,renameat",
-        "-e",
-        &inject,
-        "-o",
-    ]);
+    let strace =
+        home.invoke("strace").args(["-f", "-qq", "-e", &format!("trace={name}"), "-e", &inject, "-o"]);
     let strace = strace.arg(&trace).arg("--").arg(product.get_program()).args(arguments);
     let outcome = strace.in_directory(repo.path()).run();
     let killed = fs::read_to_string(&trace).unwrap().contains("killed by SIGKILL");
@@ -72,9 +68,11 @@ fn an_apply_of_two_directories_killed_at_any_rename_is_whole_or_not_at_all_after
     let (first, second) = two(&home);
     let before = (looks(&first), looks(&second));
     let digest = digest(&home, &first, &[]);
-    let mut complete = 0;
-    for call in 1..60 {
-        let killed = killed_at(&home, &first, call, &["apply", "-s", "one", "--digest", &digest]);
+    let (mut complete, mut name) = (0, RENAMES.iter());
+    let mut at = (*name.next().unwrap(), 0);
+    loop {
+        at.1 += 1;
+        let killed = killed_at(&home, &first, at, &["apply", "-s", "one", "--digest", &digest]);
         cofferdam(&home, &first, &["diff", "-s", "one", "--stat"]).run().assert_success();
         let now = (text(&first, "a"), text(&second, "a"));
         let gone = (first.path().join("b").exists(), second.path().join("b").exists());
@@ -82,19 +80,19 @@ fn an_apply_of_two_directories_killed_at_any_rename_is_whole_or_not_at_all_after
         let stands =
             shown["applies"].as_array().unwrap().iter().filter(|apply| apply["undone"] == false).count();
         if now.0 == "1\n" {
-            assert_eq!((now.1.as_str(), gone, stands), ("1\n", (false, false), 1), "at {call}");
+            assert_eq!((now.1.as_str(), gone, stands), ("1\n", (false, false), 1), "at {at:?}");
             complete += 1;
             cofferdam(&home, &first, &["undo", "-s", "one"]).run().assert_success();
         }
-        assert_eq!((text(&first, "a"), text(&second, "a")), ("a\n".into(), "a\n".into()), "at {call}");
-        assert_eq!(events(&home, &first, "applied"), complete, "at {call}");
-        assert!((looks(&first), looks(&second)) == before, "at {call}");
+        assert_eq!((text(&first, "a"), text(&second, "a")), ("a\n".into(), "a\n".into()), "at {at:?}");
+        assert_eq!(events(&home, &first, "applied"), complete, "at {at:?}");
+        assert!((looks(&first), looks(&second)) == before, "at {at:?}");
         if !killed {
-            assert!(call > 8, "it was killed only {call} times");
-            return;
+            assert!(at.1 > 1, "it never calls {}", at.0);
+            let Some(next) = name.next() else { return };
+            at = (*next, 0);
         }
     }
-    panic!("it never came to its end");
 }
 
 #[test]
@@ -102,21 +100,24 @@ fn an_undo_of_two_directories_killed_at_any_rename_is_whole_or_not_at_all_after_
     let home = home();
     let (first, second) = two(&home);
     apply(&home, &first);
-    for call in 1..60 {
-        let killed = killed_at(&home, &first, call, &["undo", "-s", "one"]);
+    let mut name = RENAMES.iter();
+    let mut at = (*name.next().unwrap(), 0);
+    loop {
+        at.1 += 1;
+        let killed = killed_at(&home, &first, at, &["undo", "-s", "one"]);
         cofferdam(&home, &first, &["diff", "-s", "one", "--stat"]).run().assert_success();
         let texts = (text(&first, "a"), text(&second, "a"));
-        assert_eq!(texts.0, texts.1, "at {call}");
+        assert_eq!(texts.0, texts.1, "at {at:?}");
         if !killed {
             assert_eq!(texts.0, "a\n");
-            assert!(call > 8, "it was killed only {call} times");
-            return;
+            assert!(at.1 > 1, "it never calls {}", at.0);
+            let Some(next) = name.next() else { return };
+            at = (*next, 0);
         }
         if texts.0 == "a\n" {
             apply(&home, &first);
         }
     }
-    panic!("it never came to its end");
 }
 
 #[test]
