@@ -83,7 +83,7 @@ fn every_report_is_one_value_of_a_known_form() {
     assert_eq!(listed[0]["supervisor_pid"], Value::Null);
 
     let shown = json(&["show", "one"]).json();
-    assert_eq!(keys(&shown), ["authority", "changes", "checkpoints", "session"]);
+    assert_eq!(keys(&shown), ["applies", "authority", "changes", "checkpoints", "session"]);
     assert_eq!(keys(&shown["session"]), ROW);
     assert_eq!(shown["authority"]["workspaces"][0]["path"], home.work().to_str().unwrap());
 

@@ -18,10 +18,12 @@ use cofferdam_workspace::changeset::base::Base;
 use cofferdam_workspace::changeset::ignore::OwnersRules;
 use cofferdam_workspace::changeset::included::Included;
 use cofferdam_workspace::changeset::put::Put;
-use cofferdam_workspace::changeset::{Reading, read};
+use cofferdam_workspace::changeset::{Reading, StagedContents, read};
+use rustix::fd::AsFd as _;
 use rustix::fs::XattrFlags;
 use std::fs;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Later than any file of a test.
 const LATER: Base = Base::Since(Moment { seconds: 1 << 40, nanos: 0 });
@@ -102,9 +104,18 @@ impl Scene {
         let digest = digest_of_all(&[(path.as_str().as_bytes(), set.digest)]);
         stage.finish(&self.state.session(&self.record.id), digest).unwrap();
         let source = path.clone();
-        let directory = DirectoryDiff { path, set, source, original, number: 0, collisions: BTreeSet::new() };
-        let runs_later = RunsLaterTable::new(&[]).unwrap();
-        Diff { digest, directories: vec![directory], stage, runs_later }
+        let directory = DirectoryDiff {
+            path,
+            set,
+            merged: BTreeMap::new(),
+            source,
+            original,
+            number: 0,
+            contents: Rc::new(StagedContents::open(contents).unwrap()),
+            collisions: BTreeSet::new(),
+        };
+        let runs_later = Rc::new(RunsLaterTable::new(&[]).unwrap());
+        Diff { digest, directories: vec![directory], _stage: Rc::new(stage), runs_later }
     }
 
     fn selection(&self, takes: &[(&str, Take)]) -> Selection {
