@@ -225,6 +225,9 @@ pub(crate) struct ApplyArguments {
     /// Bring its commits into your repository instead, as refs/cofferdam/SESSION/BRANCH
     #[arg(long, conflicts_with_all = ["paths", "include_ignored", "merged"])]
     pub(crate) commits: bool,
+    /// Choose hunk by hunk on the terminal, also if it was reviewed before
+    #[arg(short, long, conflicts_with_all = ["digest", "dry_run", "commits"])]
+    pub(crate) patch: bool,
     /// Only print what would be written, and its digest
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,

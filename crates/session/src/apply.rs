@@ -57,6 +57,8 @@ pub struct Proposal {
     pub diff: Diff,
     /// What would be written.
     pub chosen: Chosen,
+    /// What was asked for.
+    pub asked: Asked,
     /// What was settled before.
     pub notes: Vec<String>,
 }
@@ -85,7 +87,7 @@ pub fn propose(
     context: &Context,
     state: &State,
     record: &SessionRecord,
-    asked: &Asked,
+    asked: Asked,
 ) -> Result<Proposal, Error> {
     let authority = sessions::authority(record)?;
     let notes = settle(context, state, &authority)?;
@@ -93,8 +95,8 @@ pub fn propose(
     let diff = if asked.merged { diff.merged()? } else { diff };
     require_known(&diff, &asked.paths)?;
     require_below(&diff, &asked.included)?;
-    if let Some(chosen) = reviewed_part(state, record, &diff, asked) {
-        return Ok(Proposal { diff, chosen, notes });
+    if let Some(chosen) = reviewed_part(state, record, &diff, &asked) {
+        return Ok(Proposal { diff, chosen, asked, notes });
     }
     let takes = |directory: &DirectoryDiff, entry: &Entry| {
         let path = full(&directory.path, entry.path.as_bytes());
@@ -109,8 +111,8 @@ pub fn propose(
         named.for_each(|entry| selection.take(&directory.path, &entry.path, Take::Alone));
     }
     let chosen = diff.select(&selection)?;
-    require_writable(record, &diff, &chosen, asked)?;
-    Ok(Proposal { diff, chosen, notes })
+    require_writable(record, &diff, &chosen, &asked)?;
+    Ok(Proposal { diff, chosen, asked, notes })
 }
 
 /// Finishes or takes back what was cut off in the directories of a session, before anything else is done with them. What

@@ -93,6 +93,16 @@ pub struct DirectoryDiff {
 }
 
 impl Diff {
+    /// The same with other directories, on the same stage.
+    fn with(&self, directories: Vec<DirectoryDiff>) -> Self {
+        let digests: Vec<(&[u8], Digest)> = directories
+            .iter()
+            .map(|directory| (directory.path.as_str().as_bytes(), directory.set.digest))
+            .collect();
+        let digest = digest_of_all(&digests);
+        Self { digest, directories, _stage: Rc::clone(&self._stage), runs_later: Rc::clone(&self.runs_later) }
+    }
+
     /// The table by which it was said what runs later.
     pub(crate) fn into_table(self) -> Rc<RunsLaterTable> {
         self.runs_later
@@ -233,6 +243,25 @@ fn directory(
 }
 
 impl DirectoryDiff {
+    /// The same with another change set.
+    fn with(&self, set: ChangeSet) -> Result<Self, Error> {
+        let original = rustix::io::fcntl_dupfd_cloexec(&self.original, 0).map_err(|errno| {
+            Error::new(ErrorKind::State, format!("cannot go on with {}", self.path))
+                .because(errno)
+                .hint("are too many files open? cofferdam doctor")
+        })?;
+        Ok(Self {
+            path: self.path.clone(),
+            set,
+            merged: self.merged.clone(),
+            source: self.source.clone(),
+            original,
+            number: self.number,
+            contents: Rc::clone(&self.contents),
+            collisions: self.collisions.clone(),
+        })
+    }
+
     /// What was staged of it, as long as the [`Diff`] lives.
     #[must_use]
     pub fn contents(&self) -> &StagedContents {

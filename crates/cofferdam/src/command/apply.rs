@@ -1,9 +1,10 @@
 //! `cofferdam apply`: what a session changed comes into the owner's directories.
 //!
-//! What is shown before the question is a summary. Off a terminal nobody is asked.
+//! On a terminal the review comes first, unless exactly this was reviewed before. Off a terminal nobody is asked.
 
 use super::diff::json::path;
 use super::diff::{Shown, plain, stat};
+use super::review;
 use crate::arguments::ApplyArguments;
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::apply::{self, Applied, Approval, Asked, Proposal};
@@ -22,23 +23,33 @@ pub(super) fn apply(context: &Context, output: &Output, arguments: &ApplyArgumen
     let asked = asked(context, arguments)?;
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
-    let proposal = apply::propose(context, &state, &record, &asked)?;
+    let proposal = apply::propose(context, &state, &record, asked)?;
     for note in &proposal.notes {
         output.aside(note);
     }
     if arguments.dry_run {
         // Whoever names a digest is told here too that it is not this one's.
-        let _same =
-            asked.digest.map(|digest| apply::declared(&record, &proposal.chosen, digest)).transpose()?;
+        let _same = proposal
+            .asked
+            .digest
+            .map(|digest| apply::declared(&record, &proposal.chosen, digest))
+            .transpose()?;
         show(output, &proposal.diff, &proposal.chosen);
         output.line(&toned(Tone::Dim, &format!("digest {}", proposal.chosen.digest)));
-        return report(output, &record, &proposal, None).map(|()| 0);
+        return report(output, &record, &proposal.chosen, None).map(|()| 0);
     }
-    let approval = approval(output, &state, &record, &proposal, asked.digest)?;
-    let applied = apply::apply(context, &state, &record, (&proposal.diff, &proposal.chosen), &approval)?;
-    report(output, &record, &proposal, Some(&applied))?;
-    say(output, &record, &proposal.chosen, &applied);
+    let Agreed { diff, chosen, approval } = agree(context, output, &state, &record, proposal, arguments)?;
+    let applied = apply::apply(context, &state, &record, (&diff, &chosen), &approval)?;
+    report(output, &record, &chosen, Some(&applied))?;
+    say(output, &record, &chosen, &applied);
     Ok(0)
+}
+
+/// What somebody stands for.
+struct Agreed {
+    diff: Diff,
+    chosen: Chosen,
+    approval: Approval,
 }
 
 fn asked(context: &Context, arguments: &ApplyArguments) -> Result<Asked, Error> {
@@ -59,32 +70,54 @@ fn asked(context: &Context, arguments: &ApplyArguments) -> Result<Asked, Error> 
 }
 
 /// Who stands for it: the caller by a digest, the person at the terminal, or a review that was completed before.
-fn approval(
+fn agree(
+    context: &Context,
     output: &Output,
     state: &State,
     record: &SessionRecord,
-    proposal: &Proposal,
-    digest: Option<Digest>,
-) -> Result<Approval, Error> {
-    if let Some(digest) = digest {
-        return apply::declared(record, &proposal.chosen, digest);
+    proposal: Proposal,
+    arguments: &ApplyArguments,
+) -> Result<Agreed, Error> {
+    let Proposal { diff, chosen, asked, .. } = proposal;
+    if let Some(digest) = asked.digest {
+        let approval = apply::declared(record, &chosen, digest)?;
+        return Ok(Agreed { diff, chosen, approval });
     }
     // What goes into a pipe is not seen by whoever is asked.
     if !output.can_ask() || output.columns.is_none() {
-        return apply::recorded(state, record, &proposal.chosen);
+        let approval = apply::recorded(state, record, &chosen)?;
+        return Ok(Agreed { diff, chosen, approval });
     }
-    ask(output, record, proposal)
+    if !arguments.patch && apply::recorded(state, record, &chosen).is_ok() {
+        return confirmed(output, record, diff, chosen);
+    }
+    let shown = diff.only(&chosen)?;
+    let outcome = review::review(context, record, &shown)?;
+    if !outcome.completed {
+        return Err(declined(record, "you left the review"));
+    }
+    let chosen = review::recorded(context, state, record, &shown, outcome)?;
+    if chosen.entries() == 0 {
+        return Err(declined(record, "nothing was taken"));
+    }
+    let approval = apply::answered(&chosen);
+    Ok(Agreed { diff: shown, chosen, approval })
 }
 
-/// The review on the terminal has its place here.
-fn ask(output: &Output, record: &SessionRecord, proposal: &Proposal) -> Result<Approval, Error> {
-    show(output, &proposal.diff, &proposal.chosen);
-    if output.confirm("write exactly this into your directories?") {
-        return Ok(apply::answered(&proposal.chosen));
+/// What was reviewed before is not gone through again.
+fn confirmed(output: &Output, record: &SessionRecord, diff: Diff, chosen: Chosen) -> Result<Agreed, Error> {
+    show(output, &diff, &chosen);
+    if output.confirm("you reviewed exactly this; write it into your directories?") {
+        let approval = apply::answered(&chosen);
+        return Ok(Agreed { diff, chosen, approval });
     }
-    Err(Error::new(ErrorKind::Declined, "nothing was applied")
-        .since("nobody said yes")
-        .hint(format!("look at all of it: cofferdam diff -s {}", record.name.as_str())))
+    Err(declined(record, "nobody said yes"))
+}
+
+fn declined(record: &SessionRecord, why: &str) -> Error {
+    Error::new(ErrorKind::Declined, "nothing was applied")
+        .since(why)
+        .hint(format!("look at all of it: cofferdam review {}", record.name.as_str()))
 }
 
 fn show(output: &Output, diff: &Diff, chosen: &Chosen) {
@@ -124,13 +157,12 @@ pub(super) fn others(output: &Output, others: &[String]) {
 fn report(
     output: &Output,
     record: &SessionRecord,
-    proposal: &Proposal,
+    chosen: &Chosen,
     applied: Option<&Applied>,
 ) -> Result<(), Error> {
     if !output.json {
         return Ok(());
     }
-    let chosen = &proposal.chosen;
     let entries = chosen.directories.iter().flat_map(|directory| {
         directory.set.entries.iter().map(|entry| {
             serde_json::json!({

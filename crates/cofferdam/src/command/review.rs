@@ -55,7 +55,7 @@ pub(super) fn command(context: &Context, output: &Output, asked: Option<&str>) -
     if diff.directories.iter().all(|directory| directory.set.entries.is_empty()) {
         return super::diff::print_in_order(context, output, &record, &diff, &[]).map(|()| 0);
     }
-    let outcome = review(context, &state, output, &record, &diff)?;
+    let outcome = review(context, &record, &diff)?;
     if !outcome.completed {
         return Err(Error::new(ErrorKind::Declined, "cannot finish the review")
             .since("you left it: nothing is recorded")
@@ -68,13 +68,7 @@ pub(super) fn command(context: &Context, output: &Output, asked: Option<&str>) -
 ///
 /// # Errors
 /// [`ErrorKind::Declined`] if it is interrupted or there is no terminal, [`ErrorKind::Internal`] if that can't be used.
-pub(crate) fn review(
-    context: &Context,
-    _state: &State,
-    _output: &Output,
-    record: &SessionRecord,
-    diff: &Diff,
-) -> Result<Outcome, Error> {
+pub(crate) fn review(context: &Context, record: &SessionRecord, diff: &Diff) -> Result<Outcome, Error> {
     if !Screen::is_there() {
         return Err(Error::new(ErrorKind::Declined, "cannot show the review")
             .since("there is no terminal to show it on")

@@ -102,6 +102,27 @@ impl Diff {
         selection
     }
 
+    /// Only what `chosen` takes or would have taken, on the same stage: for showing it by itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] if a directory can't be kept open.
+    pub fn only(&self, chosen: &Chosen) -> Result<Self, Error> {
+        let mut directories = Vec::new();
+        for (directory, taken) in self.directories.iter().zip(&chosen.directories) {
+            let left_out = chosen.left_out.iter().filter(|left| left.directory == directory.path);
+            let paths: BTreeSet<&WorkspacePath> = taken
+                .set
+                .entries
+                .iter()
+                .map(|entry| &entry.path)
+                .chain(left_out.map(|left| &left.path))
+                .collect();
+            let entries = directory.set.entries.iter().filter(|entry| paths.contains(&entry.path)).cloned();
+            directories.push(directory.with(directory.set.with_entries(entries.collect()))?);
+        }
+        Ok(self.with(directories))
+    }
+
     /// The change set of exactly what is taken, and of the directories that it needs.
     ///
     /// # Errors

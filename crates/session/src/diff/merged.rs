@@ -8,8 +8,7 @@ use super::{Change, Diff, DirectoryDiff, Entry, EntryKind};
 use crate::error::{Error, ErrorKind};
 use cofferdam_workspace::apply::Seen;
 use cofferdam_workspace::changeset::base::Conflict;
-use cofferdam_workspace::changeset::encoding::digest_of_all;
-use cofferdam_workspace::changeset::{Digest, OwnersFile, StagedContents, owners_file, restage};
+use cofferdam_workspace::changeset::{OwnersFile, StagedContents, owners_file, restage};
 use cofferdam_workspace::git::ancestor::{Ancestor, NoAncestor, ancestors};
 use cofferdam_workspace::merge::{TEXT_BYTES_MAX, Unmerged, merge};
 use cofferdam_workspace::path::WorkspacePath;
@@ -77,14 +76,7 @@ impl Diff {
     pub fn merged(&self) -> Result<Self, Error> {
         let directories: Result<Vec<_>, _> =
             self.directories.iter().map(|directory| self.merged_directory(directory)).collect();
-        let directories = directories?;
-        let digests: Vec<(&[u8], Digest)> = directories
-            .iter()
-            .map(|directory| (directory.path.as_str().as_bytes(), directory.set.digest))
-            .collect();
-        let digest = digest_of_all(&digests);
-        let runs_later = Rc::clone(&self.runs_later);
-        Ok(Self { digest, directories, _stage: Rc::clone(&self._stage), runs_later })
+        Ok(self.with(directories?))
     }
 
     fn merged_directory(&self, directory: &DirectoryDiff) -> Result<DirectoryDiff, Error> {
@@ -115,19 +107,7 @@ impl Diff {
             None => Some(entry.clone()),
         });
         let set = directory.set.with_entries(entries.collect());
-        let original = rustix::io::fcntl_dupfd_cloexec(&directory.original, 0).map_err(|errno| {
-            Error::new(ErrorKind::State, format!("cannot go on with {}", directory.path)).because(errno)
-        })?;
-        Ok(DirectoryDiff {
-            path: directory.path.clone(),
-            set,
-            merged,
-            source: directory.source.clone(),
-            original,
-            number: directory.number,
-            contents: Rc::clone(&directory.contents),
-            collisions: directory.collisions.clone(),
-        })
+        Ok(DirectoryDiff { merged, ..directory.with(set)? })
     }
 }
 
