@@ -7,7 +7,7 @@ use cofferdam_checks::{Table, assert_none, metadata, read, table_under};
 
 /// All packages that Cargo.lock names, the project's own included. Raising it is a decision: say in ARCHITECTURE.md what
 /// the new dependency is for, and why it is worth its readers' trust.
-const LOCKED_PACKAGES_MAX: usize = 140;
+const LOCKED_PACKAGES_MAX: usize = 145;
 /// Packages linked into `cofferdam`, the project's own and what runs at build time included.
 const LINKED_PACKAGES_MAX: usize = 97;
 

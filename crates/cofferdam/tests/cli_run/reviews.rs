@@ -58,17 +58,24 @@ fn a_person_takes_some_leaves_some_and_confirms() {
     assert_eq!(terminal.finish().code(), Some(0), "{}", terminal.screen());
     is_as_before(&mut terminal);
     let said = terminal.screen();
-    assert!(said.contains("reviewed one: 4 of 7 taken"), "{said}");
-    assert!(
-        said.contains(".github/workflows/ci.yml") && said.contains("text.txt (1 of its changes)"),
-        "{said}"
-    );
+    assert!(said.contains("reviewed one: 4 of 7 taken") && said.contains("cofferdam apply -s one"), "{said}");
     let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
     assert!(
         !raw.contains('\u{202e}') && !raw.contains("\u{1b}]52"),
         "what the session wrote reached the terminal"
     );
     Tree::of(repo.path()).assert_same_as(&before);
+    // What was taken, and nothing else, comes by the digest that it said.
+    let digest = said.split("--digest").nth(1).unwrap().split_whitespace().collect::<String>();
+    let digest = digest.get(..64).unwrap();
+    home.cofferdam().args(["apply", "-s", "one", "--digest", digest]).run().assert_success();
+    let text = String::from_utf8(repo.read("text.txt")).unwrap();
+    assert_eq!(repo.read(".github/workflows/ci.yml"), b"on: push\n");
+    assert!(
+        text.contains("third\n") && text.contains("line 50\n"),
+        "only one of its changes was taken: {text}"
+    );
+    assert!(!repo.path().join(".githooks").exists() && !repo.path().join("bidi.txt").exists());
 }
 
 #[test]
