@@ -101,7 +101,7 @@ fn sentence(event: &Event) -> String {
 }
 
 /// `2026-11-23 01:02:03Z`: the ledger's clock, in UTC.
-fn instant(at: UnixNanos) -> String {
+pub(super) fn instant(at: UnixNanos) -> String {
     const SECONDS_A_DAY: i64 = 86_400;
     let seconds = at.0.div_euclid(1_000_000_000);
     let (days, second) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
