@@ -217,8 +217,12 @@ fn review() -> Radius {
     Radius {
         name: "review",
         question: "what comes back without a person having seen it?",
-        reach: vec!["nothing: changes stay in the session".into()],
-        held_by: vec!["this version brings nothing back by itself; cofferdam show lists what changed".into()],
+        reach: vec!["nothing: changes stay in the session until a person stands for them".into()],
+        held_by: vec![
+            "only what has the digest that was seen is written, wholly or not at all; undo takes it back"
+                .into(),
+            "nothing of it is executed; git directories, setuid and special files never come".into(),
+        ],
     }
 }
 
