@@ -111,6 +111,9 @@ impl Commits {
     #[must_use]
     pub fn remarks(&self, change: &TreeChange, after: Option<&[u8]>) -> CommitRemarks {
         let mut suspicious = suspicious::of_path(&change.path);
+        if after.is_some() && suspicious::is_ignore_file(&change.path) {
+            suspicious.insert(Finding::IgnoreRules);
+        }
         if let Some(text) = after.filter(|text| !is_binary(text)) {
             let mut findings = TextFindings::default();
             text.split_inclusive(|byte| *byte == b'\n').for_each(|line| findings.add(line));

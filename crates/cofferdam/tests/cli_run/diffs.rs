@@ -78,6 +78,7 @@ fn what_runs_later_deceives_or_moves_a_dependency_is_pointed_out_and_nothing_els
     std::fs::write(&policy, "[review]\nruns-later = [\"/ops/*.txt\"]\n").unwrap();
     let script = r#"mkdir -p ops .github/workflows; echo x >ops/a.txt; echo on: push >.github/workflows/ci.yml
         printf 'ok \342\200\256 no\n' >bidi.txt; echo plain >plain.txt; echo y >READ.ME
+        echo '*.log' >.gitignore
         sed -i s/1.0.1/1.0.2/ Cargo.lock"#;
     session(&repo, &home, script);
     let entries = entries(&home);
@@ -91,6 +92,7 @@ fn what_runs_later_deceives_or_moves_a_dependency_is_pointed_out_and_nothing_els
     assert_eq!(remarks(".github/workflows/ci.yml").0, "ci");
     assert_eq!(remarks("bidi.txt"), (none, serde_json::json!(["bidi"])));
     assert_eq!(remarks("READ.ME").1, serde_json::json!(["name-collision"]));
+    assert_eq!(remarks(".gitignore").1, serde_json::json!(["ignore-rules"]));
     let text = home.cofferdam().arg("diff").in_directory(repo.path()).run();
     for part in ["runs later (ci): ", "suspicious (bidi): ", "dependency serde 1.0.1 → 1.0.2"] {
         assert!(text.stdout().contains(part), "{part:?} is missing: {text}");

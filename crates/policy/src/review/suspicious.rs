@@ -18,4 +18,4 @@ pub use line::{
     FAR_RIGHT_BLANKS_MIN, INDENT_BLANKS_MIN, LONG_LINE_BYTES, Occurrences, TextFindings, of_line,
 };
 pub use marks::{MARKS_PER_CHARACTER_MAX, Mark, marks};
-pub use name::{collisions, of_name, of_path};
+pub use name::{collisions, is_ignore_file, of_name, of_path};

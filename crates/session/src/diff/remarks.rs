@@ -40,6 +40,9 @@ impl Diff {
         if directory.collisions.contains(path) {
             suspicious.insert(Finding::NameCollision);
         }
+        if entry.content.is_some() && suspicious::is_ignore_file(path) {
+            suspicious.insert(Finding::IgnoreRules);
+        }
         let mut head = Vec::new();
         if let Some(Ok(mut staged)) = directory.staged(entry) {
             let first = staged.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head);

@@ -55,11 +55,13 @@ pub enum Finding {
     NameGit,
     /// Two names that some file system takes for one.
     NameCollision,
+    /// A file of rules by which later reviews leave out what they name.
+    IgnoreRules,
 }
 
 impl Finding {
     /// Every finding, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Bidi,
         Self::Tag,
         Self::VariationSelector,
@@ -84,6 +86,7 @@ impl Finding {
         Self::NameWindows,
         Self::NameGit,
         Self::NameCollision,
+        Self::IgnoreRules,
     ];
 
     /// The stable text of the code.
@@ -114,6 +117,7 @@ impl Finding {
             Self::NameWindows => "name-windows",
             Self::NameGit => "name-git",
             Self::NameCollision => "name-collision",
+            Self::IgnoreRules => "ignore-rules",
         }
     }
 
@@ -121,9 +125,7 @@ impl Finding {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Bidi => {
-                "a character that turns the order of writing around: text is shown in another order than it is read by programs"
-            }
+            Self::Bidi => "a character that turns the order of writing: it reads otherwise than it runs",
             Self::Tag => "characters of the tag block, which nobody sees and models read as text",
             Self::VariationSelector => {
                 "a variation selector where it selects nothing; rows of them can carry hidden bytes"
@@ -157,6 +159,7 @@ impl Finding {
             Self::NameWindows => "a name that Windows can't have, or takes for a device, a stream or a path",
             Self::NameGit => "a name that macOS or Windows takes for `.git` or another file of git's own",
             Self::NameCollision => "two names in one directory that macOS or Windows takes for one",
+            Self::IgnoreRules => "rules of what to ignore: later reviews leave out what they name",
         }
     }
 }

@@ -41,6 +41,12 @@ pub fn of_path(path: &[u8]) -> BTreeSet<Finding> {
     path.split(|byte| *byte == b'/').flat_map(of_name).collect()
 }
 
+/// Whether it is a file by whose rules git, and so a review, leaves things out.
+#[must_use]
+pub fn is_ignore_file(path: &[u8]) -> bool {
+    path.rsplit(|byte| *byte == b'/').next() == Some(b".gitignore")
+}
+
 /// Groups of names of one directory that some file system takes for one; those that are alone are left out.
 #[must_use]
 pub fn collisions<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<&'a [u8]>> {
