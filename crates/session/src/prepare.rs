@@ -134,15 +134,22 @@ fn layer(
     layer::make(directory.as_fd(), real, ownership).map_err(|error| {
         Error::new(ErrorKind::State, format!("cannot make {}", path.display()))
             .because(error)
-            .hint("is the disk full? cofferdam doctor")
+            .hint("is there room, of bytes and of inodes? df, df -i; cofferdam doctor")
     })?;
     absolute(&path)
 }
 
 fn cannot_veil(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::State, "cannot hide what must be hidden")
-        .because(error)
-        .hint("keep the state on a file system with user xattrs (ext4, xfs, btrfs): set XDG_STATE_HOME")
+    let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let errno = causes.find_map(|error| error.downcast_ref::<Errno>().copied());
+    let hint = match errno {
+        Some(Errno::NOSPC | Errno::DQUOT) => "make room where the state lies, of bytes or of inodes: df, df -i",
+        Some(Errno::ROFS | Errno::ACCESS) => "keep the state where you can write: set XDG_STATE_HOME",
+        Some(_) | None => {
+            "keep the state on a file system with user xattrs (ext4, xfs, btrfs): set XDG_STATE_HOME"
+        }
+    };
+    Error::new(ErrorKind::State, "cannot hide what must be hidden").because(error).hint(hint)
 }
 
 fn veiled(
