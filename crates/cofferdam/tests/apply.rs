@@ -11,6 +11,7 @@ mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
     mod consent;
+    mod merging;
     mod moving;
     mod refusing;
     mod scene;
@@ -24,6 +25,7 @@ mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
     mod consent;
+    mod merging;
     mod moving;
     mod refusing;
     mod scene;

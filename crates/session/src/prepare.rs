@@ -143,7 +143,9 @@ fn cannot_veil(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     let errno = causes.find_map(|error| error.downcast_ref::<Errno>().copied());
     let hint = match errno {
-        Some(Errno::NOSPC | Errno::DQUOT) => "make room where the state lies, of bytes or of inodes: df, df -i",
+        Some(Errno::NOSPC | Errno::DQUOT) => {
+            "make room where the state lies, of bytes or of inodes: df, df -i"
+        }
         Some(Errno::ROFS | Errno::ACCESS) => "keep the state where you can write: set XDG_STATE_HOME",
         Some(_) | None => {
             "keep the state on a file system with user xattrs (ext4, xfs, btrfs): set XDG_STATE_HOME"
