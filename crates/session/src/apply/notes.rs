@@ -44,7 +44,7 @@ pub(super) fn written(
         let paths = tree.put_by(id(member))?;
         change(&place, member, tree, |put| {
             for wrote in paths.iter().filter(|wrote| !member.merged.contains(&wrote.path)) {
-                put.note(tree.fd.as_fd(), &wrote.path, wrote.content)?;
+                put.note(tree.fd.as_fd(), wrote)?;
             }
             put.settle_written(tree.fd.as_fd())
         })?;

@@ -524,3 +524,36 @@ fn another_tree_than_the_one_that_was_cut_off_is_left_alone() {
     assert!(matches!(error, ApplyError::OtherTree { .. }), "{error:?}");
     assert_eq!(scene.recover(), [Recovered::Finished { id: name(1) }]);
 }
+
+#[test]
+fn what_the_owner_edited_after_it_was_put_is_not_noted_as_put() {
+    let scene = Scene::new();
+    for path in ["mode", "same", "gone"] {
+        scene.write(path, "old");
+    }
+    symlink("old", scene.at("link")).unwrap();
+    symlink("old", scene.at("kept")).unwrap();
+    let (mode, link) = (|| Act::SetExecutable(true), |target: &str| Act::PutSymlink(target.into()));
+    scene
+        .apply(
+            1,
+            vec![
+                scene.step("mode", mode()),
+                scene.step("same", mode()),
+                scene.step("gone", Act::Remove),
+                scene.step("link", link("new")),
+                scene.step("kept", link("new")),
+            ],
+        )
+        .unwrap();
+    // Between the apply and the note of it, as after a crash.
+    scene.write("mode", "the owner's");
+    scene.write("gone", "the owner's");
+    fs::remove_file(scene.at("link")).unwrap();
+    symlink("the owner's", scene.at("link")).unwrap();
+    let tree = scene.open("tree");
+    let put = put_by(scene.open("state").as_fd(), name(1)).unwrap();
+    let still = put.iter().filter(|put| put.lies_in(tree.as_fd()).unwrap());
+    let still: Vec<&[u8]> = still.map(|put| put.path.as_bytes()).collect();
+    assert_eq!(still, [b"kept", b"same"]);
+}

@@ -49,13 +49,62 @@ pub fn undo(
     run::run(&Work { tree, state: &state, id, undoes: Some(undone) }, intents)
 }
 
-/// A path that an apply or undo wrote.
+/// A path that an apply or undo wrote, and what it left there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutPath {
     /// Where.
     pub path: WorkspacePath,
+    shape: Shape,
+}
+
+impl PutPath {
     /// Of the file that was put there; nothing for all else.
-    pub content: Option<ContentDigest>,
+    #[must_use]
+    pub fn content(&self) -> Option<ContentDigest> {
+        match &self.shape {
+            Shape::Enter { content: Content::File(digest), .. }
+            | Shape::Exchange { content: Content::File(digest), .. } => Some(*digest),
+            Shape::Enter { .. } | Shape::Exchange { .. } | Shape::Leave { .. } | Shape::Mode { .. } => None,
+        }
+    }
+
+    /// Whether what was left there lies there still. If it was cut off before this is asked, the owner had time to edit.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn lies_in(&self, tree: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let Some(stat) = beneath::stat_path(tree, self.path.as_bytes())? else { return Ok(false) };
+        match &self.shape {
+            Shape::Enter { after, content } | Shape::Exchange { after, content, .. } => {
+                Ok(after.is(&stat) && self.holds(tree, content)?)
+            }
+            // Whatever is there came later.
+            Shape::Leave { .. } => Ok(false),
+            Shape::Mode { before, after_mode } => Ok(before.with_mode(*after_mode).is(&stat)),
+        }
+    }
+
+    fn holds(&self, tree: BorrowedFd<'_>, content: &Content) -> Result<bool, Errno> {
+        let parent = match open_parent(tree, &self.path) {
+            Ok(parent) => parent,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
+            Err(errno) => return Err(errno),
+        };
+        let name = self.path.name();
+        match content {
+            Content::File(digest) => match stage::open_file(parent.as_fd(), name)? {
+                Some(file) => Ok(stage::digest(&file)? == *digest),
+                None => Ok(false),
+            },
+            // Its number may be that of another link, made since.
+            Content::Symlink(target) => match rustix::fs::readlinkat(parent, name, Vec::new()) {
+                Ok(found) => Ok(found.as_bytes() == target.0),
+                Err(Errno::NOENT | Errno::INVAL) => Ok(false),
+                Err(errno) => Err(errno),
+            },
+            Content::Directory => Ok(true),
+        }
+    }
 }
 
 /// What the apply (or undo) `id`, which stands, wrote.
@@ -69,15 +118,7 @@ pub fn put_by(state: BorrowedFd<'_>, id: ApplyId) -> Result<Vec<PutPath>, ApplyE
         Err(source) => return Err(ApplyError::Place { act: "open", source }),
     };
     let journal = place::read_journal(record.as_fd(), COMMITTED, id)?.ok_or(ApplyError::Unknown { id })?;
-    let put = journal.moves.into_iter().map(|step| {
-        let content = match step.shape {
-            Shape::Enter { content: Content::File(digest), .. }
-            | Shape::Exchange { content: Content::File(digest), .. } => Some(digest),
-            Shape::Enter { .. } | Shape::Exchange { .. } | Shape::Leave { .. } | Shape::Mode { .. } => None,
-        };
-        PutPath { path: step.path, content }
-    });
-    Ok(put.collect())
+    Ok(journal.moves.into_iter().map(|step| PutPath { path: step.path, shape: step.shape }).collect())
 }
 
 fn inverse<'a>(

@@ -4,8 +4,7 @@
 //! as well, so that an edit within the same tick is found at the next apply. It says nothing of what was there before.
 
 use super::base::Base;
-use super::stage;
-use crate::apply::{ContentDigest, EntryKind, Expected as Found, Seen};
+use crate::apply::{EntryKind, Expected as Found, PutPath, Seen};
 use crate::beneath;
 use crate::changes::Moment;
 use crate::path::{WorkspacePath, parse_visible, visible};
@@ -37,23 +36,18 @@ struct Expected {
 }
 
 impl Put {
-    /// Notes what lies at `path` now, which was just left there. Where `content` was put and another one lies there, the
-    /// owner was quicker, and nothing is noted.
+    /// Notes what lies there now, if it is what was left there. If it is not, the owner was quicker, and nothing is noted.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn note(
-        &mut self,
-        tree: BorrowedFd<'_>,
-        path: &WorkspacePath,
-        content: Option<ContentDigest>,
-    ) -> Result<(), Errno> {
-        match Found::now(tree, path) {
-            Ok(Found::Present(seen)) if holds(tree, path, content)? => {
-                self.entries.insert(path.clone(), Seen { sha256: content, ..seen });
+    pub fn note(&mut self, tree: BorrowedFd<'_>, wrote: &PutPath) -> Result<(), Errno> {
+        match Found::now(tree, &wrote.path) {
+            // In this order: an edit after the first look has another ctime.
+            Ok(Found::Present(seen)) if wrote.lies_in(tree)? => {
+                self.entries.insert(wrote.path.clone(), Seen { sha256: wrote.content(), ..seen });
             }
             Ok(Found::Present(_) | Found::Missing) | Err(Errno::NOTSUP) => {
-                self.entries.remove(path);
+                self.entries.remove(&wrote.path);
             }
             Err(errno) => return Err(errno),
         }
@@ -156,16 +150,6 @@ impl Put {
     /// Whether nothing came into the directory or went from it but by us.
     pub(super) fn is_quiet(&self, directory: &[u8], stat: &Statx) -> bool {
         !self.quiet.is_empty() && self.quiet.get(&visible(directory)) == Some(&changed(stat))
-    }
-}
-
-/// Whether the file at `path` has this content; without one, it may be anything.
-fn holds(tree: BorrowedFd<'_>, path: &WorkspacePath, content: Option<ContentDigest>) -> Result<bool, Errno> {
-    let Some(content) = content else { return Ok(true) };
-    match stage::open(tree, path.as_bytes()).and_then(|file| stage::content_of(&file)) {
-        Ok(found) => Ok(*found.as_bytes() == content.0),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => Ok(false),
-        Err(errno) => Err(errno),
     }
 }
 
