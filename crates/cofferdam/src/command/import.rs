@@ -179,19 +179,46 @@ fn report(
         }));
     }
     for (branch, imported) in found.branches.iter().zip(imported) {
-        let reference = whole(imported.reference.as_bytes());
         let noun = if imported.commits == 1 { "commit is" } else { "commits are" };
-        let line = format!("{} {noun} in your repository as {reference}", imported.commits);
-        output.line(&toned(Tone::Good, &line));
+        let shown = whole(imported.reference.as_bytes());
+        output
+            .line(&toned(Tone::Good, &format!("{} {noun} in your repository as {shown}", imported.commits)));
         let dim = |text: &str| output.line(&toned(Tone::Dim, text));
-        let at = branch.workspace.as_str();
-        dim(&format!("merge:           git -C {} merge {reference}", whole(at.as_bytes())));
+        let (at, reference) = (for_shell(branch.workspace.as_str()), for_shell(&imported.reference));
+        dim(&format!("merge:           git -C {at} merge {reference}"));
         let base = branch.new.follows.first();
         if let Some(base) = base {
             dim("or sign anew:    git rebase --exec 'git commit --amend --no-edit --gpg-sign' \\");
             dim(&format!("                     {base} {reference}"));
         }
-        dim(&format!("throw them away: git -C {} update-ref -d {reference}", whole(at.as_bytes())));
+        dim(&format!("throw them away: git -C {at} update-ref -d {reference}"));
     }
     Ok(())
+}
+
+/// As one word of a command that is copied into a shell: the agent names its branches, and git lets it name one
+/// `x;$(id)`.
+fn for_shell(word: &str) -> String {
+    let shown = whole(word.as_bytes());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@%+=:,".contains(c);
+    if shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_that_the_agent_named_is_one_word_to_a_shell() {
+        assert_eq!(for_shell("refs/cofferdam/one/fix-1"), "refs/cofferdam/one/fix-1");
+        for (name, printed) in [
+            ("x;$(id)", "'x;$(id)'"),
+            ("`id`|a&b>c", "'`id`|a&b>c'"),
+            ("it's;id", r"'it'\''s;id'"),
+            ("#{a,b}!", "'#{a,b}!'"),
+            ("a\u{202e}b", r"'a\u{202e}b'"),
+        ] {
+            assert_eq!(for_shell(name), printed);
+        }
+    }
 }
