@@ -184,7 +184,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         };
         let original = original.transpose().map_err(failed)?;
         let names = self.list(fd.as_fd(), &path)?;
-        if let Some(is_owners) = self.bare_repository(&names, original.as_ref(), standing).map_err(failed)? {
+        if let Some(is_owners) = self.bare_repository(&names, original.as_ref()).map_err(failed)? {
             self.observer.met_git_directory(&path, is_owners);
             return self.count_git_directory(path);
         }
@@ -203,37 +203,31 @@ impl<'a, O: Observer> Walk<'a, O> {
         Ok(())
     }
 
-    /// Whether a directory is laid out as a repository (as git's setup.c looks at it), and the owner's is too.
+    /// Whether a directory is laid out as a repository (as git's setup.c looks at it), or would be with what the owner has
+    /// there, and whether the owner's is one too. What the session took away counts: it may be left where it is.
     fn bare_repository(
         &self,
         names: &[(CString, FileType)],
         original: Option<&OwnedFd>,
-        standing: Standing,
     ) -> Result<Option<bool>, Errno> {
         if !self.observer.knows_bare_repositories() {
             return Ok(None);
         }
-        let (mut now, mut before) = (true, true);
-        for part in ["HEAD", "objects", "refs"] {
-            let own = names.binary_search_by(|(own, _)| own.as_bytes().cmp(part.as_bytes()));
-            let own = own.ok().and_then(|at| names.get(at)).map(|(_, kind)| *kind);
-            let owners = match original {
-                Some(original) => beneath::stat_name(original, part.as_bytes())?.is_some(),
-                None => false,
-            };
-            let shown = match own {
-                // A whiteout.
-                Some(FileType::CharacterDevice) => false,
-                Some(_) => true,
-                None => owners && standing == Standing::Merged,
-            };
-            now &= shown;
-            before &= owners;
-            if !now {
-                return Ok(None);
-            }
+        let own = |part: &str| {
+            let found = names.binary_search_by(|(own, _)| own.as_bytes().cmp(part.as_bytes()));
+            let found = found.ok().and_then(|at| names.get(at));
+            // A character device is a whiteout.
+            found.is_some_and(|(_, kind)| *kind != FileType::CharacterDevice)
+        };
+        let owners = |part: &str| match original {
+            Some(original) => beneath::stat_name(original, part.as_bytes()).map(|found| found.is_some()),
+            None => Ok(false),
+        };
+        let either = |part: &str| if own(part) { Ok(true) } else { owners(part) };
+        if !is_repository(&either)? {
+            return Ok(None);
         }
-        Ok(Some(before))
+        is_repository(&owners).map(Some)
     }
 
     fn list(&mut self, fd: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<(CString, FileType)>, ChangeError> {
@@ -490,6 +484,12 @@ pub fn is_index(path: &[u8]) -> bool {
         }
         Some(_) => false,
     }
+}
+
+/// Whether git takes a directory that `has` these names for a repository. One with a `commondir`, as linked work trees
+/// have, has its objects, references and configuration elsewhere.
+fn is_repository(has: &impl Fn(&str) -> Result<bool, Errno>) -> Result<bool, Errno> {
+    Ok(has("HEAD")? && (has("commondir")? || (has("objects")? && has("refs")?)))
 }
 
 /// The first byte of an overlay attribute, if the file has it.

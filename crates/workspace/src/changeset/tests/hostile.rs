@@ -157,3 +157,29 @@ fn what_the_agent_made_unreadable_asks_for_privilege() {
     let read = scene.try_read();
     assert!(matches!(read, Err(ChangeSetError::Read(ChangeError::NeedsPrivilege { .. }))), "{read:?}");
 }
+
+#[test]
+fn a_repository_whose_objects_lie_elsewhere_or_come_by_and_by_is_refused_too() {
+    let scene = Scene::new(&[
+        ("later/objects/x", "x"),
+        ("later/refs/x", "x"),
+        ("kept/objects/x", "x"),
+        ("kept/refs/x", "x"),
+    ]);
+    // Git follows `commondir` to the configuration, and runs what `core.fsmonitor` says there.
+    scene.write("upper/linked/HEAD", "ref: refs/heads/x\n");
+    scene.write("upper/linked/commondir", "../common\n");
+    scene.write("upper/common/config", "[core] fsmonitor = evil\n");
+    scene.write("upper/later/HEAD", "ref: refs/heads/x\n");
+    // A person may take what is new here and leave what goes.
+    scene.write("upper/kept/HEAD", "ref: refs/heads/x\n");
+    scene.whiteout("upper/kept/objects");
+    scene.write("upper/plain/HEAD", "x");
+    let set = scene.read();
+    let refused = set.entries.iter().filter(|entry| entry.refused == Some(Refusal::GitDirectory));
+    let refused: Vec<String> = refused.map(|entry| entry.path.to_string()).collect();
+    assert_eq!(refused, ["kept", "later", "linked"]);
+    assert!(
+        set.entries.iter().any(|entry| entry.path.as_bytes() == b"plain/HEAD" && entry.refused.is_none())
+    );
+}
