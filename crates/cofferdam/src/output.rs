@@ -157,6 +157,8 @@ impl Output {
         if !self.can_ask() {
             return false;
         }
+        // What was typed before the question is no answer to it.
+        cofferdam_session::screen::drop_what_was_typed();
         let mut stderr = anstream::stderr();
         let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
         let mut answer = String::new();

@@ -140,7 +140,7 @@ impl Screen {
 
     /// Throws away what was typed and not read.
     pub fn forget_input(&self) {
-        let _hung_up = tcflush(stdin(), QueueSelector::IFlush).is_err();
+        drop_what_was_typed();
     }
 
     /// Gives the terminal back, stops this process, and takes the terminal again when it goes on.
@@ -159,6 +159,11 @@ impl Drop for Screen {
         }
         let _unchanged = unblock_signals(&WATCHED).is_err();
     }
+}
+
+/// Throws away what was typed on the terminal that is standard input and was not read; off a terminal, nothing.
+pub fn drop_what_was_typed() {
+    let _no_terminal = tcflush(stdin(), QueueSelector::IFlush).is_err();
 }
 
 /// A release build aborts, so that nothing is dropped: the terminal is put back before anything is said.

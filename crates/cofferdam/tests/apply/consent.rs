@@ -65,3 +65,18 @@ fn other_sessions_that_run_there_are_named_with_what_to_do() {
     assert!(applied.assert_success().stdout().contains("cofferdam refresh other"), "{applied}");
     cofferdam(&home, &repo, &["stop", "other", "--grace", "0"]).run().assert_success();
 }
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    let home = home();
+    let repo = repo(&home, &[("a", "a\n")]);
+    session(&home, &repo, "echo b >a");
+    let cofferdam = home.cofferdam().command().get_program().to_owned();
+    let script = format!("sleep 0.3; exec {} discard one", cofferdam.display());
+    let mut ahead = home.invoke("sh").args(["-c", &script]).in_directory(repo.path()).terminal(24, 100);
+    ahead.send("y\r");
+    ahead.wait_for("[y/N]");
+    ahead.send("\r");
+    ahead.finish();
+    assert_eq!(entries(&home, &repo).len(), 1, "the session is still there");
+}
