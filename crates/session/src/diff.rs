@@ -25,6 +25,7 @@ use crate::helper;
 use crate::prepare::{CopyRecord, copy_record};
 use crate::put;
 use crate::resolve;
+use crate::roots;
 use crate::state::{self, SessionPlace, State};
 use crate::veiling;
 use cofferdam_ledger::SessionRecord;
@@ -226,6 +227,8 @@ fn directory(
     };
     let rules = owners_rules(context, changeable.original.as_path());
     let included = below(&changeable.target, included);
+    let other = roots::is_another(place, changeable.number, original.as_fd())?;
+    let base = if other { Base::OtherRoot } else { base };
     let put = put::read(place, changeable.number)?;
     let reader = Reader { layer, original, masks, copy, base, kept, rules, included, put };
     let (set, contents) = reader.staged(stage, changeable.number).map_err(|failure| match failure {

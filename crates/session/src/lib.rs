@@ -33,6 +33,7 @@ mod record;
 pub mod request;
 pub mod resolve;
 pub mod reviewed;
+mod roots;
 pub mod screen;
 pub mod selection;
 pub mod sessions;

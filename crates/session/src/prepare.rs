@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::machine::Machine;
 use crate::resolve::{AGENT_ID, Resolved};
+use crate::roots;
 use crate::state::{self, SessionPlace, State};
 use crate::system;
 use crate::veiling;
@@ -84,6 +85,9 @@ pub(crate) fn prepare(
             let _kept = census::kept::keep(cache.as_fd(), real.fd.as_fd(), kept.as_fd()).is_ok();
         }
     }
+    let real = |target: &AbsPath| resolved.opened.get(target).map(|opened| opened.fd.as_fd());
+    let roots = resolved.inodes.keys().enumerate();
+    roots::note(&place, roots.filter_map(|(number, target)| Some((number, real(target)?))))?;
     let ownership = ownership(session.uid_base);
     let mut places = BTreeMap::new();
     for (number, (target, inode)) in resolved.inodes.iter().enumerate() {

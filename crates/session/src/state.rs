@@ -159,6 +159,11 @@ impl SessionPlace {
         self.root.join("base.json")
     }
 
+    /// Which directories it started from.
+    pub(crate) fn roots(&self) -> PathBuf {
+        self.root.join("roots.json")
+    }
+
     /// What applies left in the original of layer `number`.
     pub(crate) fn put(&self, number: usize) -> PathBuf {
         self.root.join(format!("put-{number}.json"))

@@ -20,6 +20,8 @@ use std::collections::HashMap;
 pub enum Base {
     /// What is older than this is what the session started from.
     Since(Moment),
+    /// Another directory lies at the path of the one that the session started from: nothing in it is what that held.
+    OtherRoot,
     /// The clock has stepped back since, or it is not known when the session started: nothing can be told by times.
     SteppedBack,
 }
@@ -27,9 +29,15 @@ pub enum Base {
 impl Base {
     /// Whether this is, surely, what the session started from.
     pub(super) fn is_older(self, stat: &Statx) -> bool {
+        self.is_before(changed(stat))
+    }
+
+    /// Whether a ctime is, surely, one of before the session's start.
+    #[must_use]
+    pub fn is_before(self, changed: Moment) -> bool {
         match self {
-            Self::Since(since) => changed(stat) < since,
-            Self::SteppedBack => false,
+            Self::Since(since) => changed < since,
+            Self::OtherRoot | Self::SteppedBack => false,
         }
     }
 }
@@ -101,6 +109,7 @@ impl<'a> Judge<'a> {
         let ours = before.is_some_and(|before| self.put.known(path, before).is_some());
         let since = match self.base {
             Base::Since(since) => since,
+            Base::OtherRoot => return Ok(Some(Conflict::DirectoryAbove)),
             Base::SteppedBack if ours => return Ok(None),
             Base::SteppedBack => return Ok(before.map(|_| Conflict::ClockSteppedBack)),
         };
