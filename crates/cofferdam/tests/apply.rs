@@ -12,6 +12,7 @@ mod root {
 
     mod consent;
     mod merging;
+    mod edits;
     mod moving;
     mod refusing;
     mod scene;
@@ -26,6 +27,7 @@ mod ordinary {
 
     mod consent;
     mod merging;
+    mod edits;
     mod moving;
     mod refusing;
     mod scene;

@@ -312,7 +312,11 @@ pub fn apply(
     }
     locked.write(&begun, Standing::Begun)?;
     for (((directory, chosen), tree), member) in written.iter().zip(&trees).zip(&begun.members) {
-        let paths = chosen.set.entries.iter().map(|entry| (&entry.path, entry.before.as_ref()));
+        // What was merged stands on the owner's edits: also when it is taken back, those are nothing of ours.
+        let paths = chosen.set.entries.iter().map(|entry| {
+            let before = entry.before.as_ref().filter(|_| !member.merged.contains(&entry.path));
+            (&entry.path, before)
+        });
         let done = notes::expect((context, state), (record, member, tree), paths)
             .and_then(|()| held.still(record))
             .and_then(|()| write(directory, chosen, (tree, member)));
