@@ -83,6 +83,8 @@ pub struct DirectoryDiff {
     pub set: ChangeSet,
     /// What became of conflicts, by path; empty but in what [`Diff::merged`] gives.
     pub merged: BTreeMap<WorkspacePath, Result<Merged, NotMerged>>,
+    /// What the owner's files are measured by.
+    base: Base,
     /// The owner's directory, where it is on the host.
     pub(crate) source: AbsPath,
     pub(crate) original: OwnedFd,
@@ -225,6 +227,8 @@ fn directory(
         View::Overlay => None,
         View::Copy => Some(copy_record(place, changeable.number)?),
     };
+    let other = roots::is_another(place, changeable.number, original.as_fd())?;
+    let base = if other { Base::OtherRoot } else { base };
     let rules = owners_rules(context, changeable.original.as_path());
     let included = below(&changeable.target, included);
     let other = roots::is_another(place, changeable.number, original.as_fd())?;
@@ -242,7 +246,7 @@ fn directory(
     let merged = BTreeMap::new();
     let (path, number) = (changeable.target.clone(), changeable.number);
     let source = changeable.original.clone();
-    Ok(Some(DirectoryDiff { path, set, merged, source, original, number, contents, collisions }))
+    Ok(Some(DirectoryDiff { path, set, merged, base, source, original, number, contents, collisions }))
 }
 
 impl DirectoryDiff {
@@ -257,6 +261,7 @@ impl DirectoryDiff {
             path: self.path.clone(),
             set,
             merged: self.merged.clone(),
+            base: self.base,
             source: self.source.clone(),
             original,
             number: self.number,

@@ -84,6 +84,27 @@ fn edits_of_another_region_are_merged_and_those_of_the_same_lines_stay_in_confli
 }
 
 #[test]
+fn what_the_owner_added_to_gits_index_since_is_no_ancestor_and_is_not_undone_by_a_merge() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    for file in ["committed", "edited"] {
+        repo.write(file, LINES);
+    }
+    repo.commit("first");
+    session(&repo, &home, "sed -i 's/six/by the session/' committed edited");
+    repo.write("committed", BY_THE_OWNER);
+    repo.commit("second");
+    repo.write("edited", BY_THE_OWNER);
+    repo.git(["status"]);
+    let merged = diff(&home, &["--merged", "--json"]).json();
+    let committed = entry(&merged, "committed");
+    assert_eq!(committed["conflict"], "edited", "{committed}");
+    let why = "there is no common ancestor: git's index has it as it was after the session started";
+    assert_eq!(committed["not_merged"], why);
+    assert_eq!(entry(&merged, "edited")["merged"], true, "the control: its blob is of before");
+}
+
+#[test]
 fn the_base_is_found_in_packs_alternates_worktrees_and_submodules() {
     let home = Home::of(OWNER);
     let repo = home.repo("project");
@@ -110,30 +131,34 @@ fn the_base_is_found_in_packs_alternates_worktrees_and_submodules() {
 fn an_index_that_lies_or_a_blob_that_is_gone_leads_to_nothing_but_what_is_shown() {
     let home = Home::of(OWNER);
     let repo = home.repo("project");
-    repo.write("file", LINES);
-    repo.write("other", "quite\nanother\ntext\n");
+    // What git was given is not what the session starts from.
+    let lies = [("another", "quite\nanother\ntext\n"), ("session", BY_THE_SESSION), ("owner", BY_THE_OWNER)];
+    for (file, content) in lies {
+        repo.write(file, content);
+    }
     repo.commit("first");
-    both_edit(&repo, &home, "file");
-    let other = repo.git(["rev-parse", ":other"]);
-    repo.git(["update-index", "--cacheinfo", &format!("100644,{},file", other.trim())]);
-    let lied_to = entry(&diff(&home, &["--merged", "--json"]).json(), "file");
+    lies.iter().for_each(|(file, _)| drop(repo.write(file, LINES)));
+    session(&repo, &home, "sed -i 's/six/by the session/' another session owner");
+    lies.iter().for_each(|(file, _)| drop(repo.write(file, BY_THE_OWNER)));
+    let merged = || diff(&home, &["--merged", "--json"]).json();
+    let lied_to = entry(&merged(), "another");
     assert_eq!(lied_to["not_merged"], "both sides changed the same lines", "{lied_to}");
     // A base that makes the session's text one that changed nothing: the owner's is what comes of it, and no entry.
-    repo.write("other", BY_THE_SESSION);
-    let session = repo.git(["hash-object", "-w", "other"]);
-    repo.git(["update-index", "--cacheinfo", &format!("100644,{},file", session.trim())]);
-    assert_eq!(entry(&diff(&home, &["--merged", "--json"]).json(), "file"), Value::Null);
+    assert_eq!(entry(&merged(), "session"), Value::Null);
     // And one that makes the owner's edit undone: a person sees that line go.
-    repo.write("other", BY_THE_OWNER);
-    let owner = repo.git(["hash-object", "-w", "other"]);
-    repo.git(["update-index", "--cacheinfo", &format!("100644,{},file", owner.trim())]);
     let shown = diff(&home, &["--merged"]);
     assert!(shown.assert_success().stdout().contains("-by the owner\n"), "{shown}");
-    let blob = owner.trim();
+    let blob = repo.git(["rev-parse", ":owner"]);
+    let blob = blob.trim();
     std::fs::remove_file(repo.path().join(".git/objects").join(&blob[..2]).join(&blob[2..])).unwrap();
-    let gone = entry(&diff(&home, &["--merged", "--json"]).json(), "file");
+    let gone = entry(&merged(), "owner");
     let why = gone["not_merged"].as_str().unwrap();
     assert!(why.contains(&format!("git has no object {blob}")), "{gone}");
+    // Where git noted no time, as after `git add -p`, the blob may be of after the start.
+    let another = repo.git(["rev-parse", ":another"]);
+    repo.git(["update-index", "--cacheinfo", &format!("100644,{},session", another.trim())]);
+    let unknown = entry(&merged(), "session");
+    assert!(unknown["not_merged"].as_str().unwrap().contains("after the session started"), "{unknown}");
 }
 
 #[test]

@@ -36,6 +36,10 @@ pub enum NotMerged {
     /// Git has nothing that both sides could have started from.
     #[error("there is no common ancestor: {0}")]
     NoAncestor(Rc<NoAncestor>),
+    /// Git's index was written to with what the owner has made of the file since: merged with that as the ancestor, the
+    /// owner's edits would be undone.
+    #[error("there is no common ancestor: git's index has it as it was after the session started")]
+    Later,
     /// The texts don't go together.
     #[error(transparent)]
     Unmerged(#[from] Unmerged),
@@ -158,6 +162,9 @@ impl DirectoryDiff {
     }
 
     fn outcome(&self, entry: &Entry, ancestor: &Ancestor) -> Result<Outcome, NotMerged> {
+        if !ancestor.taken.is_some_and(|taken| self.base.is_before(taken)) {
+            return Err(NotMerged::Later);
+        }
         let owners = owners_file(self.original.as_fd(), entry.path.as_bytes(), TEXT_BYTES_MAX);
         let owners = owners.map_err(readable)?;
         let content = match self.staged_bytes(entry, TEXT_BYTES_MAX) {

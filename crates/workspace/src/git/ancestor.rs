@@ -7,6 +7,7 @@
 use super::objects::{ObjectError, ObjectKind, Objects};
 use super::places::{self, GitPlaces, PlacesError};
 use super::tracked::{Tracked, blobs, index_of};
+use crate::changes::Moment;
 use crate::path::{WorkspacePath, joined};
 use cofferdam_policy::path::AbsPath;
 use rustix::io::Errno;
@@ -25,6 +26,8 @@ pub struct Ancestor {
     pub mode: u32,
     /// The blob.
     pub content: Vec<u8>,
+    /// The ctime of the file that git took it from, or last saw to be equal to it; nothing if it noted none.
+    pub taken: Option<Moment>,
 }
 
 /// Why git has no ancestor of a file.
@@ -146,9 +149,9 @@ impl Repository {
         match self.tracked.get(path) {
             None => Err(NoAncestor::Untracked),
             Some(Tracked::Unmerged) => Err(NoAncestor::Unmerged),
-            Some(Tracked::Blob { mode: mode @ (MODE_FILE | MODE_EXECUTABLE), id }) => {
+            Some(Tracked::Blob { mode: mode @ (MODE_FILE | MODE_EXECUTABLE), id, taken }) => {
                 let content = self.objects.read_kind(id, ObjectKind::Blob, bytes_max)?;
-                Ok(Ancestor { mode: *mode, content })
+                Ok(Ancestor { mode: *mode, content, taken: *taken })
             }
             Some(Tracked::Blob { .. }) => Err(NoAncestor::OtherKind),
         }

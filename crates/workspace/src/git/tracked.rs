@@ -6,6 +6,7 @@
 
 use super::objects::{ObjectFormat, ObjectId};
 use crate::beneath;
+use crate::changes::Moment;
 use crate::path::split;
 use cofferdam_policy::path::AbsPath;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,8 @@ pub enum Tracked {
         mode: u32,
         /// Its content.
         id: ObjectId,
+        /// The ctime of the file that it was taken from, or was last seen to be equal to; nothing if git noted none.
+        taken: Option<Moment>,
     },
     /// Several, of a merge that is not finished.
     Unmerged,
@@ -92,12 +95,19 @@ pub fn blobs(
         }
         let mode = stat.get(MODE_AT..).and_then(<[u8]>::first_chunk).map(|mode| u32::from_be_bytes(*mode));
         let tracked = match (ObjectId::from_bytes(format, id), mode, flags & STAGE) {
-            (Some(id), Some(mode), 0) => Tracked::Blob { mode, id },
+            (Some(id), Some(mode), 0) => Tracked::Blob { mode, id, taken: changed(stat) },
             (_, _, _) => Tracked::Unmerged,
         };
         found.insert(name.to_vec(), tracked);
     })?;
     is_whole(rest)?.then_some(found)
+}
+
+/// The ctime stands first.
+fn changed(mut stat: &[u8]) -> Option<Moment> {
+    let seconds = u32::from_be_bytes(taken(&mut stat)?);
+    let nanos = u32::from_be_bytes(taken(&mut stat)?);
+    (seconds != 0).then_some(Moment { seconds: i64::from(seconds), nanos })
 }
 
 /// The index of a git directory; empty if there is none, `None` if it can't be read.

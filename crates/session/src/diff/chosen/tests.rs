@@ -105,6 +105,7 @@ impl Scene {
         stage.finish(&self.state.session(&self.record.id), digest).unwrap();
         let source = path.clone();
         let directory = DirectoryDiff {
+            base: LATER,
             path,
             set,
             merged: BTreeMap::new(),

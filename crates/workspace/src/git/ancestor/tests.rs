@@ -3,6 +3,7 @@
 use super::*;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -50,7 +51,13 @@ fn the_ancestor_is_the_blob_of_the_index_in_whichever_form_git_keeps_it() {
     for format in ["sha1", "sha256"] {
         let (_scene, project) = project(format);
         fs::write(project.join("top"), "edited by the owner\n").unwrap();
-        assert_eq!(ask(&project, "top").unwrap(), Ancestor { mode: 0o100_755, content: b"top\n".to_vec() });
+        let top = ask(&project, "top").unwrap();
+        assert_eq!((top.mode, top.content.as_slice()), (0o100_755, b"top\n".as_slice()));
+        let edited = fs::metadata(project.join("top")).unwrap();
+        assert!(
+            top.taken.unwrap()
+                < Moment { seconds: edited.ctime(), nanos: u32::try_from(edited.ctime_nsec()).unwrap() }
+        );
         assert_eq!(content(&project, "sub/deep"), b"deep\n");
         assert_eq!(content(&project.join("sub"), "deep"), b"deep\n", "the repository lies above");
         git(&project, &["gc", "-q"], b"");
