@@ -1,14 +1,21 @@
 //! Line by line: which lines go, come and stay, in hunks with some context.
 //!
-//! Bytes in, bytes out: nothing is made visible or coloured here.
+//! Bytes in, bytes out: nothing is made visible or coloured here. Texts that were made to be slow to compare are compared
+//! coarsely: then more goes and comes than had to, and nothing is left out.
+
+mod coarse;
 
 use imara_diff::sources::byte_lines;
-use imara_diff::{Algorithm, Diff, InternedInput};
+use imara_diff::{Algorithm, Diff, InternedInput, Token};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Lines that stay, shown before and after those that change.
 const CONTEXT_LINES: u32 = 3;
+
+/// The most pairs of lines, one of each side, of texts whose shortest difference is looked for. Random lines of a few
+/// kinds, and lines of which every second stays, take a time that grows with the pairs: at this many, under a second.
+const COMPARED_PAIRS_MAX: u64 = 1 << 28;
 
 /// Changes that lie together, with their surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,24 +46,39 @@ pub enum Line<'t> {
     Added(&'t [u8]),
 }
 
-fn computed<'t>(before: &'t [u8], after: &'t [u8]) -> (InternedInput<&'t [u8]>, Diff) {
+fn computed<'t>(before: &'t [u8], after: &'t [u8]) -> (InternedInput<&'t [u8]>, Vec<imara_diff::Hunk>) {
     let input = InternedInput::new(byte_lines(before), byte_lines(after));
+    if pairs(&input.before, &input.after) > COMPARED_PAIRS_MAX {
+        let changes = coarse::changes(&input.before, &input.after);
+        return (input, changes);
+    }
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);
-    (input, diff)
+    let changes = diff.hunks().collect();
+    (input, changes)
+}
+
+/// How many pairs of lines there are to compare, without those that both begin and end with.
+fn pairs(before: &[Token], after: &[Token]) -> u64 {
+    let least = before.len().min(after.len());
+    let lead = before.iter().zip(after).take_while(|(before, after)| before == after).count();
+    let ends = before.iter().rev().zip(after.iter().rev()).take(least - lead);
+    let same = lead + ends.take_while(|(before, after)| before == after).count();
+    let left = |tokens: &[Token]| u64::try_from(tokens.len() - same).unwrap_or(u64::MAX);
+    left(before).saturating_mul(left(after))
 }
 
 /// What `before` becomes if only these of the changes are made; see [`Hunk::changes`].
 #[must_use]
 pub fn with_changes(before: &[u8], after: &[u8], chosen: &BTreeSet<u32>) -> Vec<u8> {
-    let (input, diff) = computed(before, after);
-    let text = |tokens: &[imara_diff::Token], range: Range<u32>| -> Vec<u8> {
+    let (input, changes) = computed(before, after);
+    let text = |tokens: &[Token], range: Range<u32>| -> Vec<u8> {
         let usable = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
         let tokens = tokens.get(usable(range.start)..usable(range.end)).unwrap_or_default();
         tokens.iter().flat_map(|token| input.interner[*token]).copied().collect()
     };
     let (mut result, mut at) = (Vec::new(), 0_u32);
-    for (number, change) in (0_u32..).zip(diff.hunks()) {
+    for (number, change) in (0_u32..).zip(changes) {
         result.extend(text(&input.before, at..change.before.start));
         at = change.before.end;
         result.extend(if chosen.contains(&number) {
@@ -72,14 +94,14 @@ pub fn with_changes(before: &[u8], after: &[u8], chosen: &BTreeSet<u32>) -> Vec<
 /// The hunks by which `before` becomes `after`.
 #[must_use]
 pub fn hunks<'t>(before: &'t [u8], after: &'t [u8]) -> Vec<Hunk<'t>> {
-    let (input, diff) = computed(before, after);
-    let line = |tokens: &[imara_diff::Token], at: u32| -> &'t [u8] {
+    let (input, changes) = computed(before, after);
+    let line = |tokens: &[Token], at: u32| -> &'t [u8] {
         let token = usize::try_from(at).ok().and_then(|at| tokens.get(at));
         token.map(|token| input.interner[*token]).unwrap_or_default()
     };
     let length = u32::try_from(input.before.len()).unwrap_or(u32::MAX);
     let mut hunks: Vec<Hunk<'t>> = Vec::new();
-    let mut changes = diff.hunks().peekable();
+    let mut changes = changes.into_iter().peekable();
     let mut numbers = 0_u32..0;
     while let Some(first) = changes.next() {
         numbers = numbers.end..numbers.end.saturating_add(1);
@@ -126,66 +148,4 @@ fn numbered(before_start: u32, after_start: u32, lines: Vec<Line<'_>>, changes: 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// What a patch makes of `before`, line by line.
-    fn patched(before: &[u8], hunks: &[Hunk<'_>]) -> Vec<u8> {
-        let lines: Vec<&[u8]> = before.split_inclusive(|byte| *byte == b'\n').collect();
-        let (mut result, mut at) = (Vec::new(), 0);
-        for hunk in hunks {
-            let start = hunk.before_start as usize - usize::from(hunk.before_lines > 0);
-            result.extend(lines[at..start].concat());
-            at = start;
-            for line in &hunk.lines {
-                match line {
-                    Line::Kept(text) | Line::Removed(text) => {
-                        assert_eq!(lines[at], *text);
-                        at += 1;
-                    }
-                    Line::Added(_) => {}
-                }
-                if let Line::Kept(text) | Line::Added(text) = line {
-                    result.extend(*text);
-                }
-            }
-        }
-        result.extend(lines[at..].concat());
-        result
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_shown_leads_from_one_side_to_the_other(before in "[ab\n]{0,60}", after in "[ab\n]{0,60}") {
-            let hunks = hunks(before.as_bytes(), after.as_bytes());
-            prop_assert_eq!(patched(before.as_bytes(), &hunks), after.as_bytes());
-            prop_assert_eq!(hunks.is_empty(), before == after);
-        }
-
-        #[test]
-        fn of_the_changes_those_that_are_chosen_are_made(before in "[ab\n]{0,60}", after in "[ab\n]{0,60}", skipped: u32) {
-            let (before, after) = (before.as_bytes(), after.as_bytes());
-            let count = hunks(before, after).last().map_or(0, |hunk| hunk.changes.end);
-            let all: BTreeSet<u32> = (0..count).collect();
-            prop_assert_eq!(with_changes(before, after, &BTreeSet::new()), before);
-            prop_assert_eq!(with_changes(before, after, &all), after);
-            let mut some = all.clone();
-            if some.remove(&(skipped % count.max(1))) {
-                prop_assert_ne!(with_changes(before, after, &some), after);
-            }
-        }
-
-        #[test]
-        fn the_changes_of_the_hunks_follow_one_another(before in "[ab\n]{0,90}", after in "[ab\n]{0,90}") {
-            let mut next = 0;
-            for hunk in hunks(before.as_bytes(), after.as_bytes()) {
-                prop_assert_eq!(hunk.changes.start, next);
-                let kept = |line: &&Line<'_>| matches!(line, Line::Kept(_));
-                let stretches = hunk.lines.chunk_by(|a, b| kept(&a) == kept(&b)).filter(|lines| !kept(&&lines[0]));
-                prop_assert_eq!(stretches.count(), hunk.changes.len());
-                next = hunk.changes.end;
-            }
-        }
-    }
-}
+mod tests;

@@ -114,8 +114,9 @@ pub(super) fn collisions(original: &OwnedFd, entries: &[Entry]) -> BTreeSet<Vec<
     for (parent, names) in arriving {
         let siblings = siblings(original, parent);
         let all = names.iter().copied().chain(siblings.iter().map(Vec::as_slice));
-        let groups = suspicious::collisions(all);
-        for name in names.into_iter().filter(|name| groups.iter().any(|group| group.contains(name))) {
+        // A set: names made to collide would otherwise each be compared with all others.
+        let colliding: BTreeSet<&[u8]> = suspicious::collisions(all).into_iter().flatten().collect();
+        for name in names.into_iter().filter(|name| colliding.contains(name)) {
             found.insert(if parent.is_empty() { name.to_vec() } else { [parent, b"/", name].concat() });
         }
     }
