@@ -230,7 +230,8 @@ impl Reader<'_> {
             place: None,
             path,
         };
-        if refusal::resembles_git(entry.path.name()) {
+        // Also what lies in such a directory: it stays out with it, and the digest covers what comes.
+        if entry.path.as_bytes().split(|byte| *byte == b'/').any(refusal::resembles_git) {
             entry.refused = Some(Refusal::GitDirectory);
         }
         let conflict = self.judge.conflict(entry.path.as_bytes(), met.before);

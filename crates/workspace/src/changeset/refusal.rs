@@ -110,9 +110,7 @@ pub(crate) fn of_link(path: &[u8], target: &[u8]) -> Option<Refusal> {
 /// by its short name (as git's `core.protectHFS` and `core.protectNTFS` look at it).
 pub(crate) fn resembles_git(name: &[u8]) -> bool {
     const VANISHING: [char; 4] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}'];
-    let trimmed = name.trim_ascii_end();
-    let trimmed = trimmed.strip_suffix(b".").unwrap_or(trimmed);
-    if trimmed.eq_ignore_ascii_case(b"git~1") || trimmed.eq_ignore_ascii_case(b".git") {
+    if is_git_elsewhere(name) {
         return name != b".git";
     }
     match std::str::from_utf8(name) {
@@ -125,6 +123,19 @@ pub(crate) fn resembles_git(name: &[u8]) -> bool {
         }
         Ok(_) | Err(_) => false,
     }
+}
+
+/// `.git` or its short name in any case, with blanks and dots behind it, and a stream of it or something in it by a
+/// backslash: what Windows takes for it, as git's `is_ntfs_dotgit` knows it.
+fn is_git_elsewhere(name: &[u8]) -> bool {
+    let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
+    let Some(length) = [b".git".as_slice(), b"git~1"].iter().find(|with| begins(with)).map(|with| with.len())
+    else {
+        return false;
+    };
+    let behind = name.iter().skip(length);
+    let next = behind.copied().find(|byte| !byte.is_ascii_whitespace() && *byte != b'.');
+    next.is_none_or(|byte| matches!(byte, b':' | b'\\'))
 }
 
 #[cfg(test)]
@@ -150,10 +161,13 @@ mod tests {
 
     #[test]
     fn a_name_that_is_a_git_directory_elsewhere_is_known() {
-        for name in [".GIT", ".Git", "git~1", "GIT~1", ".git.", ".git ", ".g\u{200c}it", "\u{feff}.git"] {
+        let spelt = [".GIT", ".Git", "git~1", "GIT~1", ".git.", ".git ", ".g\u{200c}it", "\u{feff}.git"];
+        let behind =
+            [".git...", ".git . .", ".GIT ..:x", ".git::$INDEX_ALLOCATION", ".git:s", "git~1\\hooks"];
+        for name in spelt.iter().chain(&behind) {
             assert!(resembles_git(name.as_bytes()), "{name:?}");
         }
-        for name in [".git", ".gitignore", "git", ".github", "größe"] {
+        for name in [".git", ".gitignore", "git", ".github", "größe", ".git.x", "git~10", ".git -x"] {
             assert!(!resembles_git(name.as_bytes()), "{name:?}");
         }
     }

@@ -54,6 +54,20 @@ fn git_directories_made_elsewhere_are_refused_by_whatever_name() {
 }
 
 #[test]
+fn what_lies_in_a_directory_that_resembles_gits_stays_out_with_it_and_of_the_digest() {
+    let scene = Scene::new(&[]);
+    let nothing = scene.read().digest;
+    for name in [".GIT", "a/git~1", "b/.g\u{200c}it", "c/.git..", "d/.git::$INDEX_ALLOCATION"] {
+        scene.write(&format!("upper/{name}/hooks/post-checkout"), "evil");
+    }
+    let set = scene.read();
+    let refused = set.entries.iter().filter(|entry| entry.refused == Some(Refusal::GitDirectory)).count();
+    assert_eq!((refused, set.entries.len()), (15, 15 + 4), "{set:#?}");
+    ["a", "b", "c", "d"].iter().for_each(|name| fs::remove_dir_all(scene.path("upper").join(name)).unwrap());
+    assert_eq!(scene.read().digest, nothing);
+}
+
+#[test]
 fn a_masked_path_is_refused_and_a_directory_that_holds_one_stays() {
     let scene = Scene::new(&[("d/.env", "SECRET=1"), ("d/x", "x")]);
     scene.write("upper/.env", "planted");
