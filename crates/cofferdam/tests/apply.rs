@@ -1,6 +1,8 @@
 //! What comes back and what does not: `cofferdam apply` and `undo` with the real program, as both owners.
 #![forbid(unsafe_code)]
 #![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::duplicate_mod,
     reason = "a panic is how a test fails; every promise is kept for both owners"
@@ -13,6 +15,9 @@ mod root {
     mod consent;
     mod merging;
     mod edits;
+    mod differential;
+    mod exact;
+    mod hostile;
     mod moving;
     mod refusing;
     mod scene;
@@ -28,6 +33,9 @@ mod ordinary {
     mod consent;
     mod merging;
     mod edits;
+    mod differential;
+    mod exact;
+    mod hostile;
     mod moving;
     mod refusing;
     mod scene;
