@@ -7,6 +7,9 @@ use super::model::Mode;
 /// The longest sequence that is waited for; a longer one is thrown away until it ends.
 const SEQUENCE_BYTES_MAX: usize = 64;
 
+/// The same of a string.
+const STRING_BYTES_MAX: usize = SEQUENCE_BYTES_MAX * SEQUENCE_BYTES_MAX;
+
 /// One key, or a paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Key {
@@ -160,6 +163,15 @@ fn of_character(c: char) -> Option<Act> {
 pub(super) struct Keyboard {
     pending: Vec<u8>,
     pasting: bool,
+    /// The end of this is waited for, and all until then thrown away.
+    skipping: Option<Long>,
+}
+
+/// What is longer than anything that is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Long {
+    Sequence,
+    String,
 }
 
 impl Keyboard {
@@ -167,11 +179,14 @@ impl Keyboard {
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<Key> {
         self.pending.extend_from_slice(bytes);
         let mut keys = Vec::new();
-        while let Some((length, key)) = next(&self.pending) {
+        while self.has_skipped()
+            && let Some((length, key)) = next(&self.pending, self.pasting)
+        {
             self.pending.drain(..length);
             match key {
                 Read::PasteBegins => self.pasting = true,
                 Read::PasteEnds => self.pasting = false,
+                Read::TooLong(long) => self.skipping = Some(long),
                 Read::Key(Key::Character(c)) if self.pasting => keys.push(Key::Pasted(c)),
                 // What else stands in a paste is no key of a person's.
                 Read::Key(key) if !self.pasting => keys.push(key),
@@ -181,15 +196,30 @@ impl Keyboard {
         keys
     }
 
+    /// Throws away what goes on from something too long: the rest of a long answer is no more a decision than its
+    /// beginning. Whether there is nothing (any more) to throw away.
+    fn has_skipped(&mut self) -> bool {
+        let Some(long) = self.skipping else { return true };
+        let end = match long {
+            Long::Sequence => self.pending.iter().position(ends_sequence).map(|at| at + 1),
+            Long::String => string_end(&self.pending),
+        };
+        let length = end.unwrap_or(self.pending.len() - unfinished(&self.pending));
+        self.pending.drain(..length);
+        self.skipping = self.skipping.filter(|_| end.is_none());
+        self.skipping.is_none()
+    }
+
     /// Whether an escape byte may still be the key or the beginning of a sequence.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.skipping.is_some()
     }
 
     /// Nothing followed: an escape byte was the key, and anything else nothing.
     pub(super) fn settle(&mut self) -> Option<Key> {
-        let escape = self.pending == [0x1b] && !self.pasting;
+        let escape = self.pending == [0x1b] && !self.pasting && self.skipping.is_none();
         self.pending.clear();
+        self.skipping = None;
         escape.then_some(Key::Escape)
     }
 }
@@ -198,14 +228,16 @@ enum Read {
     Key(Key),
     PasteBegins,
     PasteEnds,
+    TooLong(Long),
     Nothing,
 }
 
 /// The first key of `bytes` and how long it is; nothing if more must come.
-fn next(bytes: &[u8]) -> Option<(usize, Read)> {
+fn next(bytes: &[u8], pasting: bool) -> Option<(usize, Read)> {
     let (first, rest) = bytes.split_first()?;
     let one = |key| Some((1, Read::Key(key)));
     match first {
+        0x1b if pasting => in_paste(rest),
         0x1b => escape(rest),
         b'\r' => one(Key::Enter),
         b'\t' => one(Key::Tab),
@@ -226,6 +258,25 @@ fn character(bytes: &[u8]) -> Option<(usize, Read)> {
     (bytes.len() > chunk.invalid().len() || bytes.len() > 3).then_some((chunk.invalid().len(), Read::Nothing))
 }
 
+/// In a paste a sequence ends at the next escape at the latest, and a string is none: else a text with the beginning of
+/// one would swallow the paste's own end, and no key would count any more.
+fn in_paste(rest: &[u8]) -> Option<(usize, Read)> {
+    if !matches!(rest.first()?, b'[' | b'O') {
+        return Some((1, Read::Nothing));
+    }
+    let sequence = rest.get(..SEQUENCE_BYTES_MAX).unwrap_or(rest);
+    let end = sequence.iter().skip(1).position(|byte| ends_sequence(byte) || *byte == 0x1b).map(|at| at + 1);
+    match end {
+        Some(at) if rest.get(..=at) == Some(b"[201~") => Some((at + 2, Read::PasteEnds)),
+        Some(at) => Some((at + 1 + usize::from(rest.get(at) != Some(&0x1b)), Read::Nothing)),
+        None => (rest.len() >= SEQUENCE_BYTES_MAX).then_some((1, Read::Nothing)),
+    }
+}
+
+fn ends_sequence(byte: &u8) -> bool {
+    (0x40..=0x7e).contains(byte)
+}
+
 fn escape(rest: &[u8]) -> Option<(usize, Read)> {
     match rest.first()? {
         b'[' | b'O' => {}
@@ -234,9 +285,9 @@ fn escape(rest: &[u8]) -> Option<(usize, Read)> {
         0x1b => return Some((1, Read::Key(Key::Escape))),
         _ => return Some((2, Read::Nothing)),
     }
-    let ends = |byte: &u8| (0x40..=0x7e).contains(byte);
-    let Some(end) = rest.iter().skip(1).position(ends).map(|at| at + 1) else {
-        return (rest.len() > SEQUENCE_BYTES_MAX).then_some((rest.len() + 1, Read::Nothing));
+    let Some(end) = rest.iter().skip(1).position(ends_sequence).map(|at| at + 1) else {
+        let long = Read::TooLong(Long::Sequence);
+        return (rest.len() > SEQUENCE_BYTES_MAX).then_some((rest.len() + 1, long));
     };
     let read = match rest.get(1..=end).unwrap_or_default() {
         b"A" => Read::Key(Key::Up),
@@ -256,18 +307,32 @@ fn escape(rest: &[u8]) -> Option<(usize, Read)> {
 }
 
 fn string(rest: &[u8]) -> Option<(usize, Read)> {
-    let end = rest.iter().enumerate().skip(1).find_map(|(at, byte)| match byte {
-        0x07 => Some(at + 2),
-        b'\\' if rest.get(at - 1) == Some(&0x1b) => Some(at + 2),
-        _ => None,
-    });
-    match end {
-        Some(length) => Some((length, Read::Nothing)),
+    match rest.get(1..).and_then(string_end) {
+        Some(length) => Some((length + 2, Read::Nothing)),
         None => {
-            (rest.len() > SEQUENCE_BYTES_MAX * SEQUENCE_BYTES_MAX).then_some((rest.len() + 1, Read::Nothing))
+            let length = rest.len() + 1 - unfinished(rest);
+            (rest.len() > STRING_BYTES_MAX).then_some((length, Read::TooLong(Long::String)))
         }
     }
 }
+
+/// How long the rest of a string is: to a BEL, or to an escape and a backslash.
+fn string_end(bytes: &[u8]) -> Option<usize> {
+    let end = |(at, byte): (usize, &u8)| match byte {
+        0x07 => Some(at + 1),
+        b'\\' if at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&0x1b) => Some(at + 1),
+        _ => None,
+    };
+    bytes.iter().enumerate().find_map(end)
+}
+
+/// The escape at the end may be the first half of what ends a string.
+fn unfinished(bytes: &[u8]) -> usize {
+    usize::from(bytes.last() == Some(&0x1b))
+}
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -317,8 +382,39 @@ mod tests {
                 let mut keyboard = Keyboard::default();
                 let bytes = [begin, &vec![byte; 10_000]].concat();
                 bytes.chunks(701).for_each(|part| drop(keyboard.feed(part)));
-                assert!(keyboard.pending.len() <= SEQUENCE_BYTES_MAX * SEQUENCE_BYTES_MAX + 8);
+                assert!(keyboard.pending.len() <= STRING_BYTES_MAX + 8);
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_longer_than_any_and_comes_in_parts_is_no_decision() {
+        let long = "A".repeat(3 * STRING_BYTES_MAX);
+        for (answer, part) in [
+            (format!("\x1b]52;c;{long}\x07"), 701),
+            (format!("\x1bP{long}\x1b\\"), 1),
+            (format!("\x1b_{long}\x1b\\"), STRING_BYTES_MAX),
+            (format!("\x1b[{}A", "1;".repeat(500)), 70),
+        ] {
+            let mut keyboard = Keyboard::default();
+            let keys: Vec<Key> =
+                answer.as_bytes().chunks(part).flat_map(|part| keyboard.feed(part)).collect();
+            assert_eq!(keys, [], "{part}");
+            assert_eq!(keyboard.feed(b"q"), [Key::Character('q')], "what comes after it counts");
+        }
+        let mut keyboard = Keyboard::default();
+        assert_eq!(keyboard.feed(format!("\x1b]{long}").as_bytes()), []);
+        assert!(keyboard.is_waiting());
+        assert_eq!((keyboard.settle(), keyboard.feed(b"q")), (None, vec![Key::Character('q')]));
+    }
+
+    #[test]
+    fn a_paste_ends_whatever_is_in_it() {
+        for text in ["\x1b]0;x", "\x1b[", "\x1b[20", "\x1bP\x1b", "\x1b\x1b"] {
+            let mut keyboard = Keyboard::default();
+            let keys = keyboard.feed(format!("\x1b[200~{text}\x1b[201~").as_bytes());
+            assert!(keys.iter().all(|key| matches!(key, Key::Pasted(_))), "{keys:?}");
+            assert_eq!(keyboard.feed(b"\x03"), [Key::Control('c')], "{text:?}");
         }
     }
 }
