@@ -118,7 +118,6 @@ fn footer(canvas: &mut Canvas, model: &Model<'_>, counts: Counts, area: Rect) {
             ("u", "undo"),
             ("tab", "hunk"),
             ("l", "next"),
-            ("o", "open"),
             ("?", "help"),
             ("F", "finish"),
             ("q", "quit"),

@@ -11,7 +11,10 @@ const KEY_COLUMNS: u16 = 12;
 
 pub(super) fn help(canvas: &mut Canvas, body: Rect) {
     let (key, plain) = (canvas.palette.role(Role::Key), canvas.palette.role(Role::Plain));
-    for (y, (keys, what)) in (body.y..body.bottom()).zip(HELP) {
+    // On a low screen the groups move together, so that no key is missing.
+    let is_low = usize::from(body.height) < HELP.len();
+    let rows = HELP.iter().filter(|(keys, _)| !(is_low && keys.is_empty()));
+    for (y, (keys, what)) in (body.y..body.bottom()).zip(rows) {
         canvas.put(2, y, KEY_COLUMNS, keys, key);
         canvas.put(2 + KEY_COLUMNS, y, body.width.saturating_sub(KEY_COLUMNS + 3), what, plain);
     }
