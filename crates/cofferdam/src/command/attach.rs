@@ -1,5 +1,6 @@
 //! `cofferdam attach`: the owner's terminal becomes that of a running session.
 
+use super::summary::next;
 use crate::output::{Output, Tone, toned};
 use cofferdam_session::connect::{self, Parting};
 use cofferdam_session::context::Context;
@@ -21,9 +22,7 @@ pub(super) fn attach(context: &Context, output: &Output, asked: Option<&str>) ->
         Parting::Ended(status) => {
             let name = record.name.as_str();
             output.aside(&format!("session {name} has ended"));
-            let next =
-                format!("cofferdam show {name}  ·  cofferdam resume -s {name}  ·  cofferdam discard {name}");
-            output.aside(&toned(Tone::Dim, &next));
+            next(name, true).iter().for_each(|line| output.aside(line));
             Ok(status.map_or(0, shell_status))
         }
     }

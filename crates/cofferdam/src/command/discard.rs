@@ -32,7 +32,7 @@ pub(super) fn discard(context: &Context, output: &Output, arguments: &DiscardArg
             return Err(Error::new(ErrorKind::Declined, format!("cannot discard session {name}"))
                 .since(format!("it is {what}, unapplied, and nobody said yes"))
                 .hint(format!(
-                    "look at them: cofferdam show {name}; or don't ask: cofferdam discard {name} -f"
+                    "look at them: cofferdam review {name}; or don't ask: cofferdam discard {name} -f"
                 )));
         }
     }

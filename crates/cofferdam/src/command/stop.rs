@@ -1,5 +1,6 @@
 //! `cofferdam stop`: ends a running session; what it changed stays.
 
+use super::summary::next;
 use crate::arguments::StopArguments;
 use crate::output::{Output, Tone, toned};
 use cofferdam_session::connect;
@@ -15,6 +16,6 @@ pub(super) fn stop(context: &Context, output: &Output, arguments: &StopArguments
     let name = record.name.as_str();
     output.object(&serde_json::json!({ "session": name, "stopped": true }))?;
     output.line(&format!("session {} is stopped", toned(Tone::Strong, name)));
-    output.line(&toned(Tone::Dim, &format!("cofferdam show {name}  ·  cofferdam resume -s {name}")));
+    next(name, true).iter().for_each(|line| output.line(line));
     Ok(0)
 }

@@ -99,17 +99,21 @@ fn say(output: &Output, ended: &Ended) -> Result<(), Error> {
         Ending::TimeLimit => vec!["the session came to its time limit".into()],
         Ending::Vanished => vec!["the cell ended before its program did".into()],
     };
-    let next = if ended.changes.is_empty() {
-        format!("cofferdam resume -s {name}  ·  cofferdam discard {name}")
-    } else {
-        format!("cofferdam show {name}  ·  cofferdam resume -s {name}  ·  cofferdam discard {name}")
-    };
-    let next = (!ended.removed).then(|| toned(Tone::Dim, &next));
-    let room = LINES_MAX.saturating_sub(said.len() + usize::from(next.is_some()));
+    let next = if ended.removed { Vec::new() } else { next(name, !ended.changes.is_empty()) };
+    let room = LINES_MAX.saturating_sub(said.len() + next.len());
     said.extend(lines(&ended.changes, name, room));
     said.extend(next);
     said.iter().for_each(|line| output.aside(line));
     Ok(())
+}
+
+/// The commands that come next of a session that does not run: what to do with its changes, and with itself.
+pub(super) fn next(name: &str, changed: bool) -> Vec<String> {
+    let dim = |text: String| toned(Tone::Dim, &text);
+    let changes =
+        format!("cofferdam review {name}  ·  cofferdam diff -s {name}  ·  cofferdam apply -s {name}");
+    let itself = format!("cofferdam resume -s {name}  ·  cofferdam discard {name}");
+    changed.then_some(changes).into_iter().chain([itself]).map(dim).collect()
 }
 
 /// What changed, in at most `lines_max` lines, of which the last tells how much is not named.

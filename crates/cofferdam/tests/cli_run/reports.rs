@@ -163,15 +163,22 @@ fn the_summary_names_what_fits_and_counts_the_rest() {
         let run = home.cofferdam().args(["run", "--name", name, "--", "sh", "-c", script]).run();
         run.assert_success().stderr().lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    let four = said("four", "touch a b c d");
-    assert_eq!(four[..5], ["changed: 4 added", "  + a", "  + b", "  + c", "  + d"]);
-    assert_eq!(four.len(), SUMMARY_LINES_MAX);
+    let three = said("three", "touch a b c");
+    assert_eq!(three[..4], ["changed: 3 added", "  + a", "  + b", "  + c"]);
+    assert_eq!(
+        three[4..],
+        [
+            "cofferdam review three  ·  cofferdam diff -s three  ·  cofferdam apply -s three",
+            "cofferdam resume -s three  ·  cofferdam discard three"
+        ]
+    );
+    assert_eq!(three.len(), SUMMARY_LINES_MAX);
     let many = said("many", "touch a b c d e");
-    assert_eq!(many[1..5], ["  + a", "  + b", "  + c", "  … and 2 more: cofferdam show many"]);
+    assert_eq!(many[1..4], ["  + a", "  + b", "  … and 3 more: cofferdam show many"]);
     assert_eq!(many.len(), SUMMARY_LINES_MAX);
     // More than are listed are counted all the same.
     let crowd = said("crowd", "mkdir d; cd d; seq 1 10500 | xargs touch");
-    assert!(crowd[4].starts_with("  … and 10498 more"), "{crowd:?}");
+    assert!(crowd[3].starts_with("  … and 10499 more"), "{crowd:?}");
 }
 
 #[test]
