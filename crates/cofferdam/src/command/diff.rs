@@ -5,6 +5,7 @@
 pub(super) mod commits;
 pub(super) mod json;
 mod patch;
+mod person;
 mod remarks;
 pub(super) mod stat;
 
@@ -22,7 +23,7 @@ use cofferdam_session::state::State;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// The most of git's own files that are named to people; `--json` names all.
+/// The most of git's own files, and of conflicts at the end, that are named to people; `--json` names all.
 const NAMED_MAX: usize = 10;
 
 /// What is said of an entry that was merged.
@@ -49,11 +50,11 @@ pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments
     if output.json {
         return json::print(output, record.name.as_str(), &diff, &chosen).map(|()| 0);
     }
-    output.in_pieces(|| print(output, arguments, &diff, &chosen));
+    output.in_pieces(|| print(output, &record, arguments, &diff, &chosen));
     Ok(0)
 }
 
-fn print(output: &Output, arguments: &DiffArguments, diff: &Diff, chosen: &Chosen) {
+fn print(output: &Output, record: &SessionRecord, arguments: &DiffArguments, diff: &Diff, chosen: &Chosen) {
     let shown = chosen.entries(diff);
     let several = diff.directories.len() > 1;
     if arguments.ignored {
@@ -62,10 +63,10 @@ fn print(output: &Output, arguments: &DiffArguments, diff: &Diff, chosen: &Chose
         shown.iter().for_each(|shown| output.line(&shown.name(several)));
     } else if arguments.stat {
         stat::print(output, diff, &shown, several);
-        closing(output, diff, arguments.merged);
+        closing(output, record, diff, arguments.merged);
     } else {
         shown.iter().for_each(|shown| patch::print(output, diff, shown, several));
-        closing(output, diff, arguments.merged);
+        closing(output, record, diff, arguments.merged);
     }
 }
 
@@ -82,7 +83,7 @@ pub(super) fn print_in_order(
     }
     let several = diff.directories.len() > 1;
     order.iter().for_each(|shown| patch::print(output, diff, shown, several));
-    closing(output, diff, false);
+    closing(output, record, diff, false);
     Ok(())
 }
 
@@ -173,25 +174,54 @@ fn ignored(output: &Output, diff: &Diff, chosen: &Chosen, several: bool) {
 }
 
 /// What is said at the end of whatever is shown to people.
-fn closing(output: &Output, diff: &Diff, merged: bool) {
+fn closing(output: &Output, record: &SessionRecord, diff: &Diff, merged: bool) {
     let dim = |text: &str| output.line(&toned(Tone::Dim, text));
+    let name = record.name.as_str();
     for (tone, aside) in asides(diff) {
         output.line(&toned(tone, &aside));
     }
-    if !merged {
-        match diff.mergeable() {
-            (_, Some(0)) => {}
-            (conflicts, Some(mergeable)) => {
-                dim(&format!("{mergeable} of {conflicts} conflicts can be merged: cofferdam diff --merged"));
-            }
-            (conflicts, None) => {
-                dim(&format!("{conflicts} conflicts; which can be merged: cofferdam diff --merged"));
-            }
+    conflicts(output, diff);
+    match diff.mergeable() {
+        _ if merged => {}
+        (_, Some(0)) => {}
+        (1, Some(_)) => dim(&format!("it can be merged: cofferdam diff -s {name} --merged")),
+        (all, Some(some)) => {
+            dim(&format!("{some} of {all} can be merged: cofferdam diff -s {name} --merged"))
         }
+        (_, None) => dim(&format!("which can be merged: cofferdam diff -s {name} --merged")),
     }
     let total: usize = diff.directories.iter().map(|directory| directory.set.entries.len()).sum();
-    let last = if total == 0 { "nothing changed".to_owned() } else { format!("digest {}", diff.digest) };
-    output.line(&toned(Tone::Dim, &last));
+    if total == 0 {
+        return dim("nothing changed");
+    }
+    dim(&format!("digest {}", diff.digest));
+    match merged {
+        // For people only: programs know what they want.
+        _ if output.columns.is_none() => {}
+        true => dim(&format!("cofferdam apply -s {name} --merged")),
+        false => dim(&format!("cofferdam review {name}  ·  cofferdam apply -s {name}")),
+    }
+}
+
+/// Names the paths that can't be laid over what the owner has now: among many entries they are easily missed.
+fn conflicts(output: &Output, diff: &Diff) {
+    let several = diff.directories.len() > 1;
+    let all = diff.directories.iter().flat_map(|directory| {
+        let entries = directory.set.entries.iter();
+        entries.map(move |entry| Shown { directory, entry })
+    });
+    let is_open = |shown: &Shown<'_>| shown.entry.conflict.is_some() && shown.entry.refused.is_none();
+    let found: Vec<Shown<'_>> = all.filter(is_open).collect();
+    if found.is_empty() {
+        return;
+    }
+    output.line(&toned(Tone::Bad, &format!("{} in conflict with what you did meanwhile", found.len())));
+    for shown in found.iter().take(NAMED_MAX) {
+        output.line(&toned(Tone::Bad, &format!("  {}", shown.name(several))));
+    }
+    if found.len() > NAMED_MAX {
+        output.line(&toned(Tone::Bad, &format!("  … and {} more", found.len() - NAMED_MAX)));
+    }
 }
 
 /// What differs and is no part of the change set, never brought back unless it is named.

@@ -68,7 +68,7 @@ impl Conflict {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Edited => "you edited it meanwhile",
-            Self::Replaced => "you replaced it meanwhile",
+            Self::Replaced => "you edited or replaced it meanwhile",
             Self::Deleted => "you deleted it meanwhile",
             Self::Created => "you made it meanwhile",
             Self::TypeChanged => "you made something else of it meanwhile",

@@ -6,6 +6,7 @@
 use super::super::events::instant;
 use super::json::{Path, path};
 use super::patch;
+use super::person::person;
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_session::commits::{Branch, Commits, NewCommit, Side, TreeChange, TreeEntryKind, is_binary};

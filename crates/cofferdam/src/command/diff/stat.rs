@@ -21,7 +21,8 @@ pub(in crate::command) fn print(output: &Output, diff: &Diff, shown: &[Shown<'_>
     for (shown, name) in shown.iter().zip(&names) {
         *words.entry(word(shown.entry)).or_default() += 1;
         let padding = " ".repeat(width.saturating_sub(name.chars().count()));
-        output.line(&format!(" {name}{padding} | {:<15} {}", word(shown.entry), extent(diff, shown)));
+        let line = format!(" {name}{padding} | {:<15} {}", word(shown.entry), extent(diff, shown));
+        output.line(line.trim_end());
         for objection in objections(shown) {
             output.line(&toned(Tone::Bad, &format!("   {objection}")));
         }
