@@ -13,11 +13,11 @@ mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
     mod consent;
-    mod merging;
-    mod edits;
     mod differential;
+    mod edits;
     mod exact;
     mod hostile;
+    mod merging;
     mod moving;
     mod refusing;
     mod scene;
@@ -31,11 +31,11 @@ mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
     mod consent;
-    mod merging;
-    mod edits;
     mod differential;
+    mod edits;
     mod exact;
     mod hostile;
+    mod merging;
     mod moving;
     mod refusing;
     mod scene;

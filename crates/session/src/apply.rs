@@ -201,12 +201,10 @@ fn require_writable(
         )
         .since(listed(&conflicts))
         .hint(match diff.mergeable() {
-            (_, None | Some(1..)) if !asked.merged => {
-                format!("merge your edits in: cofferdam diff -s {name} --merged, then apply -s {name} --merged")
-            }
-            _ => format!(
-                "see them: cofferdam diff -s {name} --stat; name the others: cofferdam apply -s {name} PATH..."
-            ),
+            (all, Some(some)) if !asked.merged && some == all => format!("merge your edits in: cofferdam apply -s {name} --merged"),
+            (_, None) if !asked.merged => format!("see which can be merged: cofferdam diff -s {name} --merged --stat"),
+            _ if asked.merged => format!("settle it in your own file, or leave it out: cofferdam apply -s {name} --merged PATH..."),
+            _ => format!("leave them out in a review: cofferdam review {name}; or name the others: cofferdam apply -s {name} PATH..."),
         }));
     }
     let named = |left: &&LeftOut| asked.paths.contains(&full(&left.directory, left.path.as_bytes()));

@@ -3,6 +3,7 @@
 //! Printed as three lines: what failed, why, what to do.
 
 use crate::exit;
+use cofferdam_ledger::SessionState;
 use std::error::Error as StdError;
 
 /// What sort of failure it is.
@@ -180,10 +181,20 @@ impl From<cofferdam_ledger::Error> for Error {
             Ledger::NameTaken { .. } => Self::new(ErrorKind::NameTaken, "cannot name the session so")
                 .because(error)
                 .hint("choose another --name, or discard the session that has it: cofferdam ls"),
-            Ledger::WrongState { .. } => {
+            Ledger::WrongState { ref session, state, .. } => {
+                let hint = match state {
+                    SessionState::Starting | SessionState::Running => {
+                        format!(
+                            "go to it: cofferdam attach {session}; or end it first: cofferdam stop {session}"
+                        )
+                    }
+                    SessionState::Stopped | SessionState::Failed | SessionState::Discarded => {
+                        format!("see its state: cofferdam show {session}")
+                    }
+                };
                 Self::new(ErrorKind::WrongState, "cannot do that with the session now")
                     .because(error)
-                    .hint("see its state: cofferdam show")
+                    .hint(hint)
             }
             other @ (Ledger::Place { .. }
             | Ledger::ForeignOwner { .. }

@@ -4,6 +4,7 @@
 
 use super::diff::json::path;
 use super::diff::{Shown, plain, stat};
+use super::ls::typed;
 use super::review;
 use crate::arguments::ApplyArguments;
 use crate::output::{Output, Tone, toned, whole};
@@ -33,9 +34,11 @@ pub(super) fn apply(context: &Context, output: &Output, arguments: &ApplyArgumen
             .asked
             .digest
             .map(|digest| apply::declared(&record, &proposal.chosen, digest))
-            .transpose()?;
+            .transpose()
+            .map_err(|error| look_again(error, &record, arguments))?;
         show(output, &proposal.diff, &proposal.chosen);
         output.line(&toned(Tone::Dim, &format!("digest {}", proposal.chosen.digest)));
+        output.line(&toned(Tone::Dim, &again("apply", &record, arguments)));
         return report(output, &record, &proposal.chosen, None).map(|()| 0);
     }
     let Agreed { diff, chosen, approval } = agree(context, output, &state, &record, proposal, arguments)?;
@@ -80,12 +83,14 @@ fn agree(
 ) -> Result<Agreed, Error> {
     let Proposal { diff, chosen, asked, .. } = proposal;
     if let Some(digest) = asked.digest {
-        let approval = apply::declared(record, &chosen, digest)?;
+        let approval =
+            apply::declared(record, &chosen, digest).map_err(|error| look_again(error, record, arguments))?;
         return Ok(Agreed { diff, chosen, approval });
     }
     // What goes into a pipe is not seen by whoever is asked.
     if !output.can_ask() || output.columns.is_none() {
-        let approval = apply::recorded(state, record, &chosen)?;
+        let approval = apply::recorded(state, record, &chosen)
+            .map_err(|error| unreviewed(error, record, arguments, &chosen))?;
         return Ok(Agreed { diff, chosen, approval });
     }
     if !arguments.patch && apply::recorded(state, record, &chosen).is_ok() {
@@ -112,6 +117,42 @@ fn confirmed(output: &Output, record: &SessionRecord, diff: Diff, chosen: Chosen
         return Ok(Agreed { diff, chosen, approval });
     }
     Err(declined(record, "nobody said yes"))
+}
+
+/// The same words again, for another command or with a digest: what they choose has a digest of its own.
+fn again(command: &str, record: &SessionRecord, arguments: &ApplyArguments) -> String {
+    let mut words = vec!["cofferdam", command, "-s", record.name.as_str()];
+    words.extend(arguments.merged.then_some("--merged"));
+    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    for path in &arguments.include_ignored {
+        words.extend(["--include-ignored".to_owned(), path.to_string_lossy().into_owned()]);
+    }
+    words.extend(arguments.paths.iter().map(|path| path.to_string_lossy().into_owned()));
+    typed(&words)
+}
+
+/// `diff` shows all of it but what is ignored.
+fn look(record: &SessionRecord, arguments: &ApplyArguments) -> String {
+    match arguments.include_ignored.is_empty() {
+        true => again("diff", record, arguments),
+        false => again("apply", record, arguments) + " -n",
+    }
+}
+
+fn look_again(error: Error, record: &SessionRecord, arguments: &ApplyArguments) -> Error {
+    error.hint(format!("look at it again: {}", look(record, arguments)))
+}
+
+fn unreviewed(error: Error, record: &SessionRecord, arguments: &ApplyArguments, chosen: &Chosen) -> Error {
+    match error.kind == ErrorKind::Unreviewed {
+        true => error.hint(format!(
+            "look at it ({}), then: {} --digest {}",
+            look(record, arguments),
+            again("apply", record, arguments),
+            chosen.digest
+        )),
+        false => error,
+    }
 }
 
 fn declined(record: &SessionRecord, why: &str) -> Error {

@@ -4,6 +4,7 @@
 //! Git itself looks at what comes only in a fresh cell, in which there is nothing of the session's but the pack.
 
 use super::diff::commits;
+use super::ls::typed;
 use crate::arguments::ApplyArguments;
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::commits::{self as made, Branch, Commits, Imported};
@@ -185,15 +186,21 @@ fn report(
             .line(&toned(Tone::Good, &format!("{} {noun} in your repository as {shown}", imported.commits)));
         let dim = |text: &str| output.line(&toned(Tone::Dim, text));
         let (at, reference) = (for_shell(branch.workspace.as_str()), for_shell(&imported.reference));
-        dim(&format!("merge:           git -C {at} merge {reference}"));
-        let base = branch.new.follows.first();
-        if let Some(base) = base {
-            dim("or sign anew:    git rebase --exec 'git commit --amend --no-edit --gpg-sign' \\");
-            dim(&format!("                     {base} {reference}"));
-        }
-        dim(&format!("throw them away: git -C {at} update-ref -d {reference}"));
+        let git = format!("git -C {at}");
+        dim(&format!("merge:           {git} merge {reference}"));
+        dim(&format!("or sign anew:    {git} {}", signing(branch, &reference)));
+        dim(&format!("throw them away: {git} update-ref -d {reference}"));
     }
     Ok(())
+}
+
+/// What makes commits of the owner's own of them, signed; histories with merges get one merge that is.
+fn signing(branch: &Branch, reference: &str) -> String {
+    let is_linear = branch.new.commits.iter().all(|new| new.commit.parents.len() == 1);
+    match branch.new.follows.as_slice() {
+        [base] if is_linear => format!("cherry-pick -S {base}..{reference}"),
+        _ => format!("merge -S --no-ff {reference}"),
+    }
 }
 
 /// As one word of a command that is copied into a shell: the agent names its branches, and git lets it name one

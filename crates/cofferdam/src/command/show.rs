@@ -53,6 +53,16 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     for record in taken.iter().rev() {
         line(std::mem::take(&mut key), &checkpoint::line(context, record));
     }
+    let mut key = "applied";
+    for apply in applies.iter().rev() {
+        let since = age((context.now)().0 - apply.at.0);
+        let noun = if apply.entries == 1 { "entry" } else { "entries" };
+        let undone = if apply.undone { ", undone" } else { "" };
+        line(
+            std::mem::take(&mut key),
+            &format!("{} {} {noun}, {since} ago{undone}", apply.id, apply.entries),
+        );
+    }
     line("changed", &counts(&shown.changes));
     let listed = if output.columns.is_some() { LISTED_MAX } else { usize::MAX };
     for entry in shown.changes.entries().take(listed) {
@@ -62,15 +72,6 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     let more = shown.changes.total().saturating_sub(known as u64);
     if more > 0 {
         output.line(&toned(Tone::Dim, &format!("           … and {more} more")));
-    }
-    let mut key = "applied";
-    for apply in &applies {
-        let since = age((context.now)().0 - apply.at.0);
-        let undone = if apply.undone { ", undone" } else { "" };
-        line(
-            std::mem::take(&mut key),
-            &format!("{} {} entries, {since} ago{undone}", apply.id, apply.entries),
-        );
     }
     Ok(0)
 }

@@ -12,6 +12,7 @@ use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::session_id::SessionId;
+use cofferdam_workspace::apply::ApplyError;
 use cofferdam_workspace::path::WorkspacePath;
 
 /// An apply as people see it.
@@ -97,7 +98,17 @@ pub fn undo(
     locked.restand(&record, Standing::Applied, Standing::Undoing)?;
     for (member, tree) in record.members.iter().zip(&trees) {
         let done = expect(context, state, live.as_ref(), (member, tree)).and_then(|()| {
-            tree.undo(member.apply, member.undo).map_err(|error| tree.error("undo the apply in", error))
+            tree.undo(member.apply, member.undo).map_err(|error| {
+                let is_edited = matches!(error, ApplyError::Conflicts(_));
+                let told = tree.error("undo the apply in", error);
+                match is_edited {
+                    true => told.hint(format!(
+                        "put these back as the apply left them, then: cofferdam undo {}",
+                        record.id
+                    )),
+                    false => told,
+                }
+            })
         });
         if let Err(error) = done {
             // The first failure is the one worth telling; what can't be put back now is by the next command.
