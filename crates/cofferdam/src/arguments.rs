@@ -7,14 +7,18 @@ use std::path::PathBuf;
 /// Let an AI agent loose inside a watertight wall, and decide afterwards what comes out.
 #[derive(Debug, Parser)]
 #[command(name = "cofferdam", version, arg_required_else_help = true, disable_help_subcommand = true)]
-#[command(after_help = "Examples:
-  cofferdam run -- make test                  try it on a copy-on-write view of this repository
-  cofferdam run --tools node -- bash          a shell in it, with your node
-  cofferdam explain                           what a session here could touch, to the last item
-  cofferdam show                              what the latest session of this directory changed
-  cofferdam doctor                            what this machine can enforce
+#[command(help_template = crate::help::template(), after_help = "Examples:
+  cofferdam run -- make test          on a copy-on-write view of this repository
+  cofferdam run --tools node -- bash  a shell in it, with your node
+  cofferdam explain                   what it could touch, to the last item
+  cofferdam review                    go through what the latest session did
+  cofferdam apply                     go through it, and write what you take
+  cofferdam undo                      take that back
+  cofferdam apply --commits           bring its commits, under names of their own
+  cofferdam doctor                    what this machine can enforce
 
-Exit codes of our own are 200 to 219; every other is the command's. See docs/exit-codes.md.")]
+Where no session is named, it is the latest of this directory. Exit codes of our
+own are 200 to 219; every other is the command's. See docs/exit-codes.md.")]
 pub(crate) struct Arguments {
     /// Report as JSON on standard output.
     #[arg(long, global = true)]
@@ -38,7 +42,7 @@ pub(crate) enum Command {
     Ls,
     /// Show a session: its state, its authority, what it changed
     Show(OneSession),
-    /// Show what a session changed, as it would be brought back
+    /// Show what it changed, as it would be brought back
     #[command(after_help = "Examples:
   cofferdam diff                              all of it, as text
   cofferdam diff --stat                       a line for each file
@@ -47,9 +51,9 @@ pub(crate) enum Command {
   cofferdam diff --commits                    each commit that it made
   cofferdam diff --json                       for programs; see docs/change-set.md")]
     Diff(DiffArguments),
-    /// Bring what a session changed into your directories, wholly or not at all
+    /// Bring it into your directories, wholly or not at all
     #[command(after_help = "Examples:
-  cofferdam apply                             look at it, and say yes or no
+  cofferdam apply                             go through it, and write what you take
   cofferdam apply -n                          what would be written, and its digest
   cofferdam apply --digest 3f…e1              exactly what has this digest, which you saw
   cofferdam apply -s nightly src docs/a.md    only these directories and files
@@ -62,12 +66,12 @@ pub(crate) enum Command {
   cofferdam undo                              the latest of this directory's latest session
   cofferdam undo 9c41                         the one that begins so: cofferdam show lists them")]
     Undo(UndoArguments),
-    /// Go through what a session changed, on a terminal, and choose what is taken
+    /// Go through what a session changed, and choose what is taken
     #[command(after_help = "Examples:
   cofferdam review                            what is notable comes first; ? shows the keys
   cofferdam review nightly | less             to read only: a pipe completes no review")]
     Review(OneSession),
-    /// Run a further command in a running session, with the same authority
+    /// Run a further command in it, with the same authority
     #[command(after_help = "Example:\n  cofferdam exec -s nightly -- ps aux")]
     Exec(ExecArguments),
     /// Connect the terminal to a running session (Ctrl-^ d detaches)
@@ -83,12 +87,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  cofferdam resume\n  cofferdam resume -s nightly -- claude --continue"
     )]
     Resume(ResumeArguments),
-    /// Show a running session what you changed meanwhile in its directories
+    /// Show a running session what you changed meanwhile
     Refresh(OneSession),
-    /// Copy what a session changed so far, so that it can be taken back to that
+    /// Copy what a session changed so far, to be taken back to
     Checkpoint(OneSession),
-    /// Take a stopped session back to a checkpoint; what it is now becomes one too
-    #[command(after_help = "Example:\n  cofferdam restore -s nightly c2")]
+    /// Take a stopped session back to a checkpoint
+    #[command(
+        after_help = "What it was before becomes a checkpoint too.\n\nExample:\n  cofferdam restore -s nightly c2"
+    )]
     Restore(RestoreArguments),
     /// Remove a session and all that it changed
     Discard(DiscardArguments),
@@ -112,6 +118,9 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Print the ids of a session's applies or checkpoints that begin so, for completions
+    #[command(hide = true)]
+    CompleteIds(CompleteIdsArguments),
     /// Print the names of sessions that begin so, for completions
     #[command(hide = true)]
     CompleteSessions {
@@ -240,6 +249,27 @@ pub(crate) struct UndoArguments {
     pub(crate) session: Option<String>,
     /// Which apply, by its id or the beginning of it [default: the latest that stands]
     pub(crate) apply: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompleteIdsArguments {
+    /// Of which session [default: the latest of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// Ids of what
+    pub(crate) of: IdsOf,
+    /// The beginning of an id
+    #[arg(default_value = "")]
+    pub(crate) beginning: String,
+}
+
+/// What has ids in a session.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum IdsOf {
+    /// Applies that stand.
+    Applies,
+    /// Checkpoints.
+    Checkpoints,
 }
 
 #[derive(Debug, Args)]

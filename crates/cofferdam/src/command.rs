@@ -60,6 +60,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Untrust(arguments) => trust::untrust(context, output, &arguments),
         Command::Init(arguments) => init::init(context, output, &arguments),
         Command::Completions { shell } => completions::completions(shell),
+        Command::CompleteIds(arguments) => completions::ids(context, output, &arguments),
         Command::CompleteSessions { beginning } => completions::sessions(context, output, &beginning),
     }
 }

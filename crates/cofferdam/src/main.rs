@@ -6,6 +6,7 @@
 
 mod arguments;
 mod command;
+mod help;
 mod output;
 
 use clap::Parser as _;

@@ -2,10 +2,12 @@
 //!
 //! The scripts are made from the grammar; what is added here is only where a session stands on a command line.
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, CompleteIdsArguments, IdsOf};
 use crate::output::Output;
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
+use cofferdam_session::apply;
+use cofferdam_session::checkpoints;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::sessions;
@@ -56,31 +58,63 @@ pub(super) fn sessions(context: &Context, output: &Output, beginning: &str) -> R
     Ok(0)
 }
 
+/// The ids of a session's applies that stand, or of its checkpoints, that begin so, one a line, the latest first.
+pub(super) fn ids(context: &Context, output: &Output, arguments: &CompleteIdsArguments) -> Result<u8, Error> {
+    let state = State::open(context)?;
+    // Nobody is told of a failure here: there is then nothing to offer.
+    let Ok(record) = sessions::find(context, &state, arguments.session.as_deref()) else { return Ok(0) };
+    let ids: Vec<String> = match arguments.of {
+        IdsOf::Applies => {
+            let applies = apply::list(&state, &record.id)?;
+            applies.into_iter().filter(|listed| !listed.undone).map(|listed| listed.id).collect()
+        }
+        IdsOf::Checkpoints => {
+            checkpoints::list(&state, &record.id)?.iter().map(|taken| taken.id.to_string()).collect()
+        }
+    };
+    let fitting = ids.iter().rev().filter(|id| id.starts_with(&arguments.beginning));
+    fitting.for_each(|id| output.line(id));
+    Ok(0)
+}
+
 /// Around the function that was made: where a session is meant, its names come first.
 const BASH: &str = r#"
 _cofferdam_with_sessions() {
-    local word command='' index
+    local word command='' of='' index
+    local -a session=()
     _cofferdam "$@"
     for ((index = 1; index < COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
         if [[ $word == -- ]]; then return; fi
         if [[ -z $command && $word != -* ]]; then command=$word; fi
+        if [[ $word == -s || $word == --session ]]; then session=(-s "${COMP_WORDS[index + 1]}"); fi
     done
     word=${COMP_WORDS[COMP_CWORD]}
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
-        'exec -s' | 'exec --session' | 'resume -s' | 'resume --session' | 'apply -s' | 'apply --session' | 'undo -s' | 'undo --session' | 'diff -s' | 'diff --session') COMPREPLY=() ;;
-        show\ * | attach\ * | logs\ * | events\ * | stop\ * | refresh\ * | discard\ * | explain\ explain)
+        exec\ -s | exec\ --session | resume\ -s | resume\ --session | apply\ -s | apply\ --session | \
+            undo\ -s | undo\ --session | diff\ -s | diff\ --session | restore\ -s | restore\ --session) COMPREPLY=() ;;
+        show\ * | review\ * | attach\ * | logs\ * | events\ * | stop\ * | refresh\ * | checkpoint\ * | discard\ * | \
+            explain\ explain)
             if [[ $word == -* ]]; then return; fi ;;
+        undo\ *) of=applies ;;
+        restore\ *) of=checkpoints ;;
         *) return ;;
     esac
+    if [[ -n $of ]]; then
+        if [[ $word == -* ]]; then return; fi
+        COMPREPLY=($(compgen -W "$("$1" complete-ids "${session[@]}" "$of" -- "$word" 2>/dev/null)" -- "$word"))
+        return
+    fi
     COMPREPLY+=($(compgen -W "$("$1" complete-sessions -- "$word" 2>/dev/null)" -- "$word"))
 }
 complete -F _cofferdam_with_sessions -o bashdefault -o default cofferdam
 "#;
 
 const FISH: &str = r#"
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand show attach logs events stop refresh discard explain" -f -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand exec resume diff apply undo" -s s -l session -x -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand show review attach logs events stop refresh checkpoint discard explain" -f -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand exec resume diff apply undo restore" -s s -l session -x -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand undo" -f -a "(cofferdam complete-ids applies -- (commandline -ct) 2>/dev/null)"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand restore" -f -a "(cofferdam complete-ids checkpoints -- (commandline -ct) 2>/dev/null)"
 "#;
 
 const ZSH: &str = r#"
@@ -90,17 +124,31 @@ _cofferdam_sessions() {
     sessions=(${(f)"$(cofferdam complete-sessions -- "$PREFIX" 2>/dev/null)"})
     compadd -a sessions
 }
+(( $+functions[_cofferdam_ids] )) ||
+_cofferdam_ids() {
+    local -a ids session
+    local at=${words[(I)(-s|--session)]}
+    if (( at )); then session=(-s "${words[at + 1]}"); fi
+    ids=(${(f)"$(cofferdam complete-ids $session "$1" -- "$PREFIX" 2>/dev/null)"})
+    compadd -V ids -a ids
+}
+(( $+functions[_cofferdam_applies] )) || _cofferdam_applies() { _cofferdam_ids applies }
+(( $+functions[_cofferdam_checkpoints] )) || _cofferdam_checkpoints() { _cofferdam_ids checkpoints }
 "#;
 
 /// Lines of arguments that are a session say so by their name; for them the default is replaced.
 fn zsh(script: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in script.lines() {
-        let is_session = line.contains(":session -- ") || line.contains(":SESSION:");
-        lines.push(if is_session {
-            line.replacen(":_default'", ":_cofferdam_sessions'", 1)
-        } else {
-            line.to_owned()
+        let offered = match () {
+            () if line.contains(":session -- ") || line.contains(":SESSION:") => Some("sessions"),
+            () if line.contains(":apply -- ") => Some("applies"),
+            () if line.contains(":checkpoint -- ") => Some("checkpoints"),
+            () => None,
+        };
+        lines.push(match offered {
+            Some(what) => line.replacen(":_default'", &format!(":_cofferdam_{what}'"), 1),
+            None => line.to_owned(),
         });
         if line.starts_with("autoload ") {
             lines.push(ZSH.to_owned());

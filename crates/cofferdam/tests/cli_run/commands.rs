@@ -3,9 +3,31 @@
 use super::OWNER;
 use cofferdam_testkit::Home;
 
-const COMMANDS: [&str; 18] = [
-    "run", "ls", "ps", "show", "exec", "attach", "logs", "events", "stop", "resume", "refresh", "discard",
-    "explain", "doctor", "trust", "untrust", "init", "review",
+const COMMANDS: [&str; 24] = [
+    "run",
+    "ls",
+    "ps",
+    "show",
+    "exec",
+    "attach",
+    "logs",
+    "events",
+    "stop",
+    "resume",
+    "refresh",
+    "discard",
+    "explain",
+    "doctor",
+    "trust",
+    "untrust",
+    "init",
+    "review",
+    "diff",
+    "apply",
+    "undo",
+    "checkpoint",
+    "restore",
+    "completions",
 ];
 
 #[test]
@@ -81,9 +103,40 @@ fn a_shell_completes_the_names_of_sessions_and_where_none_fits_their_ids() {
         assert_eq!(completed(words), "second\n", "{words:?}");
     }
     assert_eq!(completed(&["exec", "--session", ""]), "second fifth first\n");
+    for words in [["review", "s"].as_slice(), &["checkpoint", "s"], &["restore", "-s", "s"]] {
+        assert_eq!(completed(words), "second\n", "{words:?}");
+    }
     for words in [["run", "--", "show", "fi"].as_slice(), &["init", "fi"], &["fi"]] {
         assert!(!completed(words).contains("first"), "{words:?}");
     }
+}
+
+#[test]
+fn a_shell_completes_the_ids_of_checkpoints_and_of_applies_that_stand() {
+    let home = Home::of(OWNER);
+    let done = |arguments: &[&str]| home.cofferdam().args(arguments).run().assert_success().stdout();
+    done(&["run", "--name", "one", "--", "touch", "a"]);
+    done(&["checkpoint", "one"]);
+    done(&["checkpoint", "one"]);
+    let digest = home.cofferdam().args(["apply", "-n", "--json"]).run().json()["digest"].clone();
+    let digest = digest.as_str().unwrap();
+    let applied =
+        home.cofferdam().args(["apply", "--json", "--digest", digest]).run().json()["apply"].clone();
+    let applied = applied.as_str().unwrap();
+    done(&["run", "--name", "two", "--", "true"]);
+    let script = "PATH=$1:$PATH; eval \"$(cofferdam completions bash)\"; shift
+        COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1))
+        _cofferdam_with_sessions cofferdam \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; echo \"${COMPREPLY[*]}\"";
+    let bin = std::path::PathBuf::from(home.cofferdam().command().get_program());
+    let completed = |words: &[&str]| {
+        let bash = home.invoke("bash").args(["-c", script, "bash"]).arg(bin.parent().unwrap());
+        bash.arg("cofferdam").args(words).run().assert_success().stdout()
+    };
+    assert_eq!(completed(&["restore", "-s", "one", "c"]), "c2 c1\n");
+    assert_eq!(completed(&["undo", "-s", "one", ""]), format!("{applied}\n"));
+    assert_eq!(completed(&["restore", "c"]), "\n", "the latest session here has none");
+    done(&["undo", "-s", "one"]);
+    assert_eq!(completed(&["undo", "-s", "one", ""]), "\n", "it does not stand any more");
 }
 
 #[test]
