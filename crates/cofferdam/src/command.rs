@@ -2,6 +2,7 @@
 
 mod apply;
 mod attach;
+mod calendar;
 mod checkpoint;
 mod completions;
 mod diff;

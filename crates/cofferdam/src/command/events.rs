@@ -1,5 +1,6 @@
 //! `cofferdam events`: what happened to a session, from the ledger, one sentence an event.
 
+use super::calendar::date;
 use super::ls::typed;
 use super::table::labelled;
 use crate::arguments::Followed;
@@ -101,27 +102,12 @@ fn sentence(event: &Event) -> String {
 }
 
 /// `2026-11-23 01:02:03Z`: the ledger's clock, in UTC.
-pub(super) fn instant(at: UnixNanos) -> String {
+fn instant(at: UnixNanos) -> String {
     const SECONDS_A_DAY: i64 = 86_400;
     let seconds = at.0.div_euclid(1_000_000_000);
     let (days, second) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
     let (year, month, day) = date(days);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that a leap day is the last
-/// day of one; 400 of them have 146,097 days.
-fn date(days_since_1970: i64) -> (i64, i64, i64) {
-    const DAYS_TO_1970: i64 = 719_468;
-    const DAYS_AN_ERA: i64 = 146_097;
-    let days = days_since_1970 + DAYS_TO_1970;
-    let (era, of_era) = (days.div_euclid(DAYS_AN_ERA), days.rem_euclid(DAYS_AN_ERA));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

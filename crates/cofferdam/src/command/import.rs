@@ -4,7 +4,6 @@
 //! Git itself looks at what comes only in a fresh cell, in which there is nothing of the session's but the pack.
 
 use super::diff::commits;
-use super::ls::typed;
 use crate::arguments::ApplyArguments;
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::commits::{self as made, Branch, Commits, Imported};

@@ -3,12 +3,10 @@
 //! What one commit adds and a later one takes away again is shown in both. Names, messages and contents are made
 //! visible.
 
-use super::super::events::instant;
 use super::json::{Path, path};
 use super::patch;
 use super::person::person;
 use crate::output::{Output, Tone, toned, whole};
-use cofferdam_policy::event::UnixNanos;
 use cofferdam_session::commits::{Branch, Commits, NewCommit, Side, TreeChange, TreeEntryKind, is_binary};
 use cofferdam_session::diff::{Digest, EntryKind, Text, UNSHOWN_BYTES_MAX};
 use cofferdam_session::error::Error;
@@ -164,19 +162,6 @@ fn print_commit(output: &Output, commits: &mut Commits, number: usize, new: &New
         output.line(&format!("    {}", whole(line)));
     }
     new.changes.iter().try_for_each(|change| print_change(output, commits, number, change))
-}
-
-/// Name and address, and when, in UTC.
-fn person(line: &[u8]) -> String {
-    let shown = whole(line);
-    let parts: Option<(&str, i64)> = shown.rsplit_once(' ').and_then(|(rest, _zone)| {
-        let (who, seconds) = rest.rsplit_once(' ')?;
-        Some((who, seconds.parse().ok()?))
-    });
-    match parts.and_then(|(who, seconds)| Some((who, seconds.checked_mul(1_000_000_000)?))) {
-        Some((who, nanos)) => format!("{who}, {}", instant(UnixNanos(nanos))),
-        None => shown,
-    }
 }
 
 fn print_change(

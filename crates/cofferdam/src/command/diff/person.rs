@@ -2,13 +2,10 @@
 //!
 //! Only a line of the form that git writes is put otherwise; every other is shown as it is, made visible.
 
+use super::super::calendar::date;
 use crate::output::whole;
 
 const SECONDS_A_DAY: i64 = 86_400;
-
-/// Days from 0000-03-01 to 1970-01-01, and in 400 years, which repeat.
-const DAYS_BEFORE_1970: i64 = 719_468;
-const DAYS_IN_400_YEARS: i64 = 146_097;
 
 /// The latest time that is put into words: 9999-12-31.
 const SECONDS_MAX: i64 = 253_402_300_799;
@@ -26,7 +23,8 @@ fn dated(text: &str) -> Option<String> {
     let local = seconds.checked_add(offset(zone)?)?;
     let (day, second) = (local.div_euclid(SECONDS_A_DAY), local.rem_euclid(SECONDS_A_DAY));
     let (hour, minute) = (second / 3_600, second % 3_600 / 60);
-    Some(format!("{name}, {} {hour:02}:{minute:02} {zone}", date(day)))
+    let (year, month, day) = date(day);
+    Some(format!("{name}, {year:04}-{month:02}-{day:02} {hour:02}:{minute:02} {zone}"))
 }
 
 /// `+0130` in seconds.
@@ -38,18 +36,6 @@ fn offset(zone: &str) -> Option<i64> {
     let is_plain = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit());
     let number: i64 = digits.parse().ok().filter(|_| is_plain)?;
     Some(sign * (number / 100 * 3_600 + number % 100 * 60))
-}
-
-/// The day that many days after 1970-01-01, in the calendar of the proleptic Gregorian years that begin in March.
-fn date(day: i64) -> String {
-    let day = day + DAYS_BEFORE_1970;
-    let (era, day) = (day.div_euclid(DAYS_IN_400_YEARS), day.rem_euclid(DAYS_IN_400_YEARS));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
-    format!("{:04}-{month:02}-{day:02}", year + era * 400)
 }
 
 #[cfg(test)]
