@@ -25,21 +25,33 @@ fn on_a_terminal_only_a_yes_counts() {
     let repo = repo(&home, &[("a", "a\n")]);
     session(&home, &repo, "echo b >a");
     let mut no = cofferdam(&home, &repo, &["apply"]).terminal(24, 100);
-    no.wait_for("[y/N]");
-    no.send("\r");
+    no.wait_for("hunk 1 of 1");
+    no.send("q");
     no.wait_for("nothing was applied");
     no.finish();
     assert_eq!(text(&repo, "a"), "a\n");
     let mut yes = cofferdam(&home, &repo, &["apply"]).terminal(24, 100);
-    yes.wait_for("[y/N]");
-    yes.send("y\r");
+    for (shown, keys) in [("hunk 1 of 1", "a"), ("1 taken", "F"), ("Enter confirms exactly this.", "\r")] {
+        yes.wait_for(shown);
+        yes.send(keys);
+    }
     yes.wait_for("applied 1 entry");
     yes.finish();
     assert_eq!(text(&repo, "a"), "b\n");
+    // What was reviewed to its end before is listed, and asked about.
+    cofferdam(&home, &repo, &["undo"]).run().assert_success();
+    for (answer, said, left) in [("\r", "nothing was applied", "a\n"), ("y\r", "applied 1 entry", "b\n")] {
+        let mut again = cofferdam(&home, &repo, &["apply"]).terminal(24, 100);
+        again.wait_for("[y/N]");
+        again.send(answer);
+        again.wait_for(said);
+        again.finish();
+        assert_eq!(text(&repo, "a"), left);
+    }
 }
 
 #[test]
-fn a_session_that_runs_is_not_applied() {
+fn a_session_that_runs_is_applied_and_goes_on() {
     let home = home();
     let repo = repo(&home, &[("a", "a\n")]);
     let command = ["run", "-d", "--name", "one", "--", "sh", "-c", "echo b >a; sleep 600"];
@@ -48,9 +60,10 @@ fn a_session_that_runs_is_not_applied() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let digest = digest(&home, &repo, &[]);
-    try_apply(&home, &repo, &digest, &[]).assert_refused(207, &["while it runs", "cofferdam stop one"]);
-    cofferdam(&home, &repo, &["stop", "one", "--grace", "0"]).run().assert_success();
     try_apply(&home, &repo, &digest, &[]).assert_success();
+    assert_eq!(text(&repo, "a"), "b\n");
+    cofferdam(&home, &repo, &["exec", "-s", "one", "--", "true"]).run().assert_success();
+    cofferdam(&home, &repo, &["stop", "one", "--grace", "0"]).run().assert_success();
 }
 
 #[test]
