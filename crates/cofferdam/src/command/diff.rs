@@ -27,7 +27,7 @@ use std::path::{Component, Path, PathBuf};
 const NAMED_MAX: usize = 10;
 
 /// What is said of an entry that was merged.
-const MERGED: &str = "merged with what you did meanwhile";
+pub(super) const MERGED: &str = "merged with what you did meanwhile";
 
 pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
@@ -38,11 +38,16 @@ pub(super) fn diff(context: &Context, output: &Output, arguments: &DiffArguments
     }
     if arguments.commits {
         let mut found = cofferdam_session::commits::of(context, &state, &record, &authority)?;
-        return match output.json {
-            true => commits::json(output, record.name.as_str(), &mut found),
-            false => commits::print(output, &mut found),
+        if output.json {
+            return commits::json(output, record.name.as_str(), &mut found).map(|()| 0);
         }
-        .map(|()| 0);
+        commits::print(output, &mut found)?;
+        let takeable =
+            !found.branches.is_empty() && found.branches.iter().all(|branch| branch.mismatches.is_empty());
+        if takeable && output.columns.is_some() {
+            output.line(&toned(Tone::Dim, &format!("cofferdam apply -s {} --commits", record.name.as_str())));
+        }
+        return Ok(0);
     }
     let diff = diff::of(context, &state, &record, &authority)?;
     let diff = if arguments.merged { diff.merged()? } else { diff };
@@ -61,6 +66,8 @@ fn print(output: &Output, record: &SessionRecord, arguments: &DiffArguments, dif
         ignored(output, diff, chosen, several);
     } else if arguments.name_only {
         shown.iter().for_each(|shown| output.line(&shown.name(several)));
+    } else if shown.is_empty() && !chosen.paths.is_empty() {
+        output.line(&toned(Tone::Dim, "nothing changed at these paths"));
     } else if arguments.stat {
         stat::print(output, diff, &shown, several);
         closing(output, record, diff, arguments.merged);
@@ -102,7 +109,7 @@ impl Shown<'_> {
     }
 
     /// Whether it is a merge of what the session did with what the owner did meanwhile.
-    fn is_merged(&self) -> bool {
+    pub(super) fn is_merged(&self) -> bool {
         matches!(self.directory.merged.get(&self.entry.path), Some(Ok(_)))
     }
 }
@@ -177,7 +184,7 @@ fn ignored(output: &Output, diff: &Diff, chosen: &Chosen, several: bool) {
 fn closing(output: &Output, record: &SessionRecord, diff: &Diff, merged: bool) {
     let dim = |text: &str| output.line(&toned(Tone::Dim, text));
     let name = record.name.as_str();
-    for (tone, aside) in asides(diff) {
+    for (tone, aside) in asides(diff, Some(name)) {
         output.line(&toned(tone, &aside));
     }
     conflicts(output, diff);
@@ -225,15 +232,20 @@ fn conflicts(output: &Output, diff: &Diff) {
 }
 
 /// What differs and is no part of the change set, never brought back unless it is named.
-pub(super) fn asides(diff: &Diff) -> Vec<(Tone, String)> {
+pub(super) fn asides(diff: &Diff, session: Option<&str>) -> Vec<(Tone, String)> {
+    let diff_of =
+        session.map_or_else(|| "cofferdam diff".to_owned(), |name| format!("cofferdam diff -s {name}"));
     let mut asides = Vec::new();
     let mut dim = |text: String| asides.push((Tone::Dim, text));
     for set in diff.directories.iter().map(|directory| &directory.set) {
         if set.ignored.count > 0 {
-            dim(format!("{} ignored by your rules: cofferdam diff --ignored", set.ignored.count));
+            dim(format!("{} ignored by your rules: {diff_of} --ignored", set.ignored.count));
         }
         if set.git.count > 0 {
-            dim(format!("{} in git's own files, never brought back as files", set.git.count));
+            dim(format!(
+                "{} in git's own files, which never come; commits: {diff_of} --commits",
+                set.git.count
+            ));
             for path in set.git.paths.iter().take(NAMED_MAX) {
                 dim(format!("  {}", whole(path.as_bytes())));
             }
@@ -261,7 +273,10 @@ pub(super) fn word(entry: &Entry) -> &'static str {
 /// What speaks against an entry, for people.
 pub(super) fn objections(shown: &Shown<'_>) -> Vec<String> {
     let entry = shown.entry;
-    let refused = entry.refused.map(|refused| format!("never brought back: {}", refused.words()));
+    let refused = entry.refused.map(|refused| match refused.is_link() {
+        true => format!("comes only by its own PATH: {}", refused.words()),
+        false => format!("never brought back: {}", refused.words()),
+    });
     let conflict = entry.conflict.map(|conflict| format!("conflict: {}", conflict.words()));
     let not_merged = match shown.directory.merged.get(&entry.path) {
         Some(Err(why)) => Some(format!("not merged: {why}")),

@@ -42,7 +42,7 @@ fn a_diff_shows_what_changed_and_nothing_in_it_can_act_or_hide() {
         "renamed d/moved.txt from moved.txt",
         "binary: nothing → 5000 bytes",
         "mode .gitignore (100644 → 100755)",
-        "never brought back: it is a link to an absolute path",
+        "comes only by its own PATH: it is a link to an absolute path",
         "a\\u{1b}]52;c;AA\\u{7}b",
         "1 ignored by your rules",
         "  .git/hooks/post-checkout",

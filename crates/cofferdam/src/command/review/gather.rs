@@ -1,10 +1,10 @@
 //! From a change set to what a review lists: every entry is looked at once, its text only when it is opened.
 
-use super::super::diff::{Shown, objections, said, word};
+use super::super::diff::{MERGED, Shown, objections, said, word};
 use super::item::{Fold, Folded, Item, Loudness, Rank, Source};
 use super::page::{Page, TextPage};
 use crate::output::whole;
-use cofferdam_session::diff::{Change, Diff, Entry, EntryKind, Remarks, Text, TextError};
+use cofferdam_session::diff::{Change, Diff, Entry, EntryKind, Refusal, Remarks, Text, TextError};
 use cofferdam_session::selection::Selection;
 use std::collections::{BTreeSet, HashSet};
 
@@ -72,8 +72,10 @@ fn item(diff: &Diff, shown: &Shown<'_>, several: bool) -> Item {
     let alone = alone(entry, &remarks);
     let first = remarks.suspicious.first().map(ToString::to_string);
     let mark = remarks.runs_later.as_ref().map(|found| found.reason.to_string()).or(first);
-    let mark = mark.or_else(|| entry.refused.map(|_| "refused".to_owned()));
+    let refusal = |refused: Refusal| if refused.is_link() { "link out" } else { "refused" }.to_owned();
+    let mark = mark.or_else(|| entry.refused.map(refusal));
     let mark = mark.or_else(|| entry.conflict.map(|_| "conflict".to_owned()));
+    let mark = mark.or_else(|| shown.is_merged().then(|| "merged".to_owned()));
     Item {
         directory: shown.directory.path.clone(),
         path: entry.path.clone(),
@@ -155,7 +157,8 @@ fn spoken(shown: &Shown<'_>, remarks: Remarks) -> Vec<(Loudness, String)> {
     let remarks = said(remarks).into_iter().enumerate();
     let remarks = remarks
         .map(|(number, remark)| (if number < alarms { Loudness::Alarm } else { Loudness::Notice }, remark));
-    objections.chain(remarks).collect()
+    let merged = shown.is_merged().then(|| (Loudness::Notice, MERGED.to_owned()));
+    objections.chain(remarks).chain(merged).collect()
 }
 
 impl Source for Gathered<'_> {
@@ -180,7 +183,7 @@ impl Source for Gathered<'_> {
     }
 
     fn asides(&self) -> Vec<String> {
-        super::super::diff::asides(self.diff).into_iter().map(|(_, aside)| aside).collect()
+        super::super::diff::asides(self.diff, None).into_iter().map(|(_, aside)| aside).collect()
     }
 
     fn digest(&self, selection: &Selection) -> Option<String> {

@@ -213,7 +213,7 @@ impl Sheet {
         else {
             return Strip { parts: Vec::new() };
         };
-        let first = page.rows.get(found.rows.start).map_or(0, |row| row.after);
+        let first = page.rows.get(found.rows.start).map_or(1, |row| row.after.max(1));
         let standing = match model.unit_standing(unit) {
             Standing::Open => "",
             Standing::Taken => "  ✓ taken",
