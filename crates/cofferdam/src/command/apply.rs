@@ -12,7 +12,7 @@ use cofferdam_session::apply::{self, Applied, Approval, Asked, Proposal};
 use cofferdam_session::context::Context;
 use cofferdam_session::diff::{Chosen, Diff, Digest};
 use cofferdam_session::error::{Error, ErrorKind};
-use cofferdam_session::sessions::SessionRecord;
+use cofferdam_session::sessions::{self, SessionRecord};
 use cofferdam_session::state::State;
 
 const VERSION: u32 = 1;
@@ -94,29 +94,34 @@ fn agree(
         return Ok(Agreed { diff, chosen, approval });
     }
     if !arguments.patch && apply::recorded(state, record, &chosen).is_ok() {
-        return confirmed(output, record, diff, chosen);
+        return confirmed(output, record, arguments, (diff, chosen));
     }
     let shown = diff.only(&chosen)?;
     let outcome = review::review(context, record, &shown)?;
     if !outcome.completed {
-        return Err(declined(record, "you left the review"));
+        return Err(declined(record, arguments, "you left the review"));
     }
     let chosen = review::recorded(context, state, record, &shown, outcome)?;
     if chosen.entries() == 0 {
-        return Err(declined(record, "nothing was taken"));
+        return Err(declined(record, arguments, "nothing was taken"));
     }
     let approval = apply::answered(&chosen);
     Ok(Agreed { diff: shown, chosen, approval })
 }
 
 /// What was reviewed before is not gone through again.
-fn confirmed(output: &Output, record: &SessionRecord, diff: Diff, chosen: Chosen) -> Result<Agreed, Error> {
+fn confirmed(
+    output: &Output,
+    record: &SessionRecord,
+    arguments: &ApplyArguments,
+    (diff, chosen): (Diff, Chosen),
+) -> Result<Agreed, Error> {
     show(output, &diff, &chosen);
     if output.confirm("you reviewed exactly this; write it into your directories?") {
         let approval = apply::answered(&chosen);
         return Ok(Agreed { diff, chosen, approval });
     }
-    Err(declined(record, "nobody said yes"))
+    Err(declined(record, arguments, "nobody said yes"))
 }
 
 /// The same words again, for another command or with a digest: what they choose has a digest of its own.
@@ -140,7 +145,14 @@ fn look(record: &SessionRecord, arguments: &ApplyArguments) -> String {
 }
 
 fn look_again(error: Error, record: &SessionRecord, arguments: &ApplyArguments) -> Error {
-    error.hint(format!("look at it again: {}", look(record, arguments)))
+    let look = look(record, arguments);
+    error.hint(match sessions::is_running(record) {
+        true => format!(
+            "look at it again: {look}; if it goes on changing: cofferdam stop {}",
+            record.name.as_str()
+        ),
+        false => format!("look at it again: {look}"),
+    })
 }
 
 fn unreviewed(error: Error, record: &SessionRecord, arguments: &ApplyArguments, chosen: &Chosen) -> Error {
@@ -155,10 +167,10 @@ fn unreviewed(error: Error, record: &SessionRecord, arguments: &ApplyArguments, 
     }
 }
 
-fn declined(record: &SessionRecord, why: &str) -> Error {
+fn declined(record: &SessionRecord, arguments: &ApplyArguments, why: &str) -> Error {
     Error::new(ErrorKind::Declined, "nothing was applied")
         .since(why)
-        .hint(format!("look at all of it: cofferdam review {}", record.name.as_str()))
+        .hint(format!("go through it again: {}", again("apply", record, arguments)))
 }
 
 fn show(output: &Output, diff: &Diff, chosen: &Chosen) {
