@@ -144,6 +144,10 @@ impl Mark {
         EntryKind::of(stat) == Some(self.kind) && stat.stx_ino == self.inode
     }
 
+    pub(crate) const fn inode(&self) -> u64 {
+        self.inode
+    }
+
     pub(crate) fn with_mode(&self, mode: u32) -> Self {
         Self { mode, ..self.clone() }
     }

@@ -557,3 +557,16 @@ fn what_the_owner_edited_after_it_was_put_is_not_noted_as_put() {
     let still: Vec<&[u8]> = still.map(|put| put.path.as_bytes()).collect();
     assert_eq!(still, [b"kept", b"same"]);
 }
+
+#[test]
+fn undoing_a_mode_leaves_the_mode_of_another_file_that_the_owner_put_there_since() {
+    let scene = Scene::new();
+    scene.write("script", "old");
+    scene.apply(1, vec![scene.step("script", Act::SetExecutable(true))]).unwrap();
+    // As an editor saves.
+    scene.write("aside", "the owner's");
+    fs::set_permissions(scene.at("aside"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(scene.at("aside"), scene.at("script")).unwrap();
+    assert_eq!(conflicts(scene.undo(1, 2)), [("script".to_owned(), ConflictReason::Changed)]);
+    assert_eq!((scene.mode("script"), scene.read("script").as_str()), (0o755, "the owner's"));
+}

@@ -138,7 +138,9 @@ fn inverse<'a>(
         }
         Shape::Mode { before, after_mode } => {
             let (seen, mode) = there(tree, step)?;
-            if mode != *after_mode || seen.kind != EntryKind::File {
+            // The mode of another file, which the owner put there since, is the owner's.
+            let same = seen.kind == EntryKind::File && seen.inode == before.inode();
+            if mode != *after_mode || !same {
                 return Err(Refusal::Conflict(ConflictReason::Changed));
             }
             (Expected::Present(seen), Deed::Mode(ModeWish::Exactly(before.mode)))
