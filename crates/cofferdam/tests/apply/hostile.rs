@@ -177,6 +177,35 @@ fn spellings_of_gits_name_at_any_depth_are_never_written() {
 }
 
 #[test]
+fn nothing_that_is_written_into_a_git_directory_comes_back_with_an_apply() {
+    let home = home();
+    let repo = scene(&home);
+    let script = "cd .git; echo '* filter=evil' >info/attributes; mkdir -p objects/info objects/pack logs modules/m
+        echo /etc >objects/info/alternates; echo x >objects/pack/pack-1.pack; echo x >refs/heads/evil
+        echo x >packed-refs; echo 'ref: refs/heads/evil' >HEAD; echo '[core] fsmonitor = evil' >>config
+        echo evil >hooks/pre-commit; chmod +x hooks/pre-commit; rm index; echo x >index; echo x >modules/m/config
+        echo '/witness' >commondir; ln -s /etc/passwd logs/out; echo beside >../beside";
+    work(&home, &repo, script);
+    let git = Tree::of(repo.path().join(".git"));
+    let written = applies_exactly(&home, &repo);
+    assert_eq!(written.len(), 1, "{written:#?}");
+    let digest = digest(&home, &repo, &[]);
+    try_apply(&home, &repo, &digest, &[]).assert_success();
+    Tree::of(repo.path().join(".git")).assert_same_as(&git);
+    assert_eq!(text(&repo, "beside"), "beside\n");
+    let shown = cofferdam(&home, &repo, &["diff", "-s", "one"]).run();
+    for named in
+        [".git/hooks/pre-commit", ".git/config", ".git/info/attributes", ".git/objects/info/alternates"]
+    {
+        assert!(shown.stdout().contains(named), "{named}: {shown}");
+    }
+    for named in [".git/hooks/pre-commit", ".git/refs/heads/evil", ".git"] {
+        let chosen = cofferdam(&home, &repo, &["apply", "-s", "one", "-n", named]).run();
+        assert!(!succeeds_or_refuses(&chosen), "{named}: {chosen}");
+    }
+}
+
+#[test]
 fn directories_that_become_files_links_and_directories_again_are_what_they_are_in_the_end() {
     let home = home();
     let repo = scene(&home);

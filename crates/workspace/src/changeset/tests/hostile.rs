@@ -197,3 +197,26 @@ fn a_repository_whose_objects_lie_elsewhere_or_come_by_and_by_is_refused_too() {
         set.entries.iter().any(|entry| entry.path.as_bytes() == b"plain/HEAD" && entry.refused.is_none())
     );
 }
+
+#[test]
+fn forty_thousand_entries_are_read_each_once_and_a_directory_of_them_goes() {
+    const DIRECTORIES: usize = 40;
+    const FILES: usize = 1_000;
+    let scene = Scene::new(&[]);
+    for directory in 0..DIRECTORIES {
+        // The last one is the owner's, and deleted.
+        let top = if directory + 1 == DIRECTORIES { "lower" } else { "upper" };
+        let directory = scene.path(&format!("{top}/d{directory:02}"));
+        fs::create_dir(&directory).unwrap();
+        for file in 0..FILES {
+            let path = directory.join(format!("f{file:03}"));
+            rustix::fs::mknodat(CWD, path, FileType::RegularFile, Mode::RUSR, 0).unwrap();
+        }
+    }
+    scene.whiteout("upper/d39");
+    let set = scene.read();
+    assert_eq!(set.entries.len(), DIRECTORIES * (FILES + 1));
+    assert!(set.entries.is_sorted_by(|a, b| a.path < b.path), "each once");
+    let deleted = set.entries.iter().filter(|entry| entry.change == Change::Deleted).count();
+    assert_eq!(deleted, FILES + 1);
+}
