@@ -52,3 +52,6 @@ impl Selection {
         self.taken.values().all(BTreeMap::is_empty)
     }
 }
+
+#[cfg(test)]
+mod fuzz;

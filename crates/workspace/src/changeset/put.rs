@@ -161,3 +161,6 @@ fn written(stat: &Statx) -> Moment {
 fn changed(stat: &Statx) -> Moment {
     Moment { seconds: stat.stx_ctime.tv_sec, nanos: stat.stx_ctime.tv_nsec }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -114,8 +114,12 @@ pub(super) fn read<T: DeserializeOwned>(directory: &OwnedFd, path: &str) -> Resu
     let bytes = beneath::read_small(directory, path.as_bytes(), RECORD_BYTES_MAX)
         .map_err(failed("read the record of a checkpoint"))?
         .ok_or_else(unreadable)?;
-    let found: Versioned<T> = serde_json::from_slice(&bytes).ok().ok_or_else(unreadable)?;
-    if found.version == RECORD_VERSION { Ok(found.body) } else { Err(unreadable()) }
+    parsed(&bytes).ok_or_else(unreadable)
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let found: Versioned<T> = serde_json::from_slice(bytes).ok()?;
+    (found.version == RECORD_VERSION).then_some(found.body)
 }
 
 pub(super) fn write<T: Serialize>(into: &OwnedFd, name: &str, body: &T) -> Result<(), CheckpointError> {
@@ -205,3 +209,6 @@ impl TryFrom<String> for Tree {
         Self::parse(&text).ok_or("this is no layer of a session")
     }
 }
+
+#[cfg(test)]
+mod fuzz;

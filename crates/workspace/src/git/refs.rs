@@ -197,6 +197,9 @@ fn format(path: &[u8]) -> RefError {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use rustix::fd::OwnedFd;

@@ -133,6 +133,9 @@ fn extensions(mut rest: &[u8], result: &mut Vec<u8>) -> Option<()> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::path::Path;

@@ -128,7 +128,11 @@ fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> O
 }
 
 /// Gives each entry's name, times and mode, object's name and flags to `take`; what follows the entries is the result.
-fn entries(index: &[u8], hash_bytes: usize, mut take: impl FnMut(&[u8], &[u8], &[u8], u16)) -> Option<&[u8]> {
+pub(super) fn entries(
+    index: &[u8],
+    hash_bytes: usize,
+    mut take: impl FnMut(&[u8], &[u8], &[u8], u16),
+) -> Option<&[u8]> {
     let mut rest = index.strip_prefix(b"DIRC")?;
     let version = u32::from_be_bytes(taken(&mut rest)?);
     let count = u32::from_be_bytes(taken(&mut rest)?);
