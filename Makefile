@@ -46,7 +46,7 @@ quick: ## The short loop: layout, lints and the fast tests
 .PHONY: fuzz
 fuzz: ## Mutated inputs for the parsers of hostile text
 	@scripts/prerequisites quick
-	COFFERDAM_FUZZ_SECONDS=$(SECONDS_EACH) $(CARGO) nextest run --locked --workspace --lib --profile fuzz $(ARGS)
+	COFFERDAM_FUZZ_SECONDS=$(SECONDS_EACH) $(CARGO) nextest run --locked --workspace --lib --bins --profile fuzz $(ARGS)
 
 .PHONY: lint
 lint: ## Layout and lints only
