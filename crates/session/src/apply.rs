@@ -46,6 +46,8 @@ pub struct Asked {
     pub included: Vec<PathBuf>,
     /// What the owner edited meanwhile is merged in, where that can be.
     pub merged: bool,
+    /// A person goes through it and chooses: what is in conflict is shown, and stays out.
+    pub chooses: bool,
     /// The digest that the caller declares to have been seen.
     pub digest: Option<Digest>,
 }
@@ -193,7 +195,8 @@ fn require_writable(
     };
     let conflict = |left: &&LeftOut| matches!(left.objection, Objection::Conflict(_));
     let conflicts: Vec<&LeftOut> = chosen.left_out.iter().filter(conflict).collect();
-    if !conflicts.is_empty() {
+    let is_chosen_from = asked.chooses && chosen.entries() > 0;
+    if !conflicts.is_empty() && !is_chosen_from {
         let paths = if conflicts.len() == 1 { "path is" } else { "paths are" };
         return Err(Error::new(
             ErrorKind::Conflict,

@@ -21,7 +21,7 @@ pub(super) fn apply(context: &Context, output: &Output, arguments: &ApplyArgumen
     if arguments.commits {
         return super::import::import(context, output, arguments);
     }
-    let asked = asked(context, arguments)?;
+    let asked = asked(context, output, arguments)?;
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
     let proposal = apply::propose(context, &state, &record, asked)?;
@@ -55,7 +55,7 @@ struct Agreed {
     approval: Approval,
 }
 
-fn asked(context: &Context, arguments: &ApplyArguments) -> Result<Asked, Error> {
+fn asked(context: &Context, output: &Output, arguments: &ApplyArguments) -> Result<Asked, Error> {
     let absolute = |paths: &[std::path::PathBuf]| {
         paths.iter().map(|path| plain(&context.current.join(path))).collect::<Vec<_>>()
     };
@@ -68,8 +68,14 @@ fn asked(context: &Context, arguments: &ApplyArguments) -> Result<Asked, Error> 
         paths: absolute(&arguments.paths),
         included: absolute(&arguments.include_ignored),
         merged: arguments.merged,
+        chooses: digest.is_none() && !arguments.dry_run && is_seen(output),
         digest,
     })
+}
+
+/// Whether somebody can be asked, and sees what about: what goes into a pipe they don't.
+fn is_seen(output: &Output) -> bool {
+    output.can_ask() && output.columns.is_some()
 }
 
 /// Who stands for it: the caller by a digest, the person at the terminal, or a review that was completed before.
@@ -87,8 +93,7 @@ fn agree(
             apply::declared(record, &chosen, digest).map_err(|error| look_again(error, record, arguments))?;
         return Ok(Agreed { diff, chosen, approval });
     }
-    // What goes into a pipe is not seen by whoever is asked.
-    if !output.can_ask() || output.columns.is_none() {
+    if !is_seen(output) {
         let approval = apply::recorded(state, record, &chosen)
             .map_err(|error| unreviewed(error, record, arguments, &chosen))?;
         return Ok(Agreed { diff, chosen, approval });

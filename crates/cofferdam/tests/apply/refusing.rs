@@ -1,6 +1,7 @@
 //! What is never brought back.
 
 use super::scene::*;
+use std::os::unix::fs::PermissionsExt as _;
 
 const HOSTILE: &str =
     "echo ok >fine; cp /bin/true suid; chmod u+s suid; mkfifo fifo; ln -s /etc/passwd absolute
@@ -84,4 +85,19 @@ fn where_two_files_cannot_change_places_nothing_is_written_and_three_lines_say_s
     refused.assert_refused(204, &["cannot exchange two files", "cofferdam diff"]);
     assert_eq!(text(&repo, "a"), "a\n");
     try_apply(&home, &repo, &digest, &[]).assert_success();
+}
+
+#[test]
+fn the_mode_of_a_file_with_names_elsewhere_is_not_changed_there() {
+    let home = home();
+    let repo = repo(&home, &[("tool", "t\n"), ("plain", "p\n")]);
+    let elsewhere = home.directory("elsewhere").join("same");
+    std::fs::hard_link(repo.path().join("tool"), &elsewhere).unwrap();
+    settle();
+    session(&home, &repo, "chmod +x tool plain");
+    let refused = cofferdam(&home, &repo, &["apply", "-s", "one", "-n", "tool"]).run();
+    refused.assert_refused(218, &["tool: it has further names"]);
+    apply(&home, &repo);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o111;
+    assert_eq!((mode(&elsewhere), mode(&repo.path().join("plain"))), (0, 0o111));
 }

@@ -54,6 +54,24 @@ fn a_git_directory_by_any_spelling_in_a_tree_is_refused() {
 }
 
 #[test]
+fn a_repository_in_a_commit_is_refused_also_if_the_next_takes_it_away() {
+    for inside in ["HEAD commondir", "HEAD objects/x refs/x"] {
+        let home = Home::of(OWNER);
+        let repo = project(&home);
+        let script = format!(
+            "set -e; {NAMED}for name in {inside}; do mkdir -p $(dirname x/$name); echo y >x/$name; done
+             git add x; git commit -qm second; git rm -rq x; git commit -qm third"
+        );
+        home.cofferdam()
+            .args(["run", "--name", "one", "--", "sh", "-c", &script])
+            .in_directory(repo.path())
+            .run()
+            .assert_success();
+        is_refused(&home, &repo, "git directory");
+    }
+}
+
+#[test]
 fn links_that_lead_out_and_submodules_that_move_are_refused() {
     for (entry, why) in [
         (

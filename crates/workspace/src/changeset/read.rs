@@ -329,6 +329,8 @@ impl Reader<'_> {
         if same {
             // Equal content on both sides is no conflict, but no change either; but for the executable bit.
             entry.change = Change::Mode;
+            let linked = met.before.is_some_and(|before| before.stx_nlink > 1);
+            entry.refused = entry.refused.or(linked.then_some(Refusal::HardLink));
             return Ok(entry.mode_before != entry.mode_after);
         }
         (entry.content, entry.place) = (Some(content), place);

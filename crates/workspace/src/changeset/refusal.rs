@@ -33,6 +33,8 @@ pub enum Refusal {
     Masked,
     /// A directory that would go, with something in it that rules ignore.
     HoldsIgnored,
+    /// Only its mode changes, and it has further names, maybe elsewhere, which would change with it.
+    HardLink,
 }
 
 impl Refusal {
@@ -48,7 +50,8 @@ impl Refusal {
             | Self::GitDirectory
             | Self::TooBig
             | Self::Masked
-            | Self::HoldsIgnored => false,
+            | Self::HoldsIgnored
+            | Self::HardLink => false,
         }
     }
 
@@ -66,6 +69,7 @@ impl Refusal {
             Self::TooBig => "it is too big",
             Self::Masked => "a mask hides what you have there",
             Self::HoldsIgnored => "it holds what your rules ignore",
+            Self::HardLink => "it has further names (hard links), whose mode would change too",
         }
     }
 }

@@ -99,6 +99,10 @@ pub fn new_commits(
         take(all, &mut fresh, id)?;
         let before = commit.parents.first().map(|parent| all.commit(parent).map(|parent| parent.tree));
         let between = all.between(before.transpose()?, commit.tree)?;
+        if let Some(path) = between.repositories.first() {
+            let refusal = Refusal::GitDirectory;
+            return Err(CommitsError::Refused { commit: id, path: visible(path), refusal });
+        }
         for tree in &between.trees {
             if !owners.holds(tree)? {
                 take(all, &mut fresh, *tree)?;

@@ -28,6 +28,8 @@ pub struct Between {
     pub changes: Vec<TreeChange>,
     /// The directories of the second tree that the first has not at the same place.
     pub trees: Vec<ObjectId>,
+    /// Paths of directories that git would take for a repository, and that were none in the first tree.
+    pub repositories: Vec<Vec<u8>>,
 }
 
 /// Two directories of one path, of which at least one is there and which differ.
@@ -55,6 +57,9 @@ impl Objects {
         while let Some(directory) = pending.pop() {
             between.trees.extend(directory.after);
             let (old, new) = (self.entries(directory.before)?, self.entries(directory.after)?);
+            if is_repository(&new) && !is_repository(&old) {
+                between.repositories.push(directory.path.clone());
+            }
             met = met.saturating_add(old.len()).saturating_add(new.len());
             if directory.depth > TREE_DEPTH_MAX || met > TREE_ENTRIES_MAX {
                 return Err(WalkError::TreeTooLarge { id: after });
@@ -114,6 +119,12 @@ impl Objects {
             tree::parse(self.format(), &content).map_err(|fault| ObjectError::Broken { id, fault })?;
         Ok(entries.into_iter().map(|entry| (entry.name.to_vec(), (entry.kind, entry.id))).collect())
     }
+}
+
+/// As git's setup.c looks at a directory: one with a `commondir` has the rest elsewhere.
+fn is_repository(entries: &Entries) -> bool {
+    let has = |name: &str| entries.contains_key(name.as_bytes());
+    has("HEAD") && (has("commondir") || (has("objects") && has("refs")))
 }
 
 fn directory_id(side: Side) -> Option<ObjectId> {
