@@ -182,3 +182,16 @@ fn a_diff_executes_nothing() {
         "only the product itself: {calls}"
     );
 }
+
+#[test]
+fn a_text_that_is_too_long_to_be_looked_at_as_a_whole_says_so() {
+    let home = Home::of(OWNER);
+    let repo = home.repo("project");
+    repo.write("kept.txt", "kept\n");
+    repo.commit("first");
+    // Both sides of 4 MiB.
+    session(&repo, &home, "yes plain | head -c 4194300 >short.txt; yes plain | head -c 4194306 >long.txt");
+    let text = home.cofferdam().arg("diff").in_directory(repo.path()).run();
+    let said = |text: &str| text.lines().filter(|line| line.contains("only its first 4194304 bytes")).count();
+    assert_eq!(said(&text.assert_success().stdout()), 1, "{text}");
+}
