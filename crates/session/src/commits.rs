@@ -275,6 +275,7 @@ impl Branch {
         }
         let reference = self.reference(record);
         let common = &self.repository.owners_common;
+        import::require_name(common.as_fd(), &reference).map_err(cannot)?;
         let from = crate::state::open_directory(scratch)?;
         import::install_pack(common.as_fd(), from.as_fd(), PACK, checksum).map_err(cannot)?;
         import::set_reference(common.as_fd(), &reference, &self.new.tip).map_err(cannot)?;

@@ -13,7 +13,7 @@ mod text;
 pub use chosen::{Chosen, ChosenDirectory, LeftOut, Objection};
 pub use hunks::{Hunk, Line, hunks, with_changes};
 pub use merged::{Merged, NotMerged};
-pub use remarks::{Comparison, Difference, LOOKED_AT_BYTES_MAX, PinChange, Remarks, Unreadable};
+pub use remarks::{Comparison, Difference, PinChange, Remarks, Unreadable};
 pub use text::{Text, TextError, UNSHOWN_BYTES_MAX};
 
 use crate::base;

@@ -50,7 +50,7 @@ fn after_a_merge_no_later_apply_takes_the_owners_edit_back() {
     nothing.assert_refused(216, &["nothing to apply"]);
     again(&home, "sed -i 's/^line 20$/twentieth/' text");
     let refused = cofferdam(&home, &repo, &["apply", "-s", "one", "-n"]).run();
-    refused.assert_refused(217, &["text: you replaced it meanwhile"]);
+    refused.assert_refused(217, &["text: you edited or replaced it meanwhile"]);
     apply_merged(&home, &repo);
     assert_eq!(text(&repo, "text"), lines(&[(3, "third"), (20, "twentieth"), (50, "fiftieth")]));
 }

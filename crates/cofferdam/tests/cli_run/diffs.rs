@@ -192,6 +192,10 @@ fn a_text_that_is_too_long_to_be_looked_at_as_a_whole_says_so() {
     // Both sides of 4 MiB.
     session(&repo, &home, "yes plain | head -c 4194300 >short.txt; yes plain | head -c 4194306 >long.txt");
     let text = home.cofferdam().arg("diff").in_directory(repo.path()).run();
-    let said = |text: &str| text.lines().filter(|line| line.contains("only its first 4194304 bytes")).count();
+    let said = |text: &str| text.lines().filter(|line| line.contains("(not-looked-through): ")).count();
     assert_eq!(said(&text.assert_success().stdout()), 1, "{text}");
+    let entries = entries(&home);
+    let suspicious = |path: &str| by_path(&entries, path)["suspicious"].clone();
+    assert_eq!(suspicious("long.txt"), serde_json::json!(["not-looked-through"]));
+    assert_eq!(suspicious("short.txt"), serde_json::json!([]));
 }

@@ -18,7 +18,7 @@ use std::os::unix::ffi::OsStrExt as _;
 /// A longer line is looked at in parts.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// More of a text is not looked at: letters of some scripts take their time, and nobody is shown that much. It is said.
-pub const LOOKED_AT_BYTES_MAX: u64 = 4 << 20;
+const LOOKED_AT_BYTES_MAX: u64 = 4 << 20;
 /// The most names of one of the owner's directories that are compared with those that come.
 const SIBLINGS_MAX: usize = 100_000;
 
@@ -31,8 +31,6 @@ pub struct Remarks {
     pub suspicious: BTreeSet<Finding>,
     /// Of a lock file: which dependencies change.
     pub dependencies: Option<Result<Comparison, Unreadable>>,
-    /// Whether no more than the first [`LOOKED_AT_BYTES_MAX`] of its text were looked at.
-    pub is_cut: bool,
 }
 
 impl Diff {
@@ -47,12 +45,14 @@ impl Diff {
         if entry.content.is_some() && suspicious::is_ignore_file(path) {
             suspicious.insert(Finding::IgnoreRules);
         }
-        let (mut head, mut is_cut) = (Vec::new(), false);
+        let mut head = Vec::new();
         if let Some(Ok(mut staged)) = directory.staged(entry) {
             let first = staged.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head);
             if first.is_ok() && !entry.binary {
                 suspicious.extend(in_text(&mut head.as_slice().chain(staged).take(LOOKED_AT_BYTES_MAX)));
-                is_cut = entry.size_after.is_some_and(|size| size > LOOKED_AT_BYTES_MAX);
+                if entry.size_after.is_some_and(|size| size > LOOKED_AT_BYTES_MAX) {
+                    suspicious.insert(Finding::NotLookedThrough);
+                }
             }
         }
         let permissions = |mode: Option<u32>| mode.map(|mode| mode & 0o7777);
@@ -68,7 +68,7 @@ impl Diff {
             mode_after: permissions(entry.mode_after),
             head: (entry.kind == EntryKind::File && !head.is_empty()).then_some(head.as_slice()),
         });
-        Remarks { runs_later, suspicious, dependencies: self.dependencies(directory, entry), is_cut }
+        Remarks { runs_later, suspicious, dependencies: self.dependencies(directory, entry) }
     }
 
     fn dependencies(

@@ -5,7 +5,7 @@
 //! (`reftable`) is refused by the caller.
 
 use super::objects::ObjectId;
-use super::refs::is_reference_name;
+use super::refs::{PACKED_BYTES_MAX, is_reference_name};
 use crate::beneath;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Uid};
@@ -27,6 +27,14 @@ pub enum ImportError {
         /// Which, shown harmlessly.
         name: String,
     },
+    /// A reference of the owner's is called like a directory above it, or like something below.
+    #[error("{name} cannot be made beside {other}")]
+    Collides {
+        /// Which, shown harmlessly.
+        name: String,
+        /// The one that is there.
+        other: String,
+    },
     /// Another git is about to change the same reference.
     #[error("{name} is locked by another git")]
     Locked {
@@ -47,6 +55,30 @@ pub enum ImportError {
 fn failed(path: &str) -> impl Fn(Errno) -> ImportError {
     let path = crate::path::visible(path.as_bytes());
     move |source| ImportError::Write { path: path.clone(), source }
+}
+
+/// Whether a reference of this name can be made, as far as names tell: to be asked before anything is written. Loose
+/// references are files, which collide by themselves; packed ones are lines of a list.
+///
+/// # Errors
+/// [`ImportError::Name`], [`ImportError::Collides`], [`ImportError::Write`] if the list can't be read.
+pub fn require_name(common: BorrowedFd<'_>, name: &str) -> Result<(), ImportError> {
+    let shown = |name: &[u8]| crate::path::visible(name);
+    if !is_reference_name(name.as_bytes()) || !name.starts_with(REFERENCES) {
+        return Err(ImportError::Name { name: shown(name.as_bytes()) });
+    }
+    let packed =
+        beneath::read_small(common, b"packed-refs", PACKED_BYTES_MAX).map_err(failed("packed-refs"))?;
+    let lines = packed.as_deref().unwrap_or_default().split(|byte| *byte == b'\n');
+    let names = lines.filter_map(|line| line.splitn(2, |byte| *byte == b' ').nth(1));
+    let below =
+        |path: &[u8], above: &[u8]| path.strip_prefix(above).is_some_and(|rest| rest.starts_with(b"/"));
+    for other in names.filter(|other| other.starts_with(REFERENCES.as_bytes())) {
+        if below(other, name.as_bytes()) || below(name.as_bytes(), other) {
+            return Err(ImportError::Collides { name: shown(name.as_bytes()), other: shown(other) });
+        }
+    }
+    Ok(())
 }
 
 /// Puts `NAME.pack` and `NAME.idx` of `from` into the git directory `common`, called after `checksum`.
@@ -106,9 +138,7 @@ fn copy(source: &OwnedFd, directory: &OwnedFd, name: &str) -> Result<(), Errno> 
 /// # Errors
 /// [`ImportError`].
 pub fn set_reference(common: BorrowedFd<'_>, name: &str, id: &ObjectId) -> Result<(), ImportError> {
-    if !is_reference_name(name.as_bytes()) || !name.starts_with(REFERENCES) {
-        return Err(ImportError::Name { name: crate::path::visible(name.as_bytes()) });
-    }
+    require_name(common, name)?;
     let cannot = failed(name);
     let (above, last) = name.rsplit_once('/').unwrap_or(("", name));
     let mut directory = beneath::open_directory(common, b"").map_err(&cannot)?;
@@ -150,4 +180,31 @@ fn give_to_owner(above: impl AsFd, made: impl AsFd) -> Result<(), Errno> {
         rustix::fs::fchown(made, Some(Uid::from_raw(above.stx_uid)), Some(Gid::from_raw(above.stx_gid)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+
+    #[test]
+    fn a_packed_reference_above_or_below_is_found_before_anything_is_written() {
+        let scene = tempfile::tempdir().unwrap();
+        let id = "1".repeat(40);
+        let packed = format!("# pack-refs with: peeled\n{id} refs/cofferdam/s/b\n^{id}\n{id} refs/heads/s\n");
+        std::fs::write(scene.path().join("packed-refs"), packed).unwrap();
+        let common = rustix::fs::openat(CWD, scene.path(), OFlags::RDONLY, Mode::empty()).unwrap();
+        let asked = |name: &str| require_name(common.as_fd(), name);
+        for name in ["refs/cofferdam/s/b/c", "refs/cofferdam/s"] {
+            assert!(matches!(asked(name), Err(ImportError::Collides { .. })), "{name}");
+        }
+        for name in ["refs/cofferdam/s/b", "refs/cofferdam/s/bc", "refs/cofferdam/t/b"] {
+            assert!(asked(name).is_ok(), "{name}");
+        }
+        for name in
+            ["refs/heads/x", "refs/cofferdam/../heads/x", "refs/cofferdam/a b", "refs/cofferdam/x.lock"]
+        {
+            assert!(matches!(asked(name), Err(ImportError::Name { .. })), "{name}");
+        }
+    }
 }

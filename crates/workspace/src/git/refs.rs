@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// The longest packed list of references, in bytes.
-const PACKED_BYTES_MAX: usize = 64 << 20;
+pub(super) const PACKED_BYTES_MAX: usize = 64 << 20;
 
 /// The longest loose reference, in bytes.
 const LOOSE_BYTES_MAX: usize = 4 << 10;

@@ -2,9 +2,7 @@
 
 use super::Shown;
 use crate::output::whole;
-use cofferdam_session::diff::{
-    Comparison, Diff, Difference, LOOKED_AT_BYTES_MAX, PinChange, Remarks, Unreadable,
-};
+use cofferdam_session::diff::{Comparison, Diff, Difference, PinChange, Remarks, Unreadable};
 
 /// The most dependencies of one lock file that are named; how many are missing is said.
 const DEPENDENCIES_MAX: usize = 20;
@@ -16,13 +14,11 @@ pub(super) fn lines(diff: &Diff, shown: &Shown<'_>) -> Vec<String> {
 
 /// The same of remarks that are known: what runs later, what deceives, then dependencies.
 pub(in super::super) fn said(remarks: Remarks) -> Vec<String> {
-    let Remarks { runs_later, suspicious, dependencies, is_cut } = remarks;
+    let Remarks { runs_later, suspicious, dependencies } = remarks;
     let runs_later = runs_later.map(|found| format!("runs later ({}): {}", found.reason, found.why));
     let suspicious = suspicious.iter().map(|found| format!("suspicious ({found}): {}", found.sentence()));
-    let cut = is_cut
-        .then(|| format!("only its first {LOOKED_AT_BYTES_MAX} bytes were looked at for what deceives"));
     let dependencies = dependencies.map(moved).unwrap_or_default();
-    runs_later.into_iter().chain(suspicious).chain(cut).chain(dependencies).collect()
+    runs_later.into_iter().chain(suspicious).chain(dependencies).collect()
 }
 
 fn moved(compared: Result<Comparison, Unreadable>) -> Vec<String> {

@@ -123,7 +123,7 @@ fn alone(entry: &Entry, remarks: &Remarks) -> Option<&'static str> {
         Some("it leads out of the workspace")
     } else if !remarks.suspicious.is_empty() {
         Some("something in it deceives")
-    } else if entry.binary || remarks.is_cut {
+    } else if entry.binary {
         Some("it is not shown")
     } else {
         None

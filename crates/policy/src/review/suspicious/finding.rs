@@ -57,11 +57,13 @@ pub enum Finding {
     NameCollision,
     /// A file of rules by which later reviews leave out what they name.
     IgnoreRules,
+    /// More text than is looked through.
+    NotLookedThrough,
 }
 
 impl Finding {
     /// Every finding, in order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Bidi,
         Self::Tag,
         Self::VariationSelector,
@@ -87,6 +89,7 @@ impl Finding {
         Self::NameGit,
         Self::NameCollision,
         Self::IgnoreRules,
+        Self::NotLookedThrough,
     ];
 
     /// The stable text of the code.
@@ -118,6 +121,7 @@ impl Finding {
             Self::NameGit => "name-git",
             Self::NameCollision => "name-collision",
             Self::IgnoreRules => "ignore-rules",
+            Self::NotLookedThrough => "not-looked-through",
         }
     }
 
@@ -160,6 +164,7 @@ impl Finding {
             Self::NameGit => "a name that macOS or Windows takes for `.git` or another file of git's own",
             Self::NameCollision => "two names in one directory that macOS or Windows takes for one",
             Self::IgnoreRules => "rules of what to ignore: later reviews leave out what they name",
+            Self::NotLookedThrough => "a text so long that only its first 4 MiB were looked through",
         }
     }
 }
