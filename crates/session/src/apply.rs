@@ -327,7 +327,7 @@ pub fn apply(
             return Err(error);
         }
     }
-    notes::written(state, &begun, &trees, |member| member.apply)?;
+    notes::written(state, &begun, &trees, notes::Learnt::AtOnce, |member| member.apply)?;
     settle::finish_apply(context, state, &locked, &begun, Recording::New)?;
     Ok(Applied { id: begun.id.to_string(), others: others(context, state, record, &originals)? })
 }

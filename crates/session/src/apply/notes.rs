@@ -28,11 +28,21 @@ pub(super) fn expect<'p>(
     change(&place, member, tree, |put| put.expect(tree.fd.as_fd(), base, paths))
 }
 
+/// When it is known that something was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learnt {
+    /// By who wrote it, at once.
+    AtOnce,
+    /// By a later command, after a crash.
+    Later,
+}
+
 /// What the applies (or undos) `id` of these trees wrote, as far as they stand.
 pub(super) fn written(
     state: &State,
     record: &Record,
     trees: &[Tree],
+    learnt: Learnt,
     id: impl Fn(&Member) -> ApplyId,
 ) -> Result<(), Error> {
     let Some(place) = place(state, &record.session) else { return Ok(()) };
@@ -46,7 +56,11 @@ pub(super) fn written(
             for wrote in paths.iter().filter(|wrote| !member.merged.contains(&wrote.path)) {
                 put.note(tree.fd.as_fd(), wrote)?;
             }
-            put.settle_written(tree.fd.as_fd())
+            match learnt {
+                Learnt::AtOnce => put.settle_written(tree.fd.as_fd())?,
+                Learnt::Later => put.settle_found_written(),
+            }
+            Ok(())
         })?;
     }
     Ok(())

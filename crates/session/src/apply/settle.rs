@@ -3,7 +3,7 @@
 //! An apply that is written in every directory is finished; any other is taken back. An undo likewise. Where the owner
 //! has edited meanwhile what would be taken back, that stays as it is, and is said.
 
-use super::notes;
+use super::notes::{self, Learnt};
 use super::record::{Locked, Member, Record, Records, Standing};
 use super::tree::Tree;
 use crate::context::Context;
@@ -76,7 +76,7 @@ pub(super) fn begun(
     let trees = open(locked, record)?;
     let written = standing_by(record, &trees, |member| member.apply)?;
     if written.iter().all(|written| *written) {
-        notes::written(state, record, &trees, |member| member.apply)?;
+        notes::written(state, record, &trees, Learnt::Later, |member| member.apply)?;
         finish_apply(context, state, locked, record, Recording::Perhaps)?;
         return Ok(Some(format!("the apply {} was cut off at its end; it is complete", record.id)));
     }
@@ -88,7 +88,8 @@ pub(super) fn begun(
         }
         match tree.undo(member.apply, member.undo) {
             Ok(_) => {
-                notes::written(state, record, std::slice::from_ref(tree), |member| member.undo)?;
+                let only = std::slice::from_ref(tree);
+                notes::written(state, record, only, Learnt::AtOnce, |member| member.undo)?;
                 tree.forget(member.undo);
                 tree.forget(member.apply);
             }
@@ -142,7 +143,7 @@ pub(super) fn undoing(
         }
     }
     let stands = Record { members, ..record.clone() };
-    notes::written(state, record, &trees, |member| member.redo)?;
+    notes::written(state, record, &trees, Learnt::AtOnce, |member| member.redo)?;
     for (member, tree) in kept {
         notes::taken_back(state, record, member, tree)?;
     }
@@ -183,7 +184,11 @@ pub(super) fn finish_undo(
     recording: Recording,
 ) -> Result<(), Error> {
     let trees = open(locked, record)?;
-    notes::written(state, record, &trees, |member| member.undo)?;
+    let learnt = match recording {
+        Recording::New => Learnt::AtOnce,
+        Recording::Perhaps => Learnt::Later,
+    };
+    notes::written(state, record, &trees, learnt, |member| member.undo)?;
     let apply = record.id.to_string();
     let known = recording == Recording::Perhaps
         && any_event(

@@ -104,6 +104,14 @@ impl Put {
         Ok(())
     }
 
+    /// The same, when it was found out later that they are written: what came or went in those directories since then
+    /// can't be told from what we did, so that none of them counts as quiet.
+    pub fn settle_found_written(&mut self) {
+        for directory in std::mem::take(&mut self.expected).quiet {
+            self.quiet.remove(&directory);
+        }
+    }
+
     /// To be called when they were not written after all: what went out and came in again has another ctime, and is the
     /// same still. An edit in between would have moved the time of its content.
     ///
@@ -164,3 +172,42 @@ fn changed(stat: &Statx) -> Moment {
 
 #[cfg(test)]
 mod fuzz;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fd::{AsFd as _, OwnedFd};
+    use rustix::fs::{CWD, Mode, OFlags};
+
+    /// Later than any file of a test.
+    const LATER: Base = Base::Since(Moment { seconds: 1 << 40, nanos: 0 });
+
+    fn tree() -> (tempfile::TempDir, OwnedFd) {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("d")).unwrap();
+        let fd = rustix::fs::openat(CWD, directory.path(), OFlags::RDONLY, Mode::empty()).unwrap();
+        (directory, fd)
+    }
+
+    fn is_quiet(put: &Put, tree: &OwnedFd) -> bool {
+        put.is_quiet(b"d", &beneath::stat_path(tree, b"d").unwrap().unwrap())
+    }
+
+    #[test]
+    fn what_the_owner_deletes_between_a_crash_and_the_next_command_is_not_taken_for_ours() {
+        let (directory, tree) = tree();
+        let path = WorkspacePath::new(b"d/new").unwrap();
+        for (found_later, quiet) in [(false, true), (true, false)] {
+            let mut put = Put::default();
+            put.expect(tree.as_fd(), LATER, [(&path, None)]).unwrap();
+            std::fs::write(directory.path().join("d/new"), "").unwrap();
+            std::fs::remove_file(directory.path().join("d/new")).unwrap();
+            if found_later {
+                put.settle_found_written();
+            } else {
+                put.settle_written(tree.as_fd()).unwrap();
+            }
+            assert_eq!(is_quiet(&put, &tree), quiet);
+        }
+    }
+}
