@@ -12,6 +12,7 @@ mod root {
 
     mod hostile;
     mod importing;
+    mod scene;
 }
 
 #[path = "commits"]
@@ -20,4 +21,5 @@ mod ordinary {
 
     mod hostile;
     mod importing;
+    mod scene;
 }

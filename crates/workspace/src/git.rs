@@ -10,6 +10,7 @@ pub mod commits;
 pub mod config;
 pub mod directory;
 pub mod import;
+mod index;
 pub mod objects;
 pub mod owner;
 pub mod packing;
@@ -20,3 +21,6 @@ pub mod skip;
 pub mod traces;
 pub mod tracked;
 mod url;
+
+#[cfg(test)]
+mod trial;

@@ -9,7 +9,7 @@ mod faults;
 #[path = "slow_apply_faults/scene.rs"]
 mod scene;
 
-use faults::{Call, End, in_parallel};
+use faults::{Call, End, Stage as _, in_parallel};
 use scene::{Scene, Where, is_turning_point};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -94,7 +94,7 @@ fn failed_everywhere(place: Where, from_then_on: bool) {
         in_parallel(&cases, |(call, errno)| {
             let scene = Scene::ready(place, act);
             let told = format!("{act} with {errno} at {call:?}, from then on: {from_then_on}");
-            match scene.run_failed(act, call, errno, from_then_on) {
+            match scene.run_failed(act, call, errno, from_then_on).0 {
                 End::Done => assert!(scene.is_after_act(act), "{told}: it says that it is done"),
                 End::Refused => assert!(scene.is_before_act(act), "{told}: it says that nothing changed"),
                 End::Unsettled => {}
@@ -126,7 +126,7 @@ fn a_file_system_that_cannot_exchange_is_named_and_nothing_is_done() {
     let calls = Scene::ready(Where::Beside, "apply").calls("apply");
     let scene = Scene::ready(Where::Beside, "apply");
     let exchange = calls.into_iter().find(|call| call.name == "renameat2").unwrap();
-    let (end, told) = scene.run_failed_telling("apply", &exchange, "EINVAL", true);
+    let (end, told) = scene.run_failed("apply", &exchange, "EINVAL", true);
     assert_eq!(end, End::Refused, "{told}");
     assert!(told.contains("it cannot exchange two files in one step"), "{told}");
     assert!(scene.is_before());

@@ -7,7 +7,7 @@ mod faults;
 #[path = "slow_checkpoint_faults/scene.rs"]
 mod scene;
 
-use faults::{Call, End, in_parallel};
+use faults::{Call, End, Stage as _, in_parallel};
 use scene::Scene;
 
 const ACTS: [&str; 2] = ["take", "restore"];
@@ -62,7 +62,7 @@ fn failed_everywhere(from_then_on: bool) {
         in_parallel(&cases, |(call, errno)| {
             let scene = Scene::ready();
             let told = format!("{act} with {errno} at {call:?}, from then on: {from_then_on}");
-            match scene.run_failed(act, call, errno, from_then_on) {
+            match scene.run_failed(act, call, errno, from_then_on).0 {
                 End::Done if act == "restore" => assert!(scene.is_after(), "{told}"),
                 End::Refused => assert!(scene.is_before() || scene.is_after(), "{told}"),
                 End::Done | End::Unsettled => {}

@@ -1,52 +1,20 @@
 //! What comes, under which name, and what stops it.
 
-use super::OWNER;
-use cofferdam_testkit::{Home, Outcome, Repo, Tree};
+use super::scene::*;
+use cofferdam_testkit::{Home, Outcome, Tree};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 
-const NAMED: &str = "git config user.name Eve; git config user.email eve@cell.example; ";
-
-fn session(home: &Home, repo: &Repo<'_>, script: &str) {
-    let script = format!("set -e; {NAMED}{script}");
-    let run = home
-        .cofferdam()
-        .args(["run", "--name", "one", "--", "sh", "-c", &script])
-        .in_directory(repo.path())
-        .run();
-    run.assert_success();
-}
-
-fn report(home: &Home) -> Value {
-    home.cofferdam().args(["diff", "-s", "one", "--commits", "--json"]).run().assert_success().json()
-}
-
-fn digest(home: &Home) -> String {
-    report(home).get("digest").and_then(Value::as_str).unwrap().to_owned()
-}
-
 fn import(home: &Home) -> Outcome {
-    home.cofferdam().args(["apply", "-s", "one", "--commits", "--digest", &digest(home)]).run()
-}
-
-fn project(home: &Home) -> Repo<'_> {
-    let repo = home.repo("project");
-    repo.write("src/main.rs", "fn main() {}\n");
-    repo.write("notes.txt", "one\n");
-    repo.commit("first");
-    repo
+    apply(home, &digest(home))
 }
 
 #[test]
 fn commits_come_under_a_name_of_their_own_and_nothing_else_moves() {
-    let home = Home::of(OWNER);
+    let home = home();
     let repo = project(&home);
     let (main, files) = (repo.git(["rev-parse", "HEAD"]), Tree::of(repo.path().join("src")));
-    session(
-        &home,
-        &repo,
-        "echo more >>notes.txt; git commit -qam second; git rm -q notes.txt; git commit -qm third",
-    );
+    session(&home, &repo, "echo more >>kept; git commit -qam second; git rm -q kept; git commit -qm third");
     let listed = report(&home);
     let commits = listed.pointer("/branches/0/commits").and_then(Value::as_array).unwrap();
     assert_eq!(commits.len(), 2, "{listed}");
@@ -55,13 +23,13 @@ fn commits_come_under_a_name_of_their_own_and_nothing_else_moves() {
     let said = imported.assert_success().stdout();
     assert!(said.contains("2 commits are in your repository as refs/cofferdam/one/"), "{said}");
     assert_eq!(repo.git(["rev-parse", "HEAD"]), main, "no branch moves");
-    assert!(repo.path().join("notes.txt").exists(), "nothing is checked out");
+    assert!(repo.path().join("kept").exists(), "nothing is checked out");
     Tree::of(repo.path().join("src")).assert_same_as(&files);
     let reference = repo.git(["for-each-ref", "--format=%(refname)", "refs/cofferdam"]);
     assert_eq!(repo.git(["log", "--format=%s", reference.trim()]), "third\nsecond\nfirst\n");
     repo.git(["fsck", "--strict", "--full"]);
     repo.git(["merge", "--ff-only", "--quiet", reference.trim()]);
-    assert!(!repo.path().join("notes.txt").exists());
+    assert!(!repo.path().join("kept").exists());
     let again = home.cofferdam().args(["apply", "-s", "one", "--commits"]).run();
     again.assert_refused(216, &["no commits"]);
     let events = home.cofferdam().args(["events", "one"]).run().assert_success().stdout();
@@ -70,14 +38,14 @@ fn commits_come_under_a_name_of_their_own_and_nothing_else_moves() {
 
 #[test]
 fn a_secret_in_one_commit_that_the_next_takes_away_is_shown() {
-    let home = Home::of(OWNER);
+    let home = home();
     let repo = project(&home);
     session(
         &home,
         &repo,
         "echo hunter2 >secret; git add secret; git commit -qm add; git rm -q secret; git commit -qm remove",
     );
-    let shown = home.cofferdam().args(["diff", "-s", "one", "--commits"]).run().assert_success().stdout();
+    let shown = shown(&home).assert_success().stdout();
     assert!(shown.contains("+hunter2") && shown.contains("-hunter2"), "{shown}");
     let files = home.cofferdam().args(["diff", "-s", "one"]).run().assert_success().stdout();
     assert!(!files.contains("hunter2"), "the control: the files alone do not show it: {files}");
@@ -85,16 +53,12 @@ fn a_secret_in_one_commit_that_the_next_takes_away_is_shown() {
 
 #[test]
 fn what_is_not_committed_and_what_is_committed_otherwise_stops_them() {
-    let home = Home::of(OWNER);
+    let home = home();
     let repo = project(&home);
-    session(
-        &home,
-        &repo,
-        "echo a >a; git add a; git commit -qm second; echo b >b; echo other >a; rm notes.txt",
-    );
-    let shown = home.cofferdam().args(["diff", "-s", "one", "--commits"]).run().assert_success().stdout();
+    session(&home, &repo, "echo a >a; git add a; git commit -qm second; echo b >b; echo other >a; rm kept");
+    let shown = shown(&home).assert_success().stdout();
     for line in
-        ["a: the work tree has it otherwise", "b: it is not committed", "notes.txt: it is committed, and not"]
+        ["a: the work tree has it otherwise", "b: it is not committed", "kept: it is committed, and not"]
     {
         assert!(shown.contains(line), "{line}: {shown}");
     }
@@ -104,7 +68,7 @@ fn what_is_not_committed_and_what_is_committed_otherwise_stops_them() {
 
 #[test]
 fn nobody_is_asked_off_a_terminal_and_a_digest_stands_for_one_history() {
-    let home = Home::of(OWNER);
+    let home = home();
     let repo = project(&home);
     session(&home, &repo, "echo a >a; git add a; git commit -qm second");
     let seen = digest(&home);
@@ -116,7 +80,7 @@ fn nobody_is_asked_off_a_terminal_and_a_digest_stands_for_one_history() {
         .args(["resume", "-s", "one", "--", "git", "commit", "-q", "--amend", "-m", "harmless"])
         .run()
         .assert_success();
-    let moved = home.cofferdam().args(["apply", "-s", "one", "--commits", "--digest", &seen]).run();
+    let moved = apply(&home, &seen);
     moved.assert_refused(215, &["not what this digest stands for", "diff -s one --commits"]);
     assert_eq!(repo.git(["for-each-ref", "refs/cofferdam"]), "");
     import(&home).assert_success();
@@ -124,14 +88,14 @@ fn nobody_is_asked_off_a_terminal_and_a_digest_stands_for_one_history() {
 
 #[test]
 fn packed_objects_linked_work_trees_and_other_branches_come_alike() {
-    let home = Home::of(OWNER);
+    let home = home();
     let repo = project(&home);
     repo.git(["gc", "--quiet"]);
     let linked = repo.worktree("linked");
     session(
         &home,
         &linked,
-        "git checkout -q -b topic/new; for n in 1 2 3; do echo $n >>notes.txt; git commit -qam $n; done; git gc --quiet",
+        "git checkout -q -b topic/new; for n in 1 2 3; do echo $n >>kept; git commit -qam $n; done; git gc --quiet",
     );
     import(&home).assert_success();
     let log = repo.git(["log", "--format=%s", "refs/cofferdam/one/topic/new"]);
@@ -141,7 +105,7 @@ fn packed_objects_linked_work_trees_and_other_branches_come_alike() {
 
 #[test]
 fn no_hook_of_the_owners_runs_when_commits_come() {
-    let home = Home::of(OWNER);
+    let home = home();
     let repo = project(&home);
     let ran = format!("#!/bin/sh\ntouch {}\n", repo.path().join("ran").display());
     let hook = home.write(repo.path().join(".git/hooks/reference-transaction"), ran);

@@ -165,19 +165,14 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trial;
     use super::*;
     use rustix::fd::AsFd as _;
     use rustix::fs::CWD;
     use std::path::Path;
-    use std::process::Command;
 
     fn git(directory: &Path, arguments: &[&str]) -> String {
-        let mut command = Command::new("git");
-        command.env("HOME", directory).env("GIT_CONFIG_NOSYSTEM", "1").current_dir(directory);
-        command.args(["-c", "user.name=Ada", "-c", "user.email=ada@owner.example"]).args(arguments);
-        let run = command.output().unwrap();
-        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
-        String::from_utf8(run.stdout).unwrap().trim_end().to_owned()
+        String::from_utf8(trial::git(directory, arguments, b"")).unwrap().trim_end().to_owned()
     }
 
     fn open(path: &Path) -> OwnedFd {

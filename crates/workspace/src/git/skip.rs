@@ -3,7 +3,7 @@
 //!
 //! Versions 2 to 4. An index that is not understood, is split or sparse is left as it is; nothing is written.
 
-use super::tracked::{EXTENDED, HASHES_BYTES, STAGE, STAT_BYTES, offset, padded, taken};
+use super::index::{EXTENDED, Entry, HASHES_BYTES, STAGE, entries, head, taken};
 use sha1_checked::{Digest as _, Sha1};
 use sha2::Sha256;
 use std::collections::BTreeSet;
@@ -22,22 +22,19 @@ pub fn marked(index: &[u8], hidden: &BTreeSet<Vec<u8>>) -> Option<Vec<u8>> {
 
 fn with_hash(index: &[u8], hash_bytes: usize, hidden: &BTreeSet<Vec<u8>>) -> Option<Vec<u8>> {
     let (body, checksum) = index.split_at_checked(index.len().checked_sub(hash_bytes)?)?;
-    let mut rest = body.strip_prefix(b"DIRC")?;
-    let version = u32::from_be_bytes(taken(&mut rest)?);
-    let count = u32::from_be_bytes(taken(&mut rest)?);
+    let (version, count) = head(body)?;
     let mut result = Vec::with_capacity(index.len().saturating_add(1 << 10));
     result.extend([b"DIRC".as_slice(), &version.max(3).to_be_bytes(), &count.to_be_bytes()].concat());
-    let (mut name, mut any) = (Vec::new(), false);
-    for _ in 0..count {
-        let entry = Entry::read(&mut rest, version, hash_bytes, &mut name)?;
-        let hide = entry.flags & STAGE == 0 && held(&name).any(|path| hidden.contains(path));
+    let mut any = false;
+    let rest = entries(body, hash_bytes, |entry| {
+        let hide = entry.flags & STAGE == 0 && held(entry.name).any(|path| hidden.contains(path));
         if hide && entry.extended.unwrap_or(0) & SKIP_WORKTREE == 0 {
             any = true;
-            entry.print_marked(version, &mut result);
+            print_marked(entry, version, &mut result);
         } else {
             result.extend_from_slice(entry.whole);
         }
-    }
+    })?;
     extensions(rest, &mut result)?;
     let unused = checksum.iter().all(|byte| *byte == 0);
     match (unused, hash_bytes) {
@@ -60,58 +57,18 @@ fn held(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     ends.chain([path.len()]).filter_map(|end| path.get(..end))
 }
 
-struct Entry<'i> {
-    whole: &'i [u8],
-    /// Up to the flags.
-    head: &'i [u8],
-    flags: u16,
-    extended: Option<u16>,
-    /// The name as it stands there, without what ends it.
-    tail: &'i [u8],
-}
-
-impl<'i> Entry<'i> {
-    /// `name` is that of the entry before, and becomes this one's.
-    fn read(rest: &mut &'i [u8], version: u32, hash_bytes: usize, name: &mut Vec<u8>) -> Option<Self> {
-        let before = *rest;
-        let (head, mut at) = before.split_at_checked(STAT_BYTES + hash_bytes)?;
-        let flags = u16::from_be_bytes(taken(&mut at)?);
-        let extended = match (version, flags & EXTENDED != 0) {
-            (2..=4, false) => None,
-            (3 | 4, true) => Some(u16::from_be_bytes(taken(&mut at)?)),
-            (_, _) => return None,
-        };
-        let named = at;
-        if version == 4 {
-            let dropped = offset(&mut at)?;
-            name.truncate(name.len().checked_sub(dropped)?);
-        } else {
-            name.clear();
-        }
-        let end = at.iter().position(|byte| *byte == 0)?;
-        let (last, after) = at.split_at(end);
-        name.extend_from_slice(last);
-        if name.is_empty() {
-            return None;
-        }
-        let tail = named.get(..named.len().checked_sub(after.len())?)?;
-        *rest = if version == 4 { after.get(1..)? } else { padded(before, after)? };
-        let whole = before.get(..before.len().checked_sub(rest.len())?)?;
-        Some(Self { whole, head, flags, extended, tail })
-    }
-
-    fn print_marked(&self, version: u32, result: &mut Vec<u8>) {
-        let start = result.len();
-        result.extend_from_slice(self.head);
-        result.extend((self.flags | EXTENDED).to_be_bytes());
-        result.extend((self.extended.unwrap_or(0) | SKIP_WORKTREE).to_be_bytes());
-        result.extend_from_slice(self.tail);
-        let zeros = match version {
-            4 => 1,
-            _ => 8 - result.len().saturating_sub(start) % 8,
-        };
-        result.resize(result.len().saturating_add(zeros), 0);
-    }
+fn print_marked(entry: &Entry<'_>, version: u32, result: &mut Vec<u8>) {
+    let start = result.len();
+    result.extend_from_slice(entry.stat);
+    result.extend_from_slice(entry.id);
+    result.extend((entry.flags | EXTENDED).to_be_bytes());
+    result.extend((entry.extended.unwrap_or(0) | SKIP_WORKTREE).to_be_bytes());
+    result.extend_from_slice(entry.tail);
+    let zeros = match version {
+        4 => 1,
+        _ => 8 - result.len().saturating_sub(start) % 8,
+    };
+    result.resize(result.len().saturating_add(zeros), 0);
 }
 
 /// All but the [`OFFSETS`]. `None` if one is there without which the index can't be understood.
@@ -137,22 +94,13 @@ mod fuzz;
 
 #[cfg(test)]
 mod tests {
+    use super::super::trial;
     use super::*;
     use std::path::Path;
     use std::process::Command;
 
-    /// The test needs git, as the project's own tests do everywhere.
     fn git(directory: &Path, arguments: &[&str]) -> String {
-        let run = Command::new("git")
-            .args(["-c", "user.name=Ada", "-c", "user.email=ada@owner.example"])
-            .args(arguments)
-            .current_dir(directory)
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("HOME", directory)
-            .output()
-            .unwrap();
-        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
-        String::from_utf8(run.stdout).unwrap()
+        String::from_utf8(trial::git(directory, arguments, b"")).unwrap()
     }
 
     fn hidden(paths: &[&str]) -> BTreeSet<Vec<u8>> {
@@ -211,6 +159,11 @@ mod tests {
         git(directory.path(), &["fsck", "--strict"]);
         let listed = git(directory.path(), &["ls-files", "-v"]);
         assert!(listed.contains("S z\n") && listed.contains("H .env\n"), "{listed}");
+        let mut wrong = marked;
+        *wrong.last_mut().unwrap() ^= 1;
+        std::fs::write(&index, &wrong).unwrap();
+        let refuses = trial::run(directory.path(), &["fsck", "--strict"], b"");
+        assert!(!refuses.status.success(), "the control: a wrong checksum is found out");
     }
 
     #[test]

@@ -4,26 +4,18 @@
 //! Versions 2 to 4. Objects, extensions and a shared index are not read, and nothing is written: an index that is not
 //! understood tells nothing.
 
+use super::index::{Entry, HASHES_BYTES, STAGE, entries, taken};
 use super::objects::{ObjectFormat, ObjectId};
 use crate::beneath;
 use crate::changes::Moment;
 use crate::path::split;
 use cofferdam_policy::path::AbsPath;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CStr;
 
 /// The longest index that is read, in bytes; one of a million files has about 100 MB.
 pub const INDEX_BYTES_MAX: usize = 256 << 20;
-/// Times, numbers, mode, owner and size, before the object's name.
-pub(super) const STAT_BYTES: usize = 40;
-/// Of the names of objects: SHA-1, SHA-256. Which of them it is does not stand in the index.
-pub(super) const HASHES_BYTES: [usize; 2] = [20, 32];
 /// Where the mode stands among them.
 const MODE_AT: usize = 24;
-/// Which of several versions it is, in a merge that is not finished.
-pub(super) const STAGE: u16 = 3 << 12;
-pub(super) const EXTENDED: u16 = 1 << 14;
-const NAME_LENGTH: u16 = (1 << 12) - 1;
 
 /// Those of `asked` (paths from the work tree's top) that git tracks, or that hold something that it tracks.
 #[must_use]
@@ -89,7 +81,7 @@ pub fn blobs(
     if index.is_empty() {
         return Some(found);
     }
-    let rest = entries(index, format.id_bytes(), |name, stat, id, flags| {
+    let rest = entries(index, format.id_bytes(), |&Entry { name, stat, id, flags, .. }| {
         if !asked.contains(name) {
             return;
         }
@@ -123,50 +115,8 @@ type Found<'i> = (BTreeSet<Vec<u8>>, &'i [u8]);
 /// `None` if it is no index with names of objects of that length.
 fn among<'i>(index: &'i [u8], hash_bytes: usize, asked: &BTreeSet<Vec<u8>>) -> Option<Found<'i>> {
     let mut search = Search::new(asked);
-    let rest = entries(index, hash_bytes, |name, _, _, _| search.look_at(name))?;
+    let rest = entries(index, hash_bytes, |entry| search.look_at(entry.name))?;
     Some((search.found, rest))
-}
-
-/// Gives each entry's name, times and mode, object's name and flags to `take`; what follows the entries is the result.
-pub(super) fn entries(
-    index: &[u8],
-    hash_bytes: usize,
-    mut take: impl FnMut(&[u8], &[u8], &[u8], u16),
-) -> Option<&[u8]> {
-    let mut rest = index.strip_prefix(b"DIRC")?;
-    let version = u32::from_be_bytes(taken(&mut rest)?);
-    let count = u32::from_be_bytes(taken(&mut rest)?);
-    let mut spelt = Vec::new();
-    for _ in 0..count {
-        let before = rest;
-        let (stat, after) = rest.split_at_checked(STAT_BYTES)?;
-        let (id, after) = after.split_at_checked(hash_bytes)?;
-        rest = after;
-        let flags = u16::from_be_bytes(taken(&mut rest)?);
-        match (version, flags & EXTENDED != 0) {
-            (2, false) | (3 | 4, false) => {}
-            (3 | 4, true) => rest = rest.get(2..)?,
-            (_, _) => return None,
-        }
-        let dropped = if version == 4 { Some(offset(&mut rest)?) } else { None };
-        let tail = CStr::from_bytes_until_nul(rest).ok()?.to_bytes();
-        let after = rest.get(tail.len()..)?;
-        let name = match dropped {
-            Some(dropped) => {
-                spelt.truncate(spelt.len().checked_sub(dropped)?);
-                spelt.extend_from_slice(tail);
-                spelt.as_slice()
-            }
-            None => tail,
-        };
-        let length = usize::from(flags & NAME_LENGTH);
-        if name.is_empty() || length < usize::from(NAME_LENGTH) && length != name.len() {
-            return None;
-        }
-        rest = if version == 4 { after.get(1..)? } else { padded(before, after)? };
-        take(name, stat, id, flags);
-    }
-    Some(rest)
 }
 
 /// What is asked for, looked for in one name after another. An index holds a directory's names one after another, so
@@ -214,34 +164,9 @@ impl<'a> Search<'a> {
     }
 }
 
-pub(super) fn taken<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*taken)
-}
-
-/// How much of the last name goes, in the encoding of offsets in packs (gitformat-pack(5)).
-pub(super) fn offset(rest: &mut &[u8]) -> Option<usize> {
-    let [mut byte] = taken(rest)?;
-    let mut value = usize::from(byte & 0x7f);
-    while byte & 0x80 != 0 {
-        [byte] = taken(rest)?;
-        value = value.checked_add(1)?.checked_mul(1 << 7)?.checked_add(usize::from(byte & 0x7f))?;
-    }
-    Some(value)
-}
-
-/// What follows an entry that begins at `entry` and whose name ends before `after`: one to eight zeros make its length a
-/// multiple of eight.
-pub(super) fn padded<'i>(entry: &'i [u8], after: &'i [u8]) -> Option<&'i [u8]> {
-    let length = entry.len().checked_sub(after.len())?;
-    let zeros = 8 - length % 8;
-    let (padding, rest) = after.split_at_checked(zeros)?;
-    padding.iter().all(|byte| *byte == 0).then_some(rest)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::index::STAT_BYTES;
     use super::*;
     use crate::path::is_within;
     use proptest::prelude::*;

@@ -89,6 +89,31 @@ impl Traced {
     }
 }
 
+/// A place in which the program does one of several acts.
+pub(crate) trait Stage {
+    fn program(&self) -> Traced;
+
+    fn arguments(&self, act: &str) -> Vec<PathBuf>;
+
+    fn run(&self, act: &str) -> End {
+        self.program().run(&self.arguments(act))
+    }
+
+    /// All calls of one whole run that change a disk. The stage is used up.
+    fn calls(&self, act: &str) -> Vec<Call> {
+        self.program().calls(&self.arguments(act))
+    }
+
+    fn run_killed(&self, act: &str, call: &Call) -> End {
+        self.program().run_killed(&self.arguments(act), call)
+    }
+
+    /// With what the program said.
+    fn run_failed(&self, act: &str, call: &Call, errno: &str, from_then_on: bool) -> (End, String) {
+        self.program().run_failed(&self.arguments(act), call, errno, from_then_on)
+    }
+}
+
 pub(crate) fn end(output: &Output) -> End {
     match (output.status.code(), output.status.signal()) {
         (Some(0), _) => End::Done,

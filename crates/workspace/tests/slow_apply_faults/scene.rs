@@ -1,6 +1,6 @@
 //! A small tree, a batch that does one of everything to it, and runs of the program that are killed or failed.
 
-use crate::faults::{Call, End, Traced, end, memory, names, program};
+use crate::faults::{Call, End, Stage, Traced, end, memory, names, program};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -104,47 +104,6 @@ impl Scene {
         self.place.path().join("staged")
     }
 
-    fn arguments(&self, act: &str) -> Vec<PathBuf> {
-        let mut arguments = vec![act.into(), self.tree(), self.state.path().to_owned()];
-        match act {
-            "apply" => arguments.extend([self.staged(), APPLY.into()]),
-            "undo" => arguments.extend([APPLY.into(), UNDO.into()]),
-            _ => {}
-        }
-        arguments
-    }
-
-    fn program(&self) -> Traced {
-        Traced { program: "applying", log: self.place.path().join("trace") }
-    }
-
-    pub(crate) fn run(&self, act: &str) -> End {
-        self.program().run(&self.arguments(act))
-    }
-
-    /// All calls of one whole run that change a disk. The scene is used up.
-    pub(crate) fn calls(&self, act: &str) -> Vec<Call> {
-        self.program().calls(&self.arguments(act))
-    }
-
-    pub(crate) fn run_killed(&self, act: &str, call: &Call) -> End {
-        self.program().run_killed(&self.arguments(act), call)
-    }
-
-    pub(crate) fn run_failed(&self, act: &str, call: &Call, errno: &str, from_then_on: bool) -> End {
-        self.run_failed_telling(act, call, errno, from_then_on).0
-    }
-
-    pub(crate) fn run_failed_telling(
-        &self,
-        act: &str,
-        call: &Call,
-        errno: &str,
-        from_then_on: bool,
-    ) -> (End, String) {
-        self.program().run_failed(&self.arguments(act), call, errno, from_then_on)
-    }
-
     /// Starts the program with a pause before each rename.
     pub(crate) fn start_slowly(&self, act: &str) -> Slow {
         let mut command =
@@ -210,6 +169,22 @@ impl Scene {
 
     pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(names(self.state.path()), ["lock"]);
+    }
+}
+
+impl Stage for Scene {
+    fn program(&self) -> Traced {
+        Traced { program: "applying", log: self.place.path().join("trace") }
+    }
+
+    fn arguments(&self, act: &str) -> Vec<PathBuf> {
+        let mut arguments = vec![act.into(), self.tree(), self.state.path().to_owned()];
+        match act {
+            "apply" => arguments.extend([self.staged(), APPLY.into()]),
+            "undo" => arguments.extend([APPLY.into(), UNDO.into()]),
+            _ => {}
+        }
+        arguments
     }
 }
 

@@ -1,6 +1,6 @@
 //! A session's directory with a checkpoint and layers that have changed since, small enough to be killed everywhere.
 
-use crate::faults::{Call, End, Traced, memory, names};
+use crate::faults::{End, Stage, Traced, memory, names};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, makedev};
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,34 +68,6 @@ impl Scene {
         found
     }
 
-    fn arguments(&self, act: &str) -> Vec<PathBuf> {
-        let mut arguments = vec![act.into(), self.session()];
-        if act == "restore" {
-            arguments.push("c1".into());
-        }
-        arguments
-    }
-
-    fn program(&self) -> Traced {
-        Traced { program: "checkpointing", log: self.place.path().join("trace") }
-    }
-
-    pub(crate) fn run(&self, act: &str) -> End {
-        self.program().run(&self.arguments(act))
-    }
-
-    pub(crate) fn calls(&self, act: &str) -> Vec<Call> {
-        self.program().calls(&self.arguments(act))
-    }
-
-    pub(crate) fn run_killed(&self, act: &str, call: &Call) -> End {
-        self.program().run_killed(&self.arguments(act), call)
-    }
-
-    pub(crate) fn run_failed(&self, act: &str, call: &Call, errno: &str, from_then_on: bool) -> End {
-        self.program().run_failed(&self.arguments(act), call, errno, from_then_on).0
-    }
-
     pub(crate) fn is_before(&self) -> bool {
         self.layers() == self.before
     }
@@ -136,6 +108,20 @@ impl Scene {
             }
         }
         found
+    }
+}
+
+impl Stage for Scene {
+    fn program(&self) -> Traced {
+        Traced { program: "checkpointing", log: self.place.path().join("trace") }
+    }
+
+    fn arguments(&self, act: &str) -> Vec<PathBuf> {
+        let mut arguments = vec![act.into(), self.session()];
+        if act == "restore" {
+            arguments.push("c1".into());
+        }
+        arguments
     }
 }
 

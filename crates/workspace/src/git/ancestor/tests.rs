@@ -1,24 +1,10 @@
 //! The ancestor wherever git keeps it: in a pack, an alternate, a linked worktree's or a submodule's repository.
 
+use super::super::trial::git;
 use super::*;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-
-fn git(directory: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut command = Command::new("git");
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", directory);
-    command.env("GIT_CONFIG_NOSYSTEM", "1").args(["-c", "user.name=A", "-c", "user.email=a@b"]);
-    command.args(["-c", "protocol.file.allow=always", "-c", "safe.directory=*"]);
-    command.args(arguments).current_dir(directory).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("git is needed for the tests: install it");
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "git {arguments:?}");
-    output.stdout
-}
 
 /// A repository `project` in a scene, with a file at the top and one in a directory.
 fn project(format: &str) -> (tempfile::TempDir, std::path::PathBuf) {

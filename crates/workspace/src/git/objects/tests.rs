@@ -1,28 +1,14 @@
 //! Objects as git writes them, and as somebody who means harm would.
 
+use super::super::trial::git;
 use super::*;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use proptest::prelude::*;
 use rustix::fs::{CWD, Mode};
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 const BLOB: ObjectKind = ObjectKind::Blob;
-
-fn git(directory: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut command = Command::new("git");
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", directory);
-    command.env("GIT_CONFIG_NOSYSTEM", "1").args(["-c", "user.name=A", "-c", "user.email=a@b"]);
-    command.args(["-c", "protocol.file.allow=always", "-c", "safe.directory=*"]);
-    command.args(arguments).current_dir(directory).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("git is needed for the tests: install it");
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "git {arguments:?}");
-    output.stdout
-}
 
 fn store(path: &Path) -> OwnedFd {
     rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()

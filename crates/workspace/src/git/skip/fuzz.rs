@@ -1,7 +1,7 @@
 //! Any bytes as an index: it is not understood, or names what is asked for; and with marks in it, it holds the same names
 //! with the same objects, and the marks once.
 
-use super::super::tracked::{among_index, entries};
+use super::super::tracked::among_index;
 use super::*;
 use cofferdam_fuzz::fuzz;
 
@@ -15,10 +15,9 @@ fn a_marked_index_holds_what_it_held_and_its_marks_once() {
 
 fn rows(index: &[u8], hash_bytes: usize) -> Option<Vec<Row>> {
     let mut rows = Vec::new();
-    let take = |name: &[u8], stat: &[u8], id: &[u8], flags: u16| {
+    entries(index, hash_bytes, |&Entry { name, stat, id, flags, .. }| {
         rows.push((name.to_vec(), stat.to_vec(), id.to_vec(), flags & !EXTENDED));
-    };
-    entries(index, hash_bytes, take)?;
+    })?;
     Some(rows)
 }
 
