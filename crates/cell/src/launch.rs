@@ -184,7 +184,7 @@ fn supply(
 
 /// Descriptors go in portions; an empty portion is the word to go on.
 fn hand_over(handover: BorrowedFd<'_>, trees: &[OwnedFd]) -> Result<(), Errno> {
-    for portion in trees.chunks(crate::packet::DESCRIPTORS_MAX) {
+    for portion in trees.chunks(cofferdam_syscall::packet::DESCRIPTORS_MAX) {
         let borrowed: Vec<BorrowedFd<'_>> = portion.iter().map(OwnedFd::as_fd).collect();
         wire::send(handover, &portion.len(), &borrowed)?;
     }

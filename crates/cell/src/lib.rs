@@ -11,7 +11,6 @@ mod init;
 mod inner;
 pub mod landlock;
 pub mod launch;
-pub mod packet;
 mod refresh;
 mod seccomp;
 mod sources;

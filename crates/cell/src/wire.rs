@@ -2,8 +2,8 @@
 //!
 //! The socket never enters the agent's reach; reports are still parsed as claims.
 
-use crate::packet;
 use cofferdam_policy::event::ExitStatus;
+use cofferdam_syscall::packet;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;

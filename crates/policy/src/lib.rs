@@ -9,6 +9,7 @@ pub mod glyph;
 pub mod label;
 pub mod layout;
 pub mod mask;
+pub mod net;
 pub mod path;
 pub mod plan;
 pub mod presets;

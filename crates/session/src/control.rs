@@ -4,8 +4,9 @@
 //! user id is checked all the same. No command ever enters the cell: it asks, and pid 1 does.
 
 use crate::error::{Error, ErrorKind};
-use cofferdam_cell::{EntryStage, Program, WindowSize, packet};
+use cofferdam_cell::{EntryStage, Program, WindowSize};
 use cofferdam_policy::event::ExitStatus;
+use cofferdam_syscall::packet;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};

@@ -5,5 +5,6 @@ pub mod confine;
 pub mod inherited;
 pub mod mount;
 pub mod network;
+pub mod packet;
 pub mod process;
 pub mod raw;

@@ -7,9 +7,9 @@ use cofferdam_checks::{Table, assert_none, metadata, read, table_under};
 
 /// All packages that Cargo.lock names, the project's own included. Raising it is a decision: say in ARCHITECTURE.md what
 /// the new dependency is for, and why it is worth its readers' trust.
-const LOCKED_PACKAGES_MAX: usize = 145;
+const LOCKED_PACKAGES_MAX: usize = 250;
 /// Packages linked into `cofferdam`, the project's own and what runs at build time included.
-const LINKED_PACKAGES_MAX: usize = 97;
+const LINKED_PACKAGES_MAX: usize = 190;
 
 const HEADING: &str = "## Crates";
 const COLUMNS: [&str; 3] = ["crate", "may depend on", "one line"];

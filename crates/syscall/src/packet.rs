@@ -1,6 +1,6 @@
 //! Packets with descriptors beside them, over a unix socket that keeps their bounds; each comes whole or not at all.
 //!
-//! What is in them is for `wire`, and for the socket that commands reach a supervisor by, to say.
+//! What is in them is for those who speak over the socket to say: supervisor and cell, commands and supervisor, gateway.
 
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::{Errno, retry_on_intr};

@@ -1,0 +1,12 @@
+//! The network as policy sees it: hosts, paths, grants, verdicts. Pure: nothing here opens a connection.
+
+pub mod address;
+pub mod allow;
+pub mod arrival;
+pub mod dns;
+pub mod grant;
+pub mod handle;
+pub mod host;
+pub mod path;
+pub mod refusal;
+pub mod verdict;

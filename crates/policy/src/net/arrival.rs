@@ -1,0 +1,1 @@
+//! What the relay says of a connection that it hands over.

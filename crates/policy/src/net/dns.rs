@@ -1,0 +1,1 @@
+//! Messages of the domain name system, as far as a cell and its gateway need them.

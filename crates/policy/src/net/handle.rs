@@ -1,0 +1,1 @@
+//! What the agent holds in place of a secret.

@@ -1,0 +1,1 @@
+//! Names and addresses of hosts, parsed once, and the patterns that match them.

@@ -1,0 +1,1 @@
+//! Paths of requests in their one canonical form, and the patterns that match them.

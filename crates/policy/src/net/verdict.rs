@@ -1,0 +1,1 @@
+//! Grants compiled, and the one place that judges by them.
