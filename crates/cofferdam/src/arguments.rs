@@ -35,6 +35,7 @@ pub(crate) enum Command {
   cofferdam run --agent-home claude --tools node -- claude
   cofferdam run -w . -w ../library --instructions ../library -- bash
   cofferdam run --mount ~/datasets:/data:ro --limit memory=4G --limit time=30m -- python train.py
+  cofferdam run --allow 'GET api.example.com:443/v1/**' -- ./fetch
   cofferdam run -d --name nightly -- ./long-job")]
     Run(RunArguments),
     /// List sessions
@@ -80,6 +81,20 @@ pub(crate) enum Command {
     Logs(LogsArguments),
     /// Print what happened to a session
     Events(Followed),
+    /// Show which places it speaks to, how much, and what was refused
+    #[command(after_help = "Examples:
+  cofferdam net                               so far
+  cofferdam net -f nightly                    as it goes on")]
+    Net(NetArguments),
+    /// List requests that wait for your word, and give it
+    #[command(after_help = "A session started with --ask holds what nothing grants, for as long as you were given.
+
+Examples:
+  cofferdam pending                           of all running sessions
+  cofferdam pending approve 3                 this one request
+  cofferdam pending approve 3 --session-long  and its like until the session ends
+  cofferdam pending deny 3 -s nightly")]
+    Pending(PendingArguments),
     /// End a running session and all its processes; its changes stay
     Stop(StopArguments),
     /// Start a stopped session again, on the same changes and home
@@ -163,6 +178,9 @@ pub(crate) struct AuthorityArguments {
     /// Limit memory, processes, cpu, files, disk, tmp or time
     #[arg(long = "limit", value_name = "K=V")]
     pub(crate) limits: Vec<String>,
+    /// Let it reach this place on the network, or this named set of places
+    #[arg(long = "allow", value_name = "GRANT|SET")]
+    pub(crate) allow: Vec<String>,
     /// Work on a copy instead of an overlay
     #[arg(long)]
     pub(crate) copy: bool,
@@ -181,12 +199,59 @@ pub(crate) struct RunArguments {
     /// Go on in the background
     #[arg(short, long)]
     pub(crate) detach: bool,
+    /// Hold what no grant permits, and ask you
+    #[arg(long)]
+    pub(crate) ask: bool,
     /// Remove the session at its end, if it changed nothing
     #[arg(long)]
     pub(crate) rm: bool,
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetArguments {
+    /// Name, id or its beginning [default: the latest session of this directory]
+    pub(crate) session: Option<String>,
+    /// Go on until the session ends
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct PendingArguments {
+    /// Name, id or its beginning [default: all that run]
+    pub(crate) session: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Option<PendingCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PendingCommand {
+    /// Let a request through
+    Approve(ApproveArguments),
+    /// Refuse it
+    Deny(DecisionArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArguments {
+    #[command(flatten)]
+    pub(crate) decision: DecisionArguments,
+    /// Let the like of it through until the session ends
+    #[arg(long)]
+    pub(crate) session_long: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecisionArguments {
+    /// Its number: cofferdam pending
+    pub(crate) id: u64,
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,8 @@ mod import;
 mod init;
 mod logs;
 mod ls;
+mod net;
+mod pending;
 mod progress;
 mod refresh;
 mod resume;
@@ -49,6 +51,8 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Attach(asked) => attach::attach(context, output, asked.session.as_deref()),
         Command::Logs(asked) => logs::logs(context, output, &asked),
         Command::Events(asked) => events::events(context, output, &asked),
+        Command::Net(asked) => net::net(context, output, &asked),
+        Command::Pending(arguments) => pending::pending(context, output, &arguments),
         Command::Stop(arguments) => stop::stop(context, output, &arguments),
         Command::Resume(arguments) => resume::resume(context, output, &arguments),
         Command::Refresh(asked) => refresh::refresh(context, output, asked.session.as_deref()),

@@ -29,7 +29,8 @@ fn main() -> ExitCode {
     let output = Output::new(arguments.json);
     let context = std::env::current_dir()
         .map_err(|error| output::no_directory(&error))
-        .and_then(|current| Context::new(std::env::vars_os().collect::<BTreeMap<_, _>>(), current, now));
+        .and_then(|current| Context::new(std::env::vars_os().collect::<BTreeMap<_, _>>(), current, now))
+        .map(|context| Context { program: std::env::current_exe().unwrap_or_default(), ..context });
     let ended = context.and_then(|context| command::run(&context, &output, arguments.command));
     match ended {
         Ok(code) => ExitCode::from(code),

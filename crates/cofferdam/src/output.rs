@@ -104,6 +104,13 @@ impl Output {
         }
     }
 
+    /// What comes next is painted from the top of an empty screen; off a terminal it just follows.
+    pub(crate) fn clear_screen(&self) {
+        if self.columns.is_some() && !self.json {
+            let _closed = write!(anstream::stdout(), "\u{1b}[H\u{1b}[2J").is_err();
+        }
+    }
+
     /// A line beside the result, on standard error.
     pub(crate) fn aside(&self, text: &str) {
         self.say_chosen();

@@ -6,7 +6,7 @@
 use crate::error::{Error, Fault, unreadable};
 use crate::row;
 use crate::store::{Durability, Ledger};
-use cofferdam_policy::event::{Event, UnixNanos};
+use cofferdam_policy::event::{Event, EventKind, UnixNanos};
 use cofferdam_policy::session_id::SessionId;
 use rusqlite::{Connection, Row, params};
 
@@ -37,6 +37,61 @@ impl Ledger {
     ) -> Result<i64, Error> {
         self.write(durability, "record an event", |connection| {
             insert(connection, session, at, event).map_err(|fault| unknown_session(fault, session))
+        })
+    }
+
+    /// Adds several events that happened by `at`, all or none.
+    ///
+    /// # Errors
+    /// As for [`Ledger::record`].
+    pub fn record_all(
+        &self,
+        session: &SessionId,
+        at: UnixNanos,
+        events: &[Event],
+        durability: Durability,
+    ) -> Result<(), Error> {
+        self.write(durability, "record events", |connection| {
+            events.iter().try_for_each(|event| {
+                insert(connection, session, at, event)
+                    .map(drop)
+                    .map_err(|fault| unknown_session(fault, session))
+            })
+        })
+    }
+
+    /// The latest event of a session that is of one of these kinds.
+    ///
+    /// # Errors
+    /// A damaged file or row.
+    pub fn latest_of(
+        &self,
+        session: &SessionId,
+        kinds: &[EventKind],
+    ) -> Result<Option<RecordedEvent>, Error> {
+        let sql = "SELECT seq, session, at, kind, body FROM events WHERE session = ?1 \
+                   AND kind IN (SELECT value FROM json_each(?2)) ORDER BY seq DESC LIMIT 1";
+        self.read("read events", |connection| {
+            Ok(select(connection, sql, params![session.as_str(), names(kinds)?])?.pop())
+        })
+    }
+
+    /// Up to `limit` events of a session after number `after` that are of one of these kinds, oldest first.
+    ///
+    /// # Errors
+    /// A damaged file or row.
+    pub fn events_of(
+        &self,
+        session: &SessionId,
+        kinds: &[EventKind],
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let sql = "SELECT seq, session, at, kind, body FROM events WHERE session = ?1 AND seq > ?3 \
+                   AND kind IN (SELECT value FROM json_each(?2)) ORDER BY seq LIMIT ?4";
+        self.read("read events", |connection| {
+            let kinds = names(kinds)?;
+            select(connection, sql, params![session.as_str(), kinds, after, limit])
         })
     }
 
@@ -72,6 +127,11 @@ pub(crate) fn insert(
         .prepare("INSERT INTO events (session, at, kind, body) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![session.as_str(), at.0, kind, body])?;
     Ok(connection.last_insert_rowid())
+}
+
+fn names(kinds: &[EventKind]) -> Result<String, Fault> {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    row::to_json("kinds", &names)
 }
 
 fn select(

@@ -1,7 +1,10 @@
 //! What happens to a session, as the ledger records it.
 //!
-//! Only what something emits today has a variant; verdicts and refusals join with the gateway. Nothing here
-//! says how an event is stored or shown.
+//! Only what something emits today has a variant. Nothing here says how an event is stored or shown.
+
+mod traffic;
+
+pub use traffic::{Decision, Refused, Requested};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -128,6 +131,43 @@ pub enum Event {
     },
     /// Its layers were removed.
     Discarded,
+    /// Its gateway took up its work, at the first connection.
+    GatewayBegan,
+    /// Its gateway is gone before the session: nothing leaves the cell any more.
+    GatewayEnded {
+        /// Why, in one line.
+        cause: String,
+    },
+    /// The gateway did not let something through.
+    Refused(Refused),
+    /// The gateway let requests through; such as differ in nothing are told together.
+    Requested(Requested),
+    /// A request that nothing grants waits for the owner.
+    Held {
+        /// What `pending` takes.
+        id: u64,
+        /// What it is.
+        refused: Refused,
+    },
+    /// A held request was decided.
+    Decided {
+        /// Which.
+        id: u64,
+        /// How.
+        decision: Decision,
+    },
+    /// A handle was seen where it does not belong.
+    HandleLeaked {
+        /// Whose handle.
+        credential: String,
+        /// Where it was seen, as the gateway names it.
+        place: String,
+    },
+    /// A credential can't be used any more in this session.
+    Revoked {
+        /// Which.
+        credential: String,
+    },
 }
 
 /// A remark of the person who reviews.
@@ -180,6 +220,22 @@ pub enum EventKind {
     Restored,
     /// [`Event::Discarded`]
     Discarded,
+    /// [`Event::GatewayBegan`]
+    GatewayBegan,
+    /// [`Event::GatewayEnded`]
+    GatewayEnded,
+    /// [`Event::Refused`]
+    Refused,
+    /// [`Event::Requested`]
+    Requested,
+    /// [`Event::Held`]
+    Held,
+    /// [`Event::Decided`]
+    Decided,
+    /// [`Event::HandleLeaked`]
+    HandleLeaked,
+    /// [`Event::Revoked`]
+    Revoked,
 }
 
 impl Event {
@@ -204,13 +260,21 @@ impl Event {
             Self::Checkpointed { .. } => EventKind::Checkpointed,
             Self::Restored { .. } => EventKind::Restored,
             Self::Discarded => EventKind::Discarded,
+            Self::GatewayBegan => EventKind::GatewayBegan,
+            Self::GatewayEnded { .. } => EventKind::GatewayEnded,
+            Self::Refused(_) => EventKind::Refused,
+            Self::Requested(_) => EventKind::Requested,
+            Self::Held { .. } => EventKind::Held,
+            Self::Decided { .. } => EventKind::Decided,
+            Self::HandleLeaked { .. } => EventKind::HandleLeaked,
+            Self::Revoked { .. } => EventKind::Revoked,
         }
     }
 }
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 25] = [
         Self::Started,
         Self::Resumed,
         Self::Executed,
@@ -228,6 +292,14 @@ impl EventKind {
         Self::Checkpointed,
         Self::Restored,
         Self::Discarded,
+        Self::GatewayBegan,
+        Self::GatewayEnded,
+        Self::Refused,
+        Self::Requested,
+        Self::Held,
+        Self::Decided,
+        Self::HandleLeaked,
+        Self::Revoked,
     ];
 
     /// Its name, in the ledger and for people.
@@ -251,6 +323,14 @@ impl EventKind {
             Self::Checkpointed => "checkpointed",
             Self::Restored => "restored",
             Self::Discarded => "discarded",
+            Self::GatewayBegan => "gateway-began",
+            Self::GatewayEnded => "gateway-ended",
+            Self::Refused => "refused",
+            Self::Requested => "requested",
+            Self::Held => "held",
+            Self::Decided => "decided",
+            Self::HandleLeaked => "handle-leaked",
+            Self::Revoked => "revoked",
         }
     }
 }

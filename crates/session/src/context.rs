@@ -26,6 +26,8 @@ pub struct Context {
     pub state: AbsPath,
     /// `$XDG_CONFIG_HOME/cofferdam`
     pub config: AbsPath,
+    /// This program's own file: the gateway's program lies beside it. Empty where nothing is started.
+    pub program: PathBuf,
     /// The time, now.
     pub now: fn() -> UnixNanos,
 }
@@ -63,6 +65,7 @@ impl Context {
             uid: rustix::process::getuid().as_raw(),
             gid: rustix::process::getgid().as_raw(),
             environment,
+            program: PathBuf::new(),
             now,
         })
     }

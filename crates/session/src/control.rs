@@ -5,7 +5,7 @@
 
 use crate::error::{Error, ErrorKind};
 use cofferdam_cell::{EntryStage, Program, WindowSize};
-use cofferdam_policy::event::ExitStatus;
+use cofferdam_policy::event::{Decision, ExitStatus};
 use cofferdam_syscall::packet;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -37,6 +37,12 @@ pub(crate) enum Ask {
     Refresh,
     /// Let no process of the session go on for as long as this connection stays open.
     Freeze,
+    /// Tell what went through the gateway so far, and what waits: answered by a [`crate::network::Network`].
+    Network,
+    /// Decide a held request: answered by whether it waited.
+    Decide { id: u64, decision: Decision },
+    /// Let a credential be used no more, on open connections too: answered by whether the session has it.
+    Revoke { credential: String },
 }
 
 /// Rows and columns.
@@ -204,6 +210,20 @@ impl Line {
                 Packet::Word(answer, descriptors) => return Ok((answer, descriptors)),
                 Packet::Data(_) | Packet::Silent => {}
                 Packet::Gone => return Ok((Answer::Ended { status: None }, Vec::new())),
+            }
+        }
+    }
+}
+
+impl Line {
+    /// Asks something that has an answer of its own; `None` if the session ended over it.
+    pub(crate) fn inquire<A: serde::de::DeserializeOwned>(&self, ask: &Ask) -> Result<Option<A>, Error> {
+        say(self.socket.as_fd(), ask, &[]).map_err(broken)?;
+        loop {
+            match hear::<A>(self.socket.as_fd()).map_err(broken)? {
+                Packet::Word(answer, _) => return Ok(Some(answer)),
+                Packet::Data(_) | Packet::Silent => {}
+                Packet::Gone => return Ok(None),
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 use crate::state::State;
 use crate::supervise::Supervised;
 use cofferdam_ledger::{Durability, SessionRecord, Supervisor};
-use cofferdam_policy::event::{Event, StoppedBy};
+use cofferdam_policy::event::{Event, EventKind, StoppedBy};
 use std::path::Path;
 
 /// An event of this session.
@@ -15,6 +15,16 @@ use std::path::Path;
 pub(crate) fn event(session: &Supervised<'_>, event: &Event) -> Result<(), Error> {
     let at = (session.context.now)();
     session.state.ledger()?.record(&session.id, at, event, Durability::Process)?;
+    Ok(())
+}
+
+/// Several events of this session at once.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`]; then none of them is recorded.
+pub(crate) fn events(session: &Supervised<'_>, events: &[Event]) -> Result<(), Error> {
+    let at = (session.context.now)();
+    session.state.ledger()?.record_all(&session.id, at, events, Durability::Process)?;
     Ok(())
 }
 
@@ -67,27 +77,12 @@ pub(crate) fn lost_with_power(
     if record.started_at.is_none_or(|started| started.0 >= booted) {
         return Ok(None);
     }
-    let events = state.ledger()?.events(Some(&record.id), 0, crate::sessions::EVENTS_MAX)?;
-    let by_itself = |event: &Event| match event {
-        Event::Stopped { by } => Some(*by == StoppedBy::Owner),
-        Event::Exited { .. } | Event::Failed { .. } => Some(true),
-        Event::Started { .. }
-        | Event::Resumed { .. }
-        | Event::Executed { .. }
-        | Event::Attached
-        | Event::Detached
-        | Event::Refreshed
-        | Event::LimitReached { .. }
-        | Event::Reviewed { .. }
-        | Event::Applied { .. }
-        | Event::Imported { .. }
-        | Event::Undone { .. }
-        | Event::Checkpointed { .. }
-        | Event::Restored { .. }
-        | Event::Discarded => None,
-    };
-    let end = events.iter().rev().find_map(|recorded| by_itself(&recorded.event));
-    Ok((end == Some(false))
+    let ends = [EventKind::Stopped, EventKind::Exited, EventKind::Failed];
+    let end = state.ledger()?.latest_of(&record.id, &ends)?;
+    let cut_off = end.is_some_and(|end| {
+        matches!(end.event, Event::Stopped { by: StoppedBy::Guardian | StoppedBy::Doctor })
+    });
+    Ok(cut_off
         .then(|| "the machine went down while this session ran: its last writes may be missing".to_owned()))
 }
 

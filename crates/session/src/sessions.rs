@@ -156,7 +156,7 @@ pub fn show(state: &State, record: SessionRecord) -> Result<Shown, Error> {
     Ok(Shown { record, authority, changes })
 }
 
-/// What happened to a session after event number `after`.
+/// What happened to a session after event number `after`, at most [`EVENTS_MAX`] of it: there may be more.
 ///
 /// # Errors
 /// [`ErrorKind::Ledger`].

@@ -8,6 +8,7 @@ use crate::checkpoints;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::machine::{self, Machine};
+use crate::network;
 use crate::prepare::{self, Progress};
 use crate::program;
 use crate::record;
@@ -22,7 +23,7 @@ use cofferdam_ledger::{
 };
 use cofferdam_policy::admission::{Permit, Verdict, admit};
 use cofferdam_policy::authority::{Authority, CellKind};
-use cofferdam_policy::event::{Event, ExitStatus, StoppedBy};
+use cofferdam_policy::event::{Event, ExitStatus, Refused, StoppedBy};
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::{Ground, ID_RANGE};
 use cofferdam_policy::plan::Plan;
@@ -88,6 +89,8 @@ pub struct Ended {
     pub ending: Ending,
     /// What it changed.
     pub changes: Changes,
+    /// What its gateway refused since it was started, the most frequent first.
+    pub refusals: Vec<Refused>,
     /// Whether it was removed.
     pub removed: bool,
 }
@@ -270,9 +273,9 @@ impl Begun<'_> {
             Ok(Outcome::Detached) => {
                 Ok(Started::Detached { name: self.session.name.clone(), id: self.session.id.clone() })
             }
-            Ok(Outcome::Ended { ending, attended, remains }) => {
+            Ok(Outcome::Ended { ending, attended, had_gateway, remains }) => {
                 // Beside the tearing down of the cell.
-                let ended = self.look_back(ending, options.remove);
+                let ended = self.look_back(ending, had_gateway, options.remove);
                 remains.wait()?;
                 let ended = ended?;
                 self.state.tidy_ledger();
@@ -328,7 +331,7 @@ impl Begun<'_> {
     }
 
     /// What changed is looked at first: it decides whether the end is also the removal.
-    fn look_back(&self, ending: Ending, remove: bool) -> Result<Ended, Error> {
+    fn look_back(&self, ending: Ending, had_gateway: bool, remove: bool) -> Result<Ended, Error> {
         let (exit_status, event) = match ending {
             Ending::Exited(status) => (Some(status), Event::Exited { status }),
             Ending::Stopped | Ending::TimeLimit => (None, Event::Stopped { by: StoppedBy::Owner }),
@@ -344,6 +347,7 @@ impl Begun<'_> {
                 return Err(error);
             }
         };
+        let refusals = if had_gateway { network::refusals(self.state, self.session)? } else { Vec::new() };
         let removed = remove && changes.is_empty();
         if removed {
             ledger.set_ended_and_discarded(id, &recorded)?;
@@ -351,7 +355,7 @@ impl Begun<'_> {
         } else {
             ledger.set_ended(id, &recorded)?;
         }
-        Ok(Ended { name: self.session.name.clone(), id: id.clone(), ending, changes, removed })
+        Ok(Ended { name: self.session.name.clone(), id: id.clone(), ending, changes, refusals, removed })
     }
 
     /// A new session whose program never ran leaves nothing behind; every other keeps its layers.

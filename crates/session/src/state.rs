@@ -45,6 +45,8 @@ impl State {
             "veils".into(),
             "etc".into(),
             "applies".into(),
+            "authority".into(),
+            "secrets".into(),
         ] {
             make_private(&state.root.as_path().join(directory), context.uid)?;
         }
@@ -108,6 +110,16 @@ impl State {
     /// Where applies are kept, with what they replaced.
     pub(crate) fn applies(&self) -> PathBuf {
         self.root.as_path().join("applies")
+    }
+
+    /// Where the certificate authority of the owner's cells lies.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.root.as_path().join("authority")
+    }
+
+    /// Where secrets lie, encrypted, and what is known of them.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.root.as_path().join("secrets")
     }
 
     /// Where all sessions lie.

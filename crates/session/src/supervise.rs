@@ -3,9 +3,11 @@
 //! It holds the lifeline: when this process goes, however it goes, the guardian ends the cell. It never enters the
 //! cell and never looks into its files. Detaching forks it: the child goes on without a terminal.
 
+mod asking;
 mod clients;
 mod frozen;
 mod log;
+mod network;
 mod owner;
 mod program;
 mod regular;
@@ -19,6 +21,8 @@ pub(crate) use regular::Rhythm;
 use crate::cgroup;
 use crate::context::Context;
 use crate::control;
+use crate::gateway::Networking;
+use crate::notify::{Notifier, Occasion};
 use crate::error::{Error, ErrorKind};
 use crate::failure;
 use crate::record;
@@ -30,7 +34,7 @@ use cofferdam_cell::{Cell, CellError, CellReport, Order, Program, Report};
 use cofferdam_policy::event::{Event, ExitStatus};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
-use cofferdam_policy::session_id::SessionId;
+use cofferdam_policy::session_id::{SessionId, SessionName};
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
 use log::Log;
 use program::ProgramSide;
@@ -65,6 +69,9 @@ pub(crate) struct Supervised<'c> {
     pub(crate) plan: &'c Plan,
     pub(crate) time_max: Option<Duration>,
     pub(crate) regular: Option<Rhythm>,
+    pub(crate) networking: Networking,
+    pub(crate) notifier: Option<Notifier>,
+    pub(crate) name: SessionName,
     pub(crate) told: Told<'c>,
 }
 
@@ -86,7 +93,7 @@ pub enum Ending {
 pub(crate) enum Outcome {
     /// Over; `attended` if the owner's streams were connected to the end. No process of the agent's is left; what is
     /// left of the cell may still be on its way out.
-    Ended { ending: Ending, attended: bool, remains: Remains },
+    Ended { ending: Ending, attended: bool, had_gateway: bool, remains: Remains },
     /// A child of this process goes on with it.
     Detached,
 }
@@ -125,6 +132,8 @@ pub(crate) struct Supervisor<'c> {
     clients: Clients,
     frozen: Option<frozen::Freezing>,
     regular: Option<regular::Regular>,
+    network: network::Network,
+    question: Option<asking::Question>,
     listener: OwnedFd,
     signals: OwnedFd,
     log: Log,
@@ -150,6 +159,7 @@ enum Token {
     ProgramOut,
     ProgramError,
     Regular,
+    Network,
     Client(u32),
 }
 
@@ -173,7 +183,7 @@ fn own(act: &'static str) -> impl Fn(Errno) -> Error {
 }
 
 impl<'c> Supervisor<'c> {
-    fn new(session: Supervised<'c>, cell: Cell, connection: Connection) -> Result<Self, Error> {
+    fn new(session: Supervised<'c>, mut cell: Cell, connection: Connection) -> Result<Self, Error> {
         let listener = control::listen(&session.place.socket()).map_err(own("listen for commands"))?;
         let log = Log::at(session.place.log());
         let signals = signal_descriptor(&[
@@ -193,6 +203,7 @@ impl<'c> Supervisor<'c> {
             Connection::Foreground(streams) => OwnerSide::Pipes(Box::new(PipeFilters::of(streams))),
             Connection::Background => OwnerSide::Absent,
         };
+        let network = network::Network::awaited(cell.take_arrivals());
         let deadline = session.time_max.map(|time| Instant::now() + time);
         let regular = session.regular.map(regular::Regular::new);
         Ok(Self {
@@ -211,6 +222,8 @@ impl<'c> Supervisor<'c> {
             clients: Clients::default(),
             frozen: None,
             regular,
+            network,
+            question: None,
             listener,
             signals,
             log,
@@ -306,7 +319,9 @@ impl<'c> Supervisor<'c> {
         if let Some(input) = self.program.input().filter(|_| !self.to_program.is_empty()) {
             on(Token::ProgramIn, input, PollFlags::OUT);
         }
-        if let Some(output) = self.program.output().filter(|_| self.to_owner.len() < QUEUE_BYTES_MAX) {
+        // A question stands on the owner's terminal: what the program prints waits.
+        let shown = self.to_owner.len() < QUEUE_BYTES_MAX && !self.is_asking();
+        if let Some(output) = self.program.output().filter(|_| shown) {
             on(Token::ProgramOut, output, PollFlags::IN);
         }
         if let Some(error) = self.program.error().filter(|_| self.to_owner_error.len() < QUEUE_BYTES_MAX) {
@@ -314,6 +329,9 @@ impl<'c> Supervisor<'c> {
         }
         if let Some(child) = self.regular.as_ref().and_then(regular::Regular::at_work) {
             on(Token::Regular, child, PollFlags::IN);
+        }
+        if let Some(line) = self.network.line() {
+            on(Token::Network, line, PollFlags::IN);
         }
         for (number, client, wants_out) in self.clients.polled() {
             let flags = if wants_out { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
@@ -324,7 +342,7 @@ impl<'c> Supervisor<'c> {
         let frozen = self.frozen.as_ref().map(frozen::Freezing::due);
         let due = due
             .into_iter()
-            .chain([frozen, self.regular.as_ref().and_then(regular::Regular::due)])
+            .chain([frozen, self.regular.as_ref().and_then(regular::Regular::due), self.network.due()])
             .flatten()
             .min();
         let timeout =
@@ -366,6 +384,7 @@ impl<'c> Supervisor<'c> {
             Token::ProgramOut => self.read_program(),
             Token::ProgramError => self.read_program_error(),
             Token::Regular => self.regular_is_done(),
+            Token::Network => self.attend_network(),
             Token::Client(number) => self.attend_client(number, events)?,
         }
         Ok(Turn::Stay)
@@ -489,6 +508,9 @@ impl<'c> Supervisor<'c> {
             Err(_) => 0,
         };
         let typed = bytes.get(..read).unwrap_or_default();
+        if read > 0 && self.is_asking() {
+            return self.read_answer(typed);
+        }
         match &mut self.owner {
             OwnerSide::Terminal(_) if read == 0 => return self.detach(),
             OwnerSide::Terminal(raw) => {
@@ -568,6 +590,7 @@ impl<'c> Supervisor<'c> {
     fn keep_time(&mut self) -> Result<Turn, Error> {
         self.keep_frozen();
         self.keep_regular();
+        self.keep_network();
         let now = Instant::now();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;
@@ -630,6 +653,7 @@ impl<'c> Supervisor<'c> {
 
     fn finish(&mut self) -> Result<Outcome, Error> {
         self.end_regular();
+        self.end_network();
         self.leave_terminal(Departure::End);
         let remains = self.remains.take().ok_or_else(|| own("end twice")(Errno::ALREADY))?;
         if !self.emptied {
@@ -649,7 +673,17 @@ impl<'c> Supervisor<'c> {
                 .since("the cell ended before it, without a word")
                 .hint("cofferdam doctor"));
         }
-        Ok(Outcome::Ended { ending, attended: !matches!(self.owner, OwnerSide::Absent), remains })
+        let attended = !matches!(self.owner, OwnerSide::Absent);
+        Ok(Outcome::Ended { ending, attended, had_gateway: self.network.began(), remains })
+    }
+
+    /// Tells the owner's own command, if there is one.
+    fn notify(&mut self, occasion: Occasion, text: &str) {
+        let Supervised { context, notifier, name, .. } = &mut self.session;
+        if let Some(notifier) = notifier {
+            // A command that can't be started tells nobody; what it was to tell is in the events.
+            let _unstarted = notifier.tell(context, name, occasion, text).is_err();
+        }
     }
 
     /// Where the program's output goes as long as the owner is there.
@@ -662,6 +696,7 @@ impl<'c> Supervisor<'c> {
 
     fn leave_terminal(&mut self, departure: Departure) {
         let OwnerSide::Terminal(_) = &self.owner else { return };
+        self.take_question_away();
         if let ProgramSide::Terminal { screen, .. } = &self.program {
             screen.leave(departure, &mut self.to_owner);
             let destination = self.destination();

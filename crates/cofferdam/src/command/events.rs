@@ -5,7 +5,7 @@ use super::ls::typed;
 use super::table::labelled;
 use crate::arguments::Followed;
 use crate::output::{Output, whole};
-use cofferdam_policy::event::{Event, StoppedBy, UnixNanos};
+use cofferdam_policy::event::{Decision, Event, Refused, Requested, StoppedBy, UnixNanos};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sessions::{self, Following, RecordedEvent, SessionRecord};
@@ -20,10 +20,22 @@ pub(super) fn events(context: &Context, output: &Output, asked: &Followed) -> Re
     if asked.follow {
         return follow(context, &state, output, record);
     }
-    let events = sessions::events(&state, &record, 0)?;
+    let events = all(&state, &record)?;
     output.object(&events.iter().map(object).collect::<Vec<_>>())?;
     events.iter().for_each(|event| print(output, event));
     Ok(0)
+}
+
+/// Every event of a session, portion by portion.
+fn all(state: &State, record: &SessionRecord) -> Result<Vec<RecordedEvent>, Error> {
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    loop {
+        let more = sessions::events(state, record, events.last().map_or(0, |event| event.seq))?;
+        if more.is_empty() {
+            return Ok(events);
+        }
+        events.extend(more);
+    }
 }
 
 /// Prints what there is and what comes, until the session ends; with `--json` an object a line.
@@ -98,6 +110,43 @@ fn sentence(event: &Event) -> String {
         Event::Checkpointed { checkpoint } => format!("kept as {checkpoint}"),
         Event::Restored { checkpoint } => format!("became {checkpoint} again"),
         Event::Discarded => "removed, with all that it changed".to_owned(),
+        Event::GatewayBegan => "its gateway took up its work".to_owned(),
+        Event::GatewayEnded { cause } => format!("its gateway is gone, and with it the way out: {cause}"),
+        Event::Refused(refused) => format!("refused ({}): {}", refused.reason, of_refused(refused)),
+        Event::Requested(requested) => of_requested(requested),
+        Event::Held { id, refused } => format!("held as {id}: {}", of_refused(refused)),
+        Event::Decided { id, decision } => format!("{id} was {}", of_decision(*decision)),
+        Event::HandleLeaked { credential, place } => {
+            format!("the handle of {credential} was seen where it does not belong: {place}")
+        }
+        Event::Revoked { credential } => format!("{credential} can't be used any more"),
+    }
+}
+
+fn of_refused(refused: &Refused) -> String {
+    let method = refused.method.as_ref().map_or_else(String::new, |method| format!("{method} "));
+    let path = refused.path.as_deref().unwrap_or_default();
+    let times = if refused.count > 1 { format!(" ({} times)", refused.count) } else { String::new() };
+    format!("{method}{}:{}{path}{times}", refused.host, refused.port)
+}
+
+fn of_requested(requested: &Requested) -> String {
+    let method = requested.method.as_deref().unwrap_or("connection to");
+    let path = requested.path.as_deref().unwrap_or_default();
+    let status = requested.status.map_or_else(String::new, |status| format!(" → {status}"));
+    let by = requested.credential.as_ref().map_or_else(String::new, |name| format!(" with {name}"));
+    let times = if requested.count > 1 { format!(", {} times", requested.count) } else { String::new() };
+    let (up, down) = (requested.up, requested.down);
+    let (host, port) = (&requested.host, requested.port);
+    format!("{method} {host}:{port}{path}{status}{by} ({up} bytes up, {down} down{times})")
+}
+
+fn of_decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::AllowedOnce => "let through, this once",
+        Decision::AllowedForSession => "let through, and its like until the session ends",
+        Decision::Denied => "refused by you",
+        Decision::TimedOut => "refused: nobody answered in time",
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is said at the start of a session, and at its end: there at most six lines, or one object.
 
 use super::progress::Progress;
-use crate::output::{Output, Tone, toned};
-use cofferdam_policy::event::ExitStatus;
+use crate::output::{Output, Tone, toned, whole};
+use cofferdam_policy::event::{ExitStatus, Refused};
 use cofferdam_session::changes::Changes;
 use cofferdam_session::error::Error;
 use cofferdam_session::exit;
@@ -22,8 +22,8 @@ struct Report<'a> {
     exit_status: Option<ExitStatus>,
     ending: &'static str,
     changes: &'a Changes,
-    /// Filled by the gateway; the kernel's own refusals are not recorded.
-    refusals: [&'a str; 0],
+    /// What the gateway refused; the kernel's own refusals are not recorded.
+    refusals: &'a [Refused],
     removed: bool,
 }
 
@@ -86,7 +86,7 @@ fn say(output: &Output, ended: &Ended) -> Result<(), Error> {
         exit_status,
         ending,
         changes: &ended.changes,
-        refusals: [],
+        refusals: &ended.refusals,
         removed: ended.removed,
     })?;
     if output.json || (ended.removed && ended.ending == Ending::Exited(ExitStatus::Code(0))) {
@@ -100,6 +100,7 @@ fn say(output: &Output, ended: &Ended) -> Result<(), Error> {
         Ending::Vanished => vec!["the cell ended before its program did".into()],
     };
     let next = if ended.removed { Vec::new() } else { next(name, !ended.changes.is_empty()) };
+    said.extend(refusals(&ended.refusals, name));
     let room = LINES_MAX.saturating_sub(said.len() + next.len());
     said.extend(lines(&ended.changes, name, room));
     said.extend(next);
@@ -114,6 +115,22 @@ pub(super) fn next(name: &str, changed: bool) -> Vec<String> {
         format!("cofferdam review {name}  ·  cofferdam diff -s {name}  ·  cofferdam apply -s {name}");
     let itself = format!("cofferdam resume -s {name}  ·  cofferdam discard {name}");
     changed.then_some(changes).into_iter().chain([itself]).map(dim).collect()
+}
+
+/// What was refused, and the grant that would permit the most frequent of it: at most two lines.
+fn refusals(refused: &[Refused], name: &str) -> Vec<String> {
+    let Some(first) = refused.first() else { return Vec::new() };
+    let times: u64 = refused.iter().map(|refused| refused.count).sum();
+    let place = visible_within(format!("{}:{}", first.host, first.port).as_bytes(), NAME_COLUMNS_MAX);
+    let more = match refused.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more: cofferdam net {name}"),
+    };
+    let counted = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let said = format!("{} {counted}: {} to {place}{more}", toned(Tone::Bad, "refused"), first.reason);
+    let allow = refused.iter().find_map(|refused| refused.allow.as_ref());
+    let permit = allow.map(|allow| toned(Tone::Dim, &format!("  permitted by: --allow '{}'", whole(allow.as_bytes()))));
+    std::iter::once(said).chain(permit).collect()
 }
 
 /// What changed, in at most `lines_max` lines, of which the last tells how much is not named.

@@ -257,6 +257,21 @@ impl Supervisor<'_> {
                 self.freeze(number);
                 Ok(())
             }
+            Ask::Network => {
+                let seen = self.network.seen();
+                self.clients.tell(number, &seen);
+                Ok(())
+            }
+            Ask::Decide { id, decision } => {
+                let waited = self.decide(id, decision);
+                self.clients.tell(number, &waited);
+                Ok(())
+            }
+            Ask::Revoke { credential } => {
+                let had = self.revoke(&credential);
+                self.clients.tell(number, &had);
+                Ok(())
+            }
             Ask::Refresh => {
                 self.set_role(number, Role::Refreshing);
                 if let Some(cell) = &self.cell {
@@ -337,6 +352,15 @@ impl Supervisor<'_> {
 }
 
 impl Clients {
+    /// Gives a command the answer that only its question has.
+    fn tell<A: serde::Serialize>(&mut self, number: u32, answer: &A) {
+        if let Some(client) = self.connected.get(&number)
+            && control::say(client.socket.as_fd(), answer, &[]).is_err()
+        {
+            self.connected.remove(&number);
+        }
+    }
+
     fn answer_one(&mut self, number: u32, answer: &Answer) {
         if let Some(client) = self.connected.get(&number)
             && control::say(client.socket.as_fd(), answer, &[]).is_err()

@@ -79,6 +79,12 @@ impl Terminal {
         reset(self.filter.on_alternate_screen(), departure, out);
     }
 
+    /// Whether the program has switched to the alternate screen.
+    #[must_use]
+    pub fn on_alternate_screen(&self) -> bool {
+        self.filter.on_alternate_screen()
+    }
+
     /// What was kept from the owner's terminal so far.
     #[must_use]
     pub fn dropped(&self) -> Dropped {

@@ -1,0 +1,176 @@
+//! The gateway's program: where it is, its certificate authority, and how one is started for a session.
+//!
+//! The program is the one beside this one. It is started with nothing but its descriptors and what it is told on them.
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::state::State;
+use cofferdam_gateway::wire::{self, Ask, HeldCredential, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy};
+use cofferdam_policy::authority::Authority;
+use cofferdam_policy::net::credential::{CredentialName, OnHandleLeak};
+use cofferdam_policy::session_id::SessionId;
+use cofferdam_syscall::process::{ExecStrings, spawn};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, WaitOptions, waitpid};
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How old the authority's certificate may be at the start of a session; it holds for 90 days.
+const AUTHORITY_AGE_MAX: Duration = Duration::from_secs(60 * 24 * 3600);
+
+/// How long a held request waits, and how many may.
+const ASK: Ask = Ask { seconds: 60, held_max: 16 };
+
+/// What a session's gateway is to be told, should it ever be started.
+#[derive(Debug)]
+pub(crate) struct Networking {
+    session: SessionId,
+    authority: Authority,
+    credentials: Vec<HeldCredential>,
+    ask: Option<Ask>,
+}
+
+impl Networking {
+    /// What `authority` grants, with the session's handles for its credentials.
+    pub(crate) fn new(
+        session: SessionId,
+        authority: Authority,
+        credentials: Vec<HeldCredential>,
+        asks: bool,
+    ) -> Self {
+        Self { session, authority, credentials, ask: asks.then_some(ASK) }
+    }
+
+    /// How long the owner has for an answer.
+    pub(crate) fn ask_seconds(&self) -> u32 {
+        self.ask.map_or(0, |ask| ask.seconds)
+    }
+
+    /// What is done when a handle is seen where it does not belong.
+    pub(crate) fn on_handle_leak(&self) -> OnHandleLeak {
+        self.authority.on_handle_leak
+    }
+
+    /// Takes a credential away, if it has it.
+    pub(crate) fn revoke(&mut self, name: &str) -> Option<CredentialName> {
+        let at = self.credentials.iter().position(|held| held.credential.name.as_str() == name)?;
+        Some(self.credentials.remove(at).credential.name)
+    }
+
+    fn setup(&self, context: &Context, state: &State) -> Setup {
+        let variable = |key: &str| context.variable(key).filter(|value| !value.is_empty());
+        let proxy = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].into_iter().find_map(variable);
+        let except = ["no_proxy", "NO_PROXY"].into_iter().find_map(variable).unwrap_or_default();
+        Setup {
+            v: wire::WIRE_VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            session: self.session.to_string(),
+            grants: self.authority.grants.clone(),
+            denied_hosts: self.authority.denied_hosts.clone(),
+            credentials: self.credentials.clone(),
+            on_leak: self.authority.on_handle_leak,
+            authority: state.authority(),
+            secrets: (!self.credentials.is_empty()).then(|| secret_store(context, state)),
+            resolver: Resolver { configuration: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() },
+            trust: Trust {
+                file: variable("SSL_CERT_FILE").map(PathBuf::from),
+                directory: variable("SSL_CERT_DIR").map(PathBuf::from),
+            },
+            proxy: proxy.map(|url| UpstreamProxy { url: url.to_owned(), except: except.to_owned() }),
+            ask: self.ask,
+        }
+    }
+}
+
+/// Where values lie, and the key to them.
+fn secret_store(context: &Context, state: &State) -> SecretStore {
+    SecretStore {
+        store: state.secrets().join("store.age"),
+        identity: context.config.as_path().join("secrets.key"),
+    }
+}
+
+/// Starts the gateway of a session; the line to it.
+///
+/// # Errors
+/// [`ErrorKind::State`] if it can't be started; the cell has no way out then.
+pub(crate) fn serve(
+    context: &Context,
+    state: &State,
+    networking: &Networking,
+    arrivals: OwnedFd,
+) -> Result<OwnedFd, Error> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(unstartable)?;
+    start(context, &[wire::MODE_SERVE], &[theirs.as_fd(), arrivals.as_fd()])?;
+    wire::send_setup(ours.as_fd(), &networking.setup(context, state)).map_err(unstartable)?;
+    Ok(ours)
+}
+
+/// The file beside the running program.
+fn program(context: &Context) -> Result<CString, Error> {
+    let directory = context.program.parent().unwrap_or(Path::new("/"));
+    let path = directory.join(PROGRAM);
+    if !path.is_file() {
+        return Err(Error::new(ErrorKind::State, "cannot start the gateway")
+            .since(format!("{} is not there", path.display()))
+            .hint("install both programs into one directory: cargo install --path crates/cofferdam"));
+    }
+    CString::new(path.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))
+}
+
+fn unstartable(errno: Errno) -> Error {
+    Error::new(ErrorKind::State, "cannot start the gateway").because(errno).hint("cofferdam doctor")
+}
+
+/// Starts the program with these words and descriptors, and an empty environment.
+pub(crate) fn start(
+    context: &Context,
+    words: &[&str],
+    beside: &[BorrowedFd<'_>],
+) -> Result<Pid, Error> {
+    let program = program(context)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    let null = null.map_err(unstartable)?;
+    let mut descriptors = vec![null.as_fd(), null.as_fd(), null.as_fd()];
+    descriptors.extend_from_slice(beside);
+    let words = std::iter::once(&PROGRAM).chain(words);
+    let arguments = ExecStrings::new(words.filter_map(|word| CString::new(*word).ok()).collect());
+    spawn(&program, &arguments, &ExecStrings::new(Vec::new()), &descriptors).map_err(unstartable)
+}
+
+/// The certificate that cells trust, made anew when there is none or it is old.
+///
+/// # Errors
+/// [`ErrorKind::State`] if it can't be made.
+pub(crate) fn certificate(context: &Context, state: &State) -> Result<PathBuf, Error> {
+    let path = state.authority().join(authority::CERTIFICATE_FILE);
+    if is_fresh(context, &path) {
+        return Ok(path);
+    }
+    let directory = state.authority();
+    let words = [wire::MODE_AUTHORITY, directory.to_str().unwrap_or_default()];
+    let child = start(context, &words, &[])?;
+    let ended = waitpid(Some(child), WaitOptions::empty()).ok().flatten();
+    let made = ended.and_then(|(_, status)| status.exit_status());
+    if made == Some(0) && path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::new(ErrorKind::State, "cannot make the certificate authority of your cells")
+        .since(format!("the gateway's program could not write it into {}", directory.display()))
+        .hint("see that the directory is yours and the disk has room"))
+}
+
+fn is_fresh(context: &Context, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let seconds = (context.now)().0 / 1_000_000_000;
+    std::fs::metadata(path).is_ok_and(|found| {
+        let age = seconds.saturating_sub(found.mtime());
+        u64::try_from(age).is_ok_and(|age| age < AUTHORITY_AGE_MAX.as_secs())
+    })
+}

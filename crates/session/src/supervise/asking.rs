@@ -1,0 +1,134 @@
+//! The question on the owner's terminal: a held request, shown on a screen of ours, and one key as the answer.
+//!
+//! While it is shown nothing is read from the program, so its own screen stands still and nothing that it prints can
+//! be mistaken for the question; what it may paint to look like one takes no answer, since the keys go to it then.
+
+use super::{OwnerSide, Supervisor, Turn};
+use crate::error::Error;
+use crate::network::Waiting;
+use crate::supervise::program::ProgramSide;
+use crate::terminal::{DETACH_KEY_NAME, Departure, Stroke, visible_within};
+use cofferdam_policy::event::Decision;
+use std::time::{Duration, Instant};
+
+/// What was typed before the question could be read is no answer to it.
+const ARMED_AFTER: Duration = Duration::from_millis(800);
+/// What the agent chose is cut off here.
+const TEXT_COLUMNS_MAX: usize = 400;
+/// An empty alternate screen in plain colours, without a cursor.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[0m\x1b[?25l\x1b[2J\x1b[H";
+const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
+
+/// The question that is shown.
+#[derive(Debug)]
+pub(super) struct Question {
+    id: u64,
+    armed_at: Instant,
+}
+
+impl Supervisor<'_> {
+    /// Whether the owner's terminal shows a question; the program waits then.
+    pub(super) fn is_asking(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// Shows the oldest request that waits, if there is a terminal to show it on and nothing is shown yet; takes the
+    /// question away when what it was about waits no longer.
+    pub(super) fn keep_asking(&mut self) {
+        let waiting = self.network.waiting();
+        let oldest = waiting.first().cloned();
+        match (&self.question, oldest) {
+            (Some(question), _) if !waiting.iter().any(|known| known.id == question.id) => {
+                self.take_question_away();
+                self.keep_asking();
+            }
+            (None, Some(oldest)) => self.ask(&oldest),
+            (Some(_), _) | (None, None) => {}
+        }
+    }
+
+    fn ask(&mut self, waiting: &Waiting) {
+        let (OwnerSide::Terminal(_), ProgramSide::Terminal { screen, .. }) = (&self.owner, &self.program) else {
+            return;
+        };
+        if screen.on_alternate_screen() {
+            screen.leave(Departure::Detach, &mut self.to_owner);
+        }
+        self.to_owner.extend_from_slice(ENTER);
+        self.to_owner.extend_from_slice(painted(waiting).as_bytes());
+        self.question = Some(Question { id: waiting.id, armed_at: Instant::now() + ARMED_AFTER });
+    }
+
+    /// What was typed while the question is shown: an answer, the keystroke that detaches, or nothing.
+    pub(super) fn read_answer(&mut self, typed: &[u8]) -> Result<Turn, Error> {
+        if let Some((id, decision)) = self.answered(typed) {
+            // If it waits no longer, the question goes away all the same.
+            let _waited = self.decide(id, decision);
+            self.keep_asking();
+            return Ok(Turn::Stay);
+        }
+        if let OwnerSide::Terminal(raw) = &mut self.owner
+            && raw.key.feed(typed, &mut Vec::new()) == Stroke::Detach
+        {
+            return self.detach();
+        }
+        Ok(Turn::Stay)
+    }
+
+    /// Off a terminal a line says that something waits.
+    pub(super) fn say_held(&mut self, id: u64, text: &str) {
+        if let OwnerSide::Pipes(_) = self.owner {
+            let text = visible_within(text.as_bytes(), TEXT_COLUMNS_MAX);
+            let name = self.session.name.as_str();
+            let line = format!("cofferdam: held {text}: cofferdam pending approve {id} -s {name}\n");
+            self.to_owner_error.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// What a key says to the question: nothing, unless it is one of the three, alone, and not typed ahead.
+    fn answered(&self, typed: &[u8]) -> Option<(u64, Decision)> {
+        let question = self.question.as_ref().filter(|question| question.armed_at <= Instant::now())?;
+        let decision = match typed {
+            b"o" => Decision::AllowedOnce,
+            b"s" => Decision::AllowedForSession,
+            b"n" => Decision::Denied,
+            _ => return None,
+        };
+        Some((question.id, decision))
+    }
+
+    /// Gives the terminal back to the program, as it was.
+    pub(super) fn take_question_away(&mut self) {
+        if self.question.take().is_none() {
+            return;
+        }
+        self.to_owner.extend_from_slice(LEAVE);
+        if let ProgramSide::Terminal { screen, .. } = &self.program
+            && screen.on_alternate_screen()
+        {
+            screen.repaint(&mut self.to_owner);
+        }
+    }
+}
+
+fn painted(waiting: &Waiting) -> String {
+    let refused = &waiting.refused;
+    let shown = |text: &str| visible_within(text.as_bytes(), TEXT_COLUMNS_MAX);
+    let method = refused.method.as_deref().unwrap_or("connect to");
+    let path = refused.path.as_deref().unwrap_or_default();
+    let what = shown(&format!("{method} {}:{}{path}", refused.host, refused.port));
+    let allow = refused.allow.as_deref().map_or_else(String::new, |allow| {
+        format!("  A grant for good:  --allow '{}'\r\n", shown(allow))
+    });
+    format!(
+        "\x1b[7m cofferdam \x1b[0m the session wants what nothing grants\r\n\r\n\
+         \x20 \x1b[1m{what}\x1b[0m\r\n\r\n\
+         \x20 Refused so far because of {}; refused by itself in {} s.\r\n{allow}\r\n\
+         \x20 \x1b[1mo\x1b[0m  let this one through\r\n\
+         \x20 \x1b[1ms\x1b[0m  let it and its like through until the session ends\r\n\
+         \x20 \x1b[1mn\x1b[0m  refuse\r\n\r\n\
+         \x20 {DETACH_KEY_NAME} leaves it waiting: cofferdam pending\r\n",
+        shown(&refused.reason),
+        waiting.seconds_left,
+    )
+}

@@ -1,0 +1,321 @@
+//! The supervisor's side of the gateway: started at the first connection, heard, and told what the owner decides.
+//!
+//! What it says of hosts and paths is what the agent sent; it is recorded as such. If it can't be started or dies, the
+//! relay's line breaks with it, and nothing leaves the cell any more; no other takes its place.
+
+use super::{Ending, Supervisor};
+use crate::gateway;
+use crate::network::{Network as Seen, Table, Waiting};
+use crate::notify::Occasion;
+use crate::record;
+use cofferdam_gateway::wire::{self, LeakNote, Order, RefusalNote, RequestNote, Word};
+use cofferdam_policy::event::{Decision, Event, Refused, Requested};
+use cofferdam_policy::net::credential::OnHandleLeak;
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// The most words taken at once, so that a gateway that says much keeps nobody else waiting.
+const WORDS_AT_ONCE_MAX: usize = 64;
+/// How long events may wait to be recorded together.
+const RECORD_AFTER: Duration = Duration::from_millis(250);
+/// How many of them may.
+const UNRECORDED_MAX: usize = 256;
+/// How long a gateway has to say its last words when its session ends.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(500);
+
+/// Where the gateway stands.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was connected yet: the line on which that shows.
+    Awaited(OwnedFd),
+    /// It is there.
+    Begun(OwnedFd),
+    /// It was never to be, or is gone.
+    Gone,
+}
+
+/// The gateway, and what it said so far.
+#[derive(Debug)]
+pub(super) struct Network {
+    stage: Stage,
+    /// Whether there ever was one.
+    began: bool,
+    table: Table,
+    waiting: BTreeMap<u64, (Refused, Instant)>,
+    /// Given by the owner, and not said to be released yet.
+    decided: BTreeMap<u64, Decision>,
+    unrecorded: Vec<Event>,
+    record_at: Option<Instant>,
+}
+
+impl Network {
+    /// Before the first connection; without a line there will be none.
+    pub(super) fn awaited(arrivals: Option<OwnedFd>) -> Self {
+        Self {
+            stage: arrivals.map_or(Stage::Gone, Stage::Awaited),
+            began: false,
+            table: Table::default(),
+            waiting: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            unrecorded: Vec::new(),
+            record_at: None,
+        }
+    }
+
+    /// What is to be listened to.
+    pub(super) fn line(&self) -> Option<BorrowedFd<'_>> {
+        match &self.stage {
+            Stage::Awaited(line) | Stage::Begun(line) => Some(line.as_fd()),
+            Stage::Gone => None,
+        }
+    }
+
+    /// Whether there ever was a gateway.
+    pub(super) fn began(&self) -> bool {
+        self.began
+    }
+
+    /// When something is to be done unasked.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.record_at
+    }
+
+    /// Requests that wait for the owner, oldest first.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        let now = Instant::now();
+        self.waiting
+            .iter()
+            .filter(|(id, _)| !self.decided.contains_key(id))
+            .map(|(id, (refused, until))| Waiting {
+                id: *id,
+                refused: refused.clone(),
+                seconds_left: until.saturating_duration_since(now).as_secs(),
+            })
+            .collect()
+    }
+
+    /// What the owner sees of it.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { traffic: self.table.rows(), waiting: self.waiting() }
+    }
+
+    fn note(&mut self, event: Event) {
+        self.unrecorded.push(event);
+        self.record_at.get_or_insert_with(|| Instant::now() + RECORD_AFTER);
+    }
+
+    fn order(&self, order: &Order) -> Result<(), Errno> {
+        match &self.stage {
+            Stage::Begun(line) => wire::send(line.as_fd(), order),
+            Stage::Awaited(_) | Stage::Gone => Err(Errno::PIPE),
+        }
+    }
+}
+
+impl Supervisor<'_> {
+    /// The gateway's line has something: the first connection of all, or words.
+    pub(super) fn attend_network(&mut self) {
+        match std::mem::replace(&mut self.network.stage, Stage::Gone) {
+            Stage::Awaited(arrivals) => self.begin_gateway(arrivals),
+            Stage::Begun(line) => {
+                self.network.stage = Stage::Begun(line);
+                self.hear_gateway();
+            }
+            Stage::Gone => {}
+        }
+    }
+
+    fn begin_gateway(&mut self, arrivals: OwnedFd) {
+        self.network.began = true;
+        match gateway::serve(self.session.context, self.session.state, &self.session.networking, arrivals) {
+            Ok(line) => self.network.stage = Stage::Begun(line),
+            Err(error) => self.network.note(Event::GatewayEnded { cause: format!("{error}: {}", error.why()) }),
+        }
+    }
+
+    fn hear_gateway(&mut self) {
+        for _ in 0..WORDS_AT_ONCE_MAX {
+            let Stage::Begun(line) = &self.network.stage else { return };
+            match wire::receive::<Word>(line.as_fd(), RecvFlags::DONTWAIT) {
+                Ok(Some(word)) => self.take_word(word),
+                Err(Errno::AGAIN) => break,
+                Ok(None) => self.lose_gateway("it ended"),
+                Err(_) => self.lose_gateway("it can't be understood"),
+            }
+        }
+        if self.network.unrecorded.len() >= UNRECORDED_MAX {
+            self.record_network();
+        }
+        self.keep_asking();
+    }
+
+    fn lose_gateway(&mut self, cause: &str) {
+        self.network.stage = Stage::Gone;
+        self.network.waiting.clear();
+        if self.ending.is_none() {
+            self.network.note(Event::GatewayEnded { cause: cause.to_owned() });
+        }
+    }
+
+    fn take_word(&mut self, word: Word) {
+        match word {
+            Word::Ready { .. } => self.network.note(Event::GatewayBegan),
+            Word::Failed { causes } => {
+                self.network.stage = Stage::Gone;
+                self.network.note(Event::GatewayEnded { cause: causes.join(": ") });
+            }
+            Word::Refused(note) => {
+                let refused = refused(note);
+                self.network.table.refused(&refused);
+                self.network.note(Event::Refused(refused));
+            }
+            Word::Held { id, refusal } => self.hold(id, refused(refusal)),
+            Word::Released { id } => self.release(id),
+            Word::Requests { requests, .. } => {
+                for requested in together(requests) {
+                    self.network.table.requested(&requested);
+                    self.network.note(Event::Requested(requested));
+                }
+            }
+            Word::Leak(note) => self.leaked(&note),
+            // The table is kept from what is said one by one.
+            Word::Traffic { .. } => {}
+        }
+    }
+
+    fn hold(&mut self, id: u64, refused: Refused) {
+        let seconds = self.session.networking.ask_seconds();
+        let text = format!("{} {}:{}", refused.method.as_deref().unwrap_or("connect"), refused.host, refused.port);
+        self.network.note(Event::Held { id, refused: refused.clone() });
+        self.network.waiting.insert(id, (refused, Instant::now() + Duration::from_secs(seconds.into())));
+        self.notify(Occasion::Held, &format!("{id}: {text}"));
+        self.say_held(id, &text);
+    }
+
+    fn release(&mut self, id: u64) {
+        let decision = self.network.decided.remove(&id).unwrap_or(Decision::TimedOut);
+        if self.network.waiting.remove(&id).is_some() {
+            self.network.note(Event::Decided { id, decision });
+        }
+    }
+
+    fn leaked(&mut self, note: &LeakNote) {
+        let place = format!("{} to {}:{}", note.place, note.host, note.port);
+        let credential = note.credential.to_string();
+        self.notify(Occasion::HandleLeaked, &format!("{credential}: {place}"));
+        self.network.note(Event::HandleLeaked { credential, place });
+        match self.session.networking.on_handle_leak() {
+            OnHandleLeak::Refuse => {}
+            OnHandleLeak::Stop => self.stop(super::GRACE, Ending::Stopped),
+        }
+    }
+
+    /// Decides a held request; whether it waited.
+    pub(super) fn decide(&mut self, id: u64, decision: Decision) -> bool {
+        let said = match decision {
+            Decision::AllowedOnce => wire::Decision::AllowOnce,
+            Decision::AllowedForSession => wire::Decision::AllowForSession,
+            Decision::Denied | Decision::TimedOut => wire::Decision::Deny,
+        };
+        let waits = self.network.waiting.contains_key(&id) && !self.network.decided.contains_key(&id);
+        if !waits || self.network.order(&Order::Decide { id, decision: said }).is_err() {
+            return false;
+        }
+        self.network.decided.insert(id, decision);
+        true
+    }
+
+    /// Lets a credential be used no more; whether the session has it.
+    pub(super) fn revoke(&mut self, credential: &str) -> bool {
+        let networking = &mut self.session.networking;
+        let Some(name) = networking.revoke(credential) else { return false };
+        self.network.note(Event::Revoked { credential: credential.to_owned() });
+        // A gateway that has not begun is told at its start; one that is gone needs no telling.
+        let _gone = self.network.order(&Order::Revoke { credential: name }).is_err();
+        true
+    }
+
+    /// Records what has waited long enough.
+    pub(super) fn keep_network(&mut self) {
+        if self.network.record_at.is_some_and(|at| at <= Instant::now()) {
+            self.record_network();
+        }
+    }
+
+    fn record_network(&mut self) {
+        self.network.record_at = None;
+        let events = std::mem::take(&mut self.network.unrecorded);
+        if !events.is_empty() && record::events(&self.session, &events).is_err() {
+            // What can't be recorded is not done: the way out is closed.
+            self.network.stage = Stage::Gone;
+        }
+    }
+
+    /// The session is over: the gateway says its last words, and they are recorded.
+    pub(super) fn end_network(&mut self) {
+        if self.network.order(&Order::Stop {}).is_ok() {
+            let until = Instant::now() + LAST_WORDS_MAX;
+            while let Stage::Begun(line) = &self.network.stage {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() || !readable(line.as_fd(), left) {
+                    break;
+                }
+                self.hear_gateway();
+            }
+        }
+        self.network.stage = Stage::Gone;
+        self.record_network();
+    }
+}
+
+fn readable(line: BorrowedFd<'_>, within: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let mut line = [PollFd::from_borrowed_fd(line, PollFlags::IN)];
+    poll(&mut line, within.try_into().ok().as_ref()).is_ok_and(|ready| ready > 0)
+}
+
+fn refused(note: RefusalNote) -> Refused {
+    Refused {
+        reason: note.reason,
+        host: note.host.to_string(),
+        port: note.port.into(),
+        method: note.method,
+        path: note.path,
+        allow: note.allow,
+        count: note.count,
+    }
+}
+
+/// Requests that differ in nothing that is recorded, as one.
+fn together(notes: Vec<RequestNote>) -> Vec<Requested> {
+    let mut requested: Vec<Requested> = Vec::new();
+    for note in notes {
+        let one = Requested {
+            host: note.host.to_string(),
+            port: note.port.into(),
+            method: Some(note.method),
+            path: Some(note.path),
+            status: note.status,
+            credential: note.credential.map(|name| name.to_string()),
+            up: note.up,
+            down: note.down,
+            count: 1,
+        };
+        let alike = |known: &&mut Requested| {
+            (&known.host, known.port, &known.method, &known.path, known.status, &known.credential)
+                == (&one.host, one.port, &one.method, &one.path, one.status, &one.credential)
+        };
+        match requested.iter_mut().find(alike) {
+            Some(known) => {
+                known.up += one.up;
+                known.down += one.down;
+                known.count += 1;
+            }
+            None => requested.push(one),
+        }
+    }
+    requested
+}
