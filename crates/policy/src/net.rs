@@ -3,6 +3,8 @@
 pub mod address;
 pub mod allow;
 pub mod arrival;
+pub mod budget;
+pub mod credential;
 pub mod dns;
 pub mod grant;
 pub mod handle;

@@ -1,1 +1,387 @@
 //! Paths of requests in their one canonical form, and the patterns that match them.
+//!
+//! A path that two servers could read as different files is not mended but refused: dots as segments, empty segments,
+//! `;`, `\`, separators, dots and percent signs in encoded form, encoded letters. An encoded slash is understood in one
+//! place only: within a segment whose pattern names it, as the names of scoped npm packages need. Queries are not
+//! part of a path.
+
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest path that is judged, in bytes.
+pub const PATH_BYTES_MAX: usize = 8 << 10;
+
+/// The longest pattern, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 1 << 10;
+
+/// Why a path is not canonical, or a pattern none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It doesn't begin with `/`.
+    #[error("a path begins with `/`")]
+    NotAbsolute,
+    /// Longer than [`PATH_BYTES_MAX`], or [`PATTERN_BYTES_MAX`] for a pattern.
+    #[error("the path is too long")]
+    TooLong,
+    /// `//`
+    #[error("the path has an empty segment")]
+    EmptySegment,
+    /// `.` or `..`, encoded or not.
+    #[error("the path has a segment `.` or `..`")]
+    DotSegment,
+    /// A byte that can't stand in a path: controls, blanks, `\`, `;`, `?`, `#` and what is not ASCII among them.
+    #[error("the path holds `{}`", char::from(*.0).escape_default())]
+    Byte(u8),
+    /// `%` without two hexadecimal digits.
+    #[error("the path has a `%` that encodes nothing")]
+    Percent,
+    /// An encoded byte that means something to some servers and nothing to others.
+    #[error("the path holds the encoded byte %{0:02X}")]
+    Encoded(u8),
+    /// `%2f` outside of where it is understood.
+    #[error("the path holds an encoded `/`")]
+    EncodedSlash,
+    /// `**` together with something else, or twice in a row.
+    #[error("`**` is a segment of its own, and not followed by another one")]
+    Wildcard,
+    /// A segment of a pattern that ends with `,`, which separates patterns in one line.
+    #[error("a segment of a path pattern can't end with `,`: write `*`")]
+    Comma,
+}
+
+/// The path of a request, without its query, known to be canonical.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CanonicalPath<'p> {
+    text: Cow<'p, str>,
+    has_encoded_slash: bool,
+}
+
+impl<'p> CanonicalPath<'p> {
+    /// Reads the path of a request. Encoded slashes are refused.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn parse(path: &'p [u8]) -> Result<Self, PathError> {
+        let path = Self::parse_with_encoded_slash(path)?;
+        if path.has_encoded_slash { Err(PathError::EncodedSlash) } else { Ok(path) }
+    }
+
+    /// Reads the path of a request that may hold `%2f`. Such a path is matched only by patterns that name it in the
+    /// same segment.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn parse_with_encoded_slash(path: &'p [u8]) -> Result<Self, PathError> {
+        if path.len() > PATH_BYTES_MAX {
+            return Err(PathError::TooLong);
+        }
+        let text = canonical(path)?;
+        let has_encoded_slash = text.contains(ENCODED_SLASH);
+        Ok(Self { text, has_encoded_slash })
+    }
+
+    /// The path, with the hexadecimal digits of encoded bytes in capitals.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it holds `%2f`.
+    #[must_use]
+    pub fn has_encoded_slash(&self) -> bool {
+        self.has_encoded_slash
+    }
+}
+
+/// In the spelling in which it is kept.
+const ENCODED_SLASH: &str = "%2F";
+
+/// Checks a path and writes hexadecimal digits in capitals; borrowed when there is nothing to write.
+fn canonical(path: &[u8]) -> Result<Cow<'_, str>, PathError> {
+    let rest = path.strip_prefix(b"/").ok_or(PathError::NotAbsolute)?;
+    let mut bytes = rest.iter();
+    let mut has_small_digits = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => {
+                let digits = [bytes.next(), bytes.next()];
+                let [Some(high), Some(low)] = digits else { return Err(PathError::Percent) };
+                has_small_digits |= high.is_ascii_lowercase() || low.is_ascii_lowercase();
+                check_encoded(hex(*high, *low).ok_or(PathError::Percent)?, bytes.as_slice())?;
+            }
+            b'/' => {}
+            byte if is_plain(*byte) => {}
+            byte => return Err(PathError::Byte(*byte)),
+        }
+    }
+    check_segments(rest)?;
+    let text = std::str::from_utf8(path).ok().ok_or(PathError::Percent)?;
+    Ok(if has_small_digits { Cow::Owned(with_capital_digits(text)) } else { Cow::Borrowed(text) })
+}
+
+/// What RFC 3986 lets stand in a segment, less `;`, by which some servers cut segments.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte)
+}
+
+/// Encoded: bytes that need it, and `~`, which older programs encode. Never what cuts a path somewhere, controls, or
+/// the beginning of another encoding.
+fn check_encoded(byte: u8, rest: &[u8]) -> Result<(), PathError> {
+    match byte {
+        b'/' => Ok(()),
+        b'\\' | b';' | 0..=0x1f | 0x7f => Err(PathError::Encoded(byte)),
+        b'-' | b'.' | b'_' => Err(PathError::Encoded(byte)),
+        byte if byte.is_ascii_alphanumeric() => Err(PathError::Encoded(byte)),
+        b'%' => match rest {
+            [high, low, ..] if hex(*high, *low).is_some() => Err(PathError::Encoded(byte)),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn check_segments(rest: &[u8]) -> Result<(), PathError> {
+    let mut segments = rest.split(|byte| *byte == b'/').peekable();
+    while let Some(segment) = segments.next() {
+        // The last one is empty in `/` and `/a/`.
+        if segment.is_empty() && segments.peek().is_some() {
+            return Err(PathError::EmptySegment);
+        }
+        check_pieces(segment)?;
+    }
+    Ok(())
+}
+
+/// What lies between encoded slashes is a segment to whoever decodes them.
+fn check_pieces(segment: &[u8]) -> Result<(), PathError> {
+    let Some(at) =
+        segment.windows(3).position(|window| window.eq_ignore_ascii_case(ENCODED_SLASH.as_bytes()))
+    else {
+        return if matches!(segment, b"." | b"..") { Err(PathError::DotSegment) } else { Ok(()) };
+    };
+    let (piece, rest) = (segment.get(..at).unwrap_or_default(), segment.get(at + 3..).unwrap_or_default());
+    match piece {
+        b"" => Err(PathError::EmptySegment),
+        b"." | b".." => Err(PathError::DotSegment),
+        _ if rest.is_empty() => Err(PathError::EmptySegment),
+        _ => check_pieces(rest),
+    }
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+fn with_capital_digits(text: &str) -> String {
+    let mut digits_left = 0_u8;
+    let capital = |character: char| {
+        if character == '%' {
+            digits_left = 2;
+            return character;
+        }
+        let is_digit = digits_left > 0;
+        digits_left = digits_left.saturating_sub(1);
+        if is_digit { character.to_ascii_uppercase() } else { character }
+    };
+    text.chars().map(capital).collect()
+}
+
+/// Which paths are meant: `*` is one segment, or any run within a segment that has more; `**` is any number of
+/// segments, none included. `/a/**` so means `/a`, `/a/` and all below.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPattern(String);
+
+const ANY_DEPTH: &str = "**";
+
+impl PathPattern {
+    /// `/**`
+    #[must_use]
+    pub fn everything() -> Self {
+        Self("/**".to_owned())
+    }
+
+    /// Whether it is `/**`.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.0 == "/**"
+    }
+
+    /// The pattern.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The narrowest pattern that means `path`: the path itself, but for a star in it and a comma at a segment's end,
+    /// which a pattern can't hold.
+    #[must_use]
+    pub fn of(path: &CanonicalPath<'_>) -> Option<Self> {
+        let segment = |text: &str| match text.strip_suffix(',') {
+            Some(rest) => format!("{}*", rest.trim_end_matches('*')),
+            None if text.contains("**") => "*".to_owned(),
+            None => text.to_owned(),
+        };
+        path.as_str().split('/').map(segment).collect::<Vec<_>>().join("/").parse().ok()
+    }
+
+    /// Whether `path` is meant.
+    #[must_use]
+    pub fn matches(&self, path: &CanonicalPath<'_>) -> bool {
+        let pattern = self.0.get(1..).unwrap_or_default();
+        segments_match(pattern, path.as_str().get(1..).unwrap_or_default())
+    }
+
+    /// The part before the first segment with a wildcard, without a slash at its end: `/a/b` of `/a/b/**`. Whatever
+    /// path is meant is this or begins with this and a slash.
+    #[must_use]
+    pub fn literal_prefix(&self) -> &str {
+        let Some(star) = self.0.find('*') else { return &self.0 };
+        let before = self.0.get(..star).unwrap_or_default();
+        before.rfind('/').and_then(|at| before.get(..at)).unwrap_or_default()
+    }
+
+    /// How narrow it is: of two patterns that mean a path the one with the greater value is the more specific.
+    #[must_use]
+    pub fn specificity(&self) -> (usize, bool, bool) {
+        let literal = self.0.bytes().filter(|byte| *byte != b'*').count();
+        (literal, !self.0.contains(ANY_DEPTH), !self.0.contains('*'))
+    }
+}
+
+/// The usual matching with wildcards, going back to the last `**` only, which is enough.
+fn segments_match(pattern: &str, path: &str) -> bool {
+    let mut pattern = Some(pattern);
+    let mut path = Some(path);
+    let mut retry: Option<(Option<&str>, &str)> = None;
+    loop {
+        let (first, after) = split_segment(pattern);
+        if first == Some(ANY_DEPTH) {
+            let Some(rest) = path else { return after.is_none() };
+            retry = Some((after, rest));
+            pattern = after;
+            continue;
+        }
+        let (segment, rest) = split_segment(path);
+        match (first, segment) {
+            (None, None) => return true,
+            (Some(first), Some(segment)) if segment_matches(first, segment) => {
+                (pattern, path) = (after, rest);
+                continue;
+            }
+            (Some(_) | None, Some(_)) | (Some(_), None) => {}
+        }
+        // Let the last `**` take one segment more; never one with an encoded slash, which it doesn't name.
+        let Some((after, skipped)) = retry else { return false };
+        let (taken, rest) = split_segment(Some(skipped));
+        if taken.is_some_and(|taken| taken.contains(ENCODED_SLASH)) {
+            return false;
+        }
+        match rest {
+            Some(rest) => retry = Some((after, rest)),
+            None => return after.is_none(),
+        }
+        (pattern, path) = (after, rest);
+    }
+}
+
+fn split_segment(text: Option<&str>) -> (Option<&str>, Option<&str>) {
+    match text.map(|text| text.split_once('/')) {
+        None => (None, None),
+        Some(Some((segment, rest))) => (Some(segment), Some(rest)),
+        Some(None) => (text, None),
+    }
+}
+
+/// The pieces between encoded slashes match one by one, so that no `*` takes one in.
+fn segment_matches(pattern: &str, segment: &str) -> bool {
+    if !pattern.contains('*') {
+        return pattern == segment;
+    }
+    let (mut patterns, mut pieces) = (pattern.split(ENCODED_SLASH), segment.split(ENCODED_SLASH));
+    loop {
+        match (patterns.next(), pieces.next()) {
+            (None, None) => return true,
+            (Some(pattern), Some(piece)) if piece_matches(pattern.as_bytes(), piece.as_bytes()) => {}
+            (Some(_), Some(_) | None) | (None, Some(_)) => return false,
+        }
+    }
+}
+
+fn piece_matches(pattern: &[u8], piece: &[u8]) -> bool {
+    if pattern == b"*" {
+        return !piece.is_empty();
+    }
+    let (mut own, mut text) = (pattern, piece);
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (own, text) {
+            ([b'*', rest @ ..], _) => {
+                retry = Some((rest, text));
+                own = rest;
+                continue;
+            }
+            ([], []) => return true,
+            ([a, own_rest @ ..], [b, text_rest @ ..]) if a == b => {
+                (own, text) = (own_rest, text_rest);
+                continue;
+            }
+            ([..], [..]) => {}
+        }
+        let Some((after, [_, rest @ ..])) = retry else { return false };
+        retry = Some((after, rest));
+        (own, text) = (after, rest);
+    }
+}
+
+impl FromStr for PathPattern {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        if text.len() > PATTERN_BYTES_MAX {
+            return Err(PathError::TooLong);
+        }
+        let text = canonical(text.as_bytes())?;
+        let mut before = "";
+        for segment in text.split('/').skip(1) {
+            let is_wrong = segment.contains(ANY_DEPTH) && (segment != ANY_DEPTH || before == ANY_DEPTH);
+            if is_wrong {
+                return Err(PathError::Wildcard);
+            }
+            if segment.ends_with(',') {
+                return Err(PathError::Comma);
+            }
+            before = segment;
+        }
+        Ok(Self(text.into_owned()))
+    }
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        text.parse()
+    }
+}
+
+impl From<PathPattern> for String {
+    fn from(pattern: PathPattern) -> Self {
+        pattern.0
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

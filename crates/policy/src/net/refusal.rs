@@ -1,1 +1,298 @@
-//! Why something is not let through: stable codes and what the agent is told.
+//! Why something is not let through: stable codes, and what the agent is told.
+//!
+//! The codes are a promise, documented in `docs/refusals.md`, where a test compares them with this list. What is told
+//! names the request and the grant that would allow it, and nothing about the owner's machine or policy.
+
+use crate::net::host::Destination;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The longest piece of a request's path that is told, in bytes.
+pub const PATH_TOLD_BYTES_MAX: usize = 1 << 10;
+
+/// Why. Each has one code; [`RefusalReason::ALL`] has each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum RefusalReason {
+    /// The policy denies the host, whatever is granted.
+    HostDenied,
+    /// The text that names the host is none, or one that others read as another host.
+    HostMalformed,
+    /// Nothing is granted at the host.
+    HostNotGranted,
+    /// The host is granted at another port.
+    PortNotGranted,
+    /// The protocol is not granted there.
+    ProtocolNotGranted,
+    /// What was sent is of no protocol that can be let through there.
+    ProtocolUnknown,
+    /// The method is not granted there.
+    MethodNotGranted,
+    /// The path is not granted there.
+    PathNotGranted,
+    /// The path can be read in two ways.
+    PathNotCanonical,
+    /// The grant permits no query.
+    QueryNotGranted,
+    /// A header would have the origin take another method or URL than the one that was judged.
+    HeaderOverride,
+    /// `Host` or `:authority` names another place than the connection goes to.
+    AuthorityMismatch,
+    /// The TLS handshake names another host than the connection goes to.
+    SniMismatch,
+    /// The TLS handshake hides the host that it names.
+    SniHidden,
+    /// Two grants permit the request with different credentials, and neither is the narrower one.
+    CredentialAmbiguous,
+    /// The name leads to nothing.
+    NameNotResolved,
+    /// The name leads to an address that is not out on the internet, and no grant names it.
+    AddressNotGlobal,
+    /// What was sent is no proper message of its protocol.
+    MessageMalformed,
+    /// A head, a body or a frame is longer than the gateway takes.
+    TooLarge,
+    /// The message came too slowly.
+    TooSlow,
+    /// There are as many connections or requests open as there may be.
+    TooManyOpen,
+    /// The grant's bytes to the origin are used up.
+    BudgetExhaustedUp,
+    /// The grant's bytes from the origin are used up.
+    BudgetExhaustedDown,
+    /// The grant's requests are used up.
+    BudgetExhaustedRequests,
+    /// The grant's requests a second are used up; it passes.
+    RateExceeded,
+    /// The grant's credential was revoked.
+    CredentialRevoked,
+    /// The store has no value for the grant's credential, or one that has run out.
+    CredentialMissing,
+    /// A handle stands where it doesn't belong.
+    HandleMisplaced,
+    /// The origin can't be connected to.
+    UpstreamUnreachable,
+    /// The origin's certificate or TLS is not what it must be.
+    UpstreamTls,
+    /// The origin answered with something that is no proper message.
+    UpstreamMalformed,
+    /// The origin took longer than it may.
+    UpstreamTimeout,
+    /// The owner was asked and said no.
+    HeldDenied,
+    /// The owner was asked and did not answer in time.
+    HeldTimeout,
+    /// More requests wait for the owner than may.
+    HeldFlood,
+    /// The body of a request to a model is not understood.
+    ModelBodyMalformed,
+    /// The request would have the model's provider run a tool of its own.
+    ModelServerTool,
+    /// The request would have the model's provider connect to a server.
+    ModelRemoteMcp,
+    /// The request names a file kept with the model's provider.
+    ModelFileReference,
+    /// The request would have the model's provider fetch a URL.
+    ModelUrlSource,
+    /// The request names a feature of the model's provider that is not let through.
+    ModelFeature,
+}
+
+impl RefusalReason {
+    /// Every reason there is.
+    pub const ALL: [Self; 41] = [
+        Self::HostDenied,
+        Self::HostMalformed,
+        Self::HostNotGranted,
+        Self::PortNotGranted,
+        Self::ProtocolNotGranted,
+        Self::ProtocolUnknown,
+        Self::MethodNotGranted,
+        Self::PathNotGranted,
+        Self::PathNotCanonical,
+        Self::QueryNotGranted,
+        Self::HeaderOverride,
+        Self::AuthorityMismatch,
+        Self::SniMismatch,
+        Self::SniHidden,
+        Self::CredentialAmbiguous,
+        Self::NameNotResolved,
+        Self::AddressNotGlobal,
+        Self::MessageMalformed,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::TooManyOpen,
+        Self::BudgetExhaustedUp,
+        Self::BudgetExhaustedDown,
+        Self::BudgetExhaustedRequests,
+        Self::RateExceeded,
+        Self::CredentialRevoked,
+        Self::CredentialMissing,
+        Self::HandleMisplaced,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTls,
+        Self::UpstreamMalformed,
+        Self::UpstreamTimeout,
+        Self::HeldDenied,
+        Self::HeldTimeout,
+        Self::HeldFlood,
+        Self::ModelBodyMalformed,
+        Self::ModelServerTool,
+        Self::ModelRemoteMcp,
+        Self::ModelFileReference,
+        Self::ModelUrlSource,
+        Self::ModelFeature,
+    ];
+
+    /// The stable code, as documented in `docs/refusals.md`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HostDenied => "host-denied",
+            Self::HostMalformed => "host-malformed",
+            Self::HostNotGranted => "host-not-granted",
+            Self::PortNotGranted => "port-not-granted",
+            Self::ProtocolNotGranted => "protocol-not-granted",
+            Self::ProtocolUnknown => "protocol-unknown",
+            Self::MethodNotGranted => "method-not-granted",
+            Self::PathNotGranted => "path-not-granted",
+            Self::PathNotCanonical => "path-not-canonical",
+            Self::QueryNotGranted => "query-not-granted",
+            Self::HeaderOverride => "header-override",
+            Self::AuthorityMismatch => "authority-mismatch",
+            Self::SniMismatch => "sni-mismatch",
+            Self::SniHidden => "sni-hidden",
+            Self::CredentialAmbiguous => "credential-ambiguous",
+            Self::NameNotResolved => "name-not-resolved",
+            Self::AddressNotGlobal => "address-not-global",
+            Self::MessageMalformed => "message-malformed",
+            Self::TooLarge => "too-large",
+            Self::TooSlow => "too-slow",
+            Self::TooManyOpen => "too-many-open",
+            Self::BudgetExhaustedUp => "budget-exhausted-up",
+            Self::BudgetExhaustedDown => "budget-exhausted-down",
+            Self::BudgetExhaustedRequests => "budget-exhausted-requests",
+            Self::RateExceeded => "rate-exceeded",
+            Self::CredentialRevoked => "credential-revoked",
+            Self::CredentialMissing => "credential-missing",
+            Self::HandleMisplaced => "handle-misplaced",
+            Self::UpstreamUnreachable => "upstream-unreachable",
+            Self::UpstreamTls => "upstream-tls",
+            Self::UpstreamMalformed => "upstream-malformed",
+            Self::UpstreamTimeout => "upstream-timeout",
+            Self::HeldDenied => "held-denied",
+            Self::HeldTimeout => "held-timeout",
+            Self::HeldFlood => "held-flood",
+            Self::ModelBodyMalformed => "model-body-malformed",
+            Self::ModelServerTool => "model-server-tool",
+            Self::ModelRemoteMcp => "model-remote-mcp",
+            Self::ModelFileReference => "model-file-reference",
+            Self::ModelUrlSource => "model-url-source",
+            Self::ModelFeature => "model-feature",
+        }
+    }
+
+    /// Whether one more grant could change it, so that one is offered and the owner can be asked.
+    #[must_use]
+    pub fn is_of_grants(self) -> bool {
+        matches!(
+            self,
+            Self::HostNotGranted
+                | Self::PortNotGranted
+                | Self::ProtocolNotGranted
+                | Self::MethodNotGranted
+                | Self::PathNotGranted
+                | Self::QueryNotGranted
+                | Self::AddressNotGlobal
+        )
+    }
+}
+
+/// A code that is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no reason of a refusal")]
+pub struct UnknownReason(String);
+
+impl TryFrom<String> for RefusalReason {
+    type Error = UnknownReason;
+
+    fn try_from(code: String) -> Result<Self, UnknownReason> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code).ok_or(UnknownReason(code))
+    }
+}
+
+impl From<RefusalReason> for String {
+    fn from(reason: RefusalReason) -> Self {
+        reason.code().to_owned()
+    }
+}
+
+impl std::fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A refusal, as the agent and the events are told. Written as JSON it is
+/// `{reason, host, port, method, path, grant_that_would_allow}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// Where to; `None` if that could not be read.
+    pub destination: Option<Destination>,
+    /// By which method, if it came to a request.
+    pub method: Option<String>,
+    /// At which path, without a query; cut after [`PATH_TOLD_BYTES_MAX`].
+    pub path: Option<String>,
+    /// The narrowest grant that would allow it, in one line, if one could.
+    pub allow: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal of a connection.
+    #[must_use]
+    pub fn of_connection(reason: RefusalReason, destination: &Destination) -> Self {
+        Self { reason, destination: Some(destination.clone()), method: None, path: None, allow: None }
+    }
+
+    /// A refusal of something that names no place.
+    #[must_use]
+    pub fn of_nowhere(reason: RefusalReason) -> Self {
+        Self { reason, destination: None, method: None, path: None, allow: None }
+    }
+
+    /// A refusal of a request.
+    #[must_use]
+    pub fn of_request(reason: RefusalReason, destination: &Destination, method: &str, path: &str) -> Self {
+        let told = path.get(..path.floor_char_boundary(PATH_TOLD_BYTES_MAX)).unwrap_or(path);
+        Self {
+            reason,
+            destination: Some(destination.clone()),
+            method: Some(method.to_owned()),
+            path: Some(told.to_owned()),
+            allow: None,
+        }
+    }
+
+    /// This refusal with the grant that would allow what it refuses.
+    #[must_use]
+    pub fn allowed_by(mut self, line: Option<String>) -> Self {
+        self.allow = line;
+        self
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let destination = self.destination.as_ref();
+        let mut object = serializer.serialize_struct("Refusal", 6)?;
+        object.serialize_field("reason", &self.reason)?;
+        object.serialize_field("host", &destination.map(|destination| &destination.host))?;
+        object.serialize_field("port", &destination.map(|destination| destination.port))?;
+        object.serialize_field("method", &self.method)?;
+        object.serialize_field("path", &self.path)?;
+        object.serialize_field("grant_that_would_allow", &self.allow)?;
+        object.end()
+    }
+}
