@@ -4,7 +4,8 @@
 
 use cofferdam_policy::event::ExitStatus;
 use cofferdam_syscall::packet;
-use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
+pub(crate) use cofferdam_syscall::sealed::{sealed, unsealed};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
@@ -241,43 +242,6 @@ pub(crate) fn receive<M: DeserializeOwned>(
     };
     let message = serde_json::from_slice(&text).ok().ok_or(Errno::BADMSG)?;
     Ok(Some((message, descriptors)))
-}
-
-/// A sealed memory file of these bytes.
-pub(crate) fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
-    use rustix::fs::{MemfdFlags, SealFlags};
-    let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
-        rest = rest.get(written..).unwrap_or_default();
-    }
-    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file)
-}
-
-/// Reads a sealed memory file whole; an unsealed or oversized one is refused with `EPERM` or `EFBIG`.
-pub(crate) fn unsealed(file: &OwnedFd, bytes_max: usize) -> Result<Vec<u8>, Errno> {
-    use rustix::fs::SealFlags;
-    let wanted = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-    if !rustix::fs::fcntl_get_seals(file)?.contains(wanted) {
-        return Err(Errno::PERM);
-    }
-    let size = usize::try_from(rustix::fs::fstat(file)?.st_size).ok().ok_or(Errno::FBIG)?;
-    if size > bytes_max {
-        return Err(Errno::FBIG);
-    }
-    let mut bytes = vec![0_u8; size];
-    let mut at = 0;
-    while at < size {
-        let room = bytes.get_mut(at..).ok_or(Errno::FBIG)?;
-        match rustix::io::retry_on_intr(|| rustix::io::pread(file.as_fd(), &mut *room, at as u64))? {
-            0 => return Err(Errno::BADMSG),
-            read => at += read,
-        }
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -8,3 +8,4 @@ pub mod network;
 pub mod packet;
 pub mod process;
 pub mod raw;
+pub mod sealed;

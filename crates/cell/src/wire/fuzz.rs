@@ -2,6 +2,7 @@
 
 use super::*;
 use cofferdam_fuzz::fuzz;
+use rustix::fd::AsFd as _;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 #[test]
