@@ -1,6 +1,7 @@
 //! The network as policy sees it: hosts, paths, grants, verdicts. Pure: nothing here opens a connection.
 
 pub mod address;
+pub mod addresses;
 pub mod allow;
 pub mod arrival;
 pub mod budget;
