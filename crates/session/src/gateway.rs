@@ -149,7 +149,7 @@ pub(crate) fn start(
 /// # Errors
 /// [`ErrorKind::State`] if it can't be made.
 pub(crate) fn certificate(context: &Context, state: &State) -> Result<PathBuf, Error> {
-    let path = state.authority().join(authority::CERTIFICATE_FILE);
+    let path = state.authority().join("certificate.pem");
     if is_fresh(context, &path) {
         return Ok(path);
     }

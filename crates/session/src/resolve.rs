@@ -60,6 +60,8 @@ pub struct Resolved {
     pub checkpoint: RegularCheckpoints,
     /// The policy file that was used, if there was one.
     pub policy: Option<PathBuf>,
+    /// The owner's command that is told what can't wait.
+    pub notify: Option<String>,
 }
 
 /// Resolves a request.
@@ -106,9 +108,9 @@ pub fn resolve(
         profiles: wish.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?,
         label: Label::initial(),
     };
-    let checkpoint = wish.checkpoint;
+    let (checkpoint, notify) = (wish.checkpoint, wish.notify.clone());
     let (inodes, opened) = (found.inodes, found.opened);
-    Ok(Resolved { authority, directory: first, inodes, opened, notes, checkpoint, policy })
+    Ok(Resolved { authority, directory: first, inodes, opened, notes, checkpoint, policy, notify })
 }
 
 /// The directory that a request is about: its first workspace.
@@ -126,9 +128,9 @@ pub fn first_workspace(context: &Context, request: &RunRequest) -> Result<PathBu
 pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -> Result<Resolved, Error> {
     // What the policy denies by now holds for old sessions too.
     let mut notes = Vec::new();
-    let mut checkpoint = RegularCheckpoints::default();
+    let (mut checkpoint, mut notify) = (RegularCheckpoints::default(), None);
     if let Some(policy) = Policies::of(context).find(&directory)? {
-        checkpoint = policy.wish.checkpoint;
+        (checkpoint, notify) = (policy.wish.checkpoint, policy.wish.notify.clone());
         let denied = directories::denied(context, &policy.wish, &directory)?;
         since::narrow(&mut authority, &policy.wish, denied, &mut notes)?;
     }
@@ -144,7 +146,7 @@ pub fn reopen(context: &Context, mut authority: Authority, directory: PathBuf) -
         found.reopen(&known.source, &known.target, known.file, false)?;
     }
     let (inodes, opened) = (found.inodes, found.opened);
-    Ok(Resolved { authority, directory, inodes, opened, notes, checkpoint, policy: None })
+    Ok(Resolved { authority, directory, inodes, opened, notes, checkpoint, policy: None, notify })
 }
 
 /// What policy and accepted request ask for in a directory, without any flag.

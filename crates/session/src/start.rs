@@ -7,8 +7,10 @@ use crate::changes::{self, Changes};
 use crate::checkpoints;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::gateway::Networking;
 use crate::machine::{self, Machine};
 use crate::network;
+use crate::notify::Notifier;
 use crate::prepare::{self, Progress};
 use crate::program;
 use crate::record;
@@ -46,6 +48,8 @@ pub struct StartOptions {
     pub detach: bool,
     /// Remove the session at its end, if nothing is unapplied.
     pub remove: bool,
+    /// Hold what no grant permits, and ask the owner.
+    pub ask: bool,
     /// The owner's streams.
     pub streams: Streams,
 }
@@ -317,6 +321,14 @@ impl Begun<'_> {
                 .get(LimitName::Time)
                 .map(|bound| Duration::from_secs(bound.limit.value())),
             regular: self.rhythm(),
+            networking: Networking::new(
+                self.session.id.clone(),
+                authority.clone(),
+                Vec::new(),
+                options.ask,
+            ),
+            notifier: self.resolved.notify.clone().map(Notifier::new),
+            name: self.session.name.clone(),
             told: self.told,
         };
         let connection =

@@ -12,7 +12,8 @@ use cofferdam_session::state::State;
 pub(super) fn resume(context: &Context, output: &Output, arguments: &ResumeArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let record = super::find(context, &state, output, arguments.session.as_deref())?;
-    let options = StartOptions { detach: arguments.detach, remove: false, streams: output.streams() };
+    let ResumeArguments { detach, ask, .. } = *arguments;
+    let options = StartOptions { detach, remove: false, ask, streams: output.streams() };
     let progress = Progress::new(output);
     let told = |news: News<'_>| summary::tell(output, &options, &progress, news);
     let started =

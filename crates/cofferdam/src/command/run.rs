@@ -12,7 +12,8 @@ use cofferdam_session::request::RunRequest;
 use cofferdam_session::start::{self, News, StartOptions};
 
 pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
-    let options = StartOptions { detach: arguments.detach, remove: arguments.rm, streams: output.streams() };
+    let RunArguments { detach, rm: remove, ask, .. } = arguments;
+    let options = StartOptions { detach, remove, ask, streams: output.streams() };
     let request =
         RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };
     let progress = Progress::new(output);

@@ -95,7 +95,13 @@ impl Supervisor<'_> {
     ) -> Option<(Ask, Vec<OwnedFd>)> {
         let starts = match &ask {
             Ask::Exec { .. } | Ask::Refresh | Ask::Signal { .. } => true,
-            Ask::Attach { .. } | Ask::Resize { .. } | Ask::Stop { .. } | Ask::Freeze => false,
+            Ask::Attach { .. }
+            | Ask::Resize { .. }
+            | Ask::Stop { .. }
+            | Ask::Freeze
+            | Ask::Network
+            | Ask::Decide { .. }
+            | Ask::Revoke { .. } => false,
         };
         match &mut self.frozen {
             Some(frozen) if starts => {

@@ -11,6 +11,7 @@ use crate::record;
 use cofferdam_gateway::wire::{self, LeakNote, Order, RefusalNote, RequestNote, Word};
 use cofferdam_policy::event::{Decision, Event, Refused, Requested};
 use cofferdam_policy::net::credential::OnHandleLeak;
+use cofferdam_policy::net::host::Destination;
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -23,6 +24,8 @@ const WORDS_AT_ONCE_MAX: usize = 64;
 const RECORD_AFTER: Duration = Duration::from_millis(250);
 /// How many of them may.
 const UNRECORDED_MAX: usize = 256;
+/// In place of a host that could not be read.
+const UNREADABLE: &str = "(unreadable)";
 /// How long a gateway has to say its last words when its session ends.
 const LAST_WORDS_MAX: Duration = Duration::from_millis(500);
 
@@ -203,7 +206,7 @@ impl Supervisor<'_> {
     }
 
     fn leaked(&mut self, note: &LeakNote) {
-        let place = format!("{} to {}:{}", note.place, note.host, note.port);
+        let place = format!("{} to {}", note.place, note.destination);
         let credential = note.credential.to_string();
         self.notify(Occasion::HandleLeaked, &format!("{credential}: {place}"));
         self.network.note(Event::HandleLeaked { credential, place });
@@ -278,10 +281,11 @@ fn readable(line: BorrowedFd<'_>, within: Duration) -> bool {
 }
 
 fn refused(note: RefusalNote) -> Refused {
+    let (host, port) = note.destination.as_ref().map_or_else(|| (UNREADABLE.to_owned(), 0), place);
     Refused {
-        reason: note.reason,
-        host: note.host.to_string(),
-        port: note.port.into(),
+        reason: note.reason.code().to_owned(),
+        host,
+        port,
         method: note.method,
         path: note.path,
         allow: note.allow,
@@ -289,13 +293,18 @@ fn refused(note: RefusalNote) -> Refused {
     }
 }
 
+fn place(destination: &Destination) -> (String, u16) {
+    (destination.host.to_string(), destination.port.get())
+}
+
 /// Requests that differ in nothing that is recorded, as one.
 fn together(notes: Vec<RequestNote>) -> Vec<Requested> {
     let mut requested: Vec<Requested> = Vec::new();
     for note in notes {
+        let (host, port) = place(&note.destination);
         let one = Requested {
-            host: note.host.to_string(),
-            port: note.port.into(),
+            host,
+            port,
             method: Some(note.method),
             path: Some(note.path),
             status: note.status,
