@@ -4,6 +4,9 @@
 //! last item, compared and digested. It holds no secrets and decides nothing; [`crate::admission`] does.
 
 use crate::label::Label;
+use crate::net::credential::{Credential, OnHandleLeak};
+use crate::net::grant::Grant;
+use crate::net::host::HostPattern;
 use crate::path::AbsPath;
 use crate::presets::limits::Limits;
 use serde::{Deserialize, Serialize};
@@ -187,6 +190,18 @@ pub struct Authority {
     pub limits: Limits,
     /// Widenings of the system-call filter.
     pub profiles: BTreeSet<Profile>,
+    /// What it may reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
+    /// What it may use by a handle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<Credential>,
+    /// Hosts that it never reaches, whatever is granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied_hosts: Vec<HostPattern>,
+    /// What a handle in the wrong place brings about.
+    #[serde(default, skip_serializing_if = "OnHandleLeak::is_default")]
+    pub on_handle_leak: OnHandleLeak,
     /// What it has touched from the start.
     pub label: Label,
 }
@@ -253,7 +268,31 @@ impl Authority {
         for p in &self.profiles {
             items.insert(format!("profile {}: {}", p.name(), p.permits()));
         }
+        items.extend(self.grants.iter().map(|grant| {
+            let weaker = if grant.is_unread() { " (weaker: passed on unread)" } else { "" };
+            format!("grant {grant}{weaker}")
+        }));
+        items.extend(self.credentials.iter().map(|credential| self.item_of(credential)));
         items
+    }
+
+    /// A credential and all that it can be used for.
+    fn item_of(&self, credential: &Credential) -> String {
+        let Credential { name, secret, place, environment } = credential;
+        let grants = self.grants.iter().filter(|grant| grant.credential.as_ref() == Some(name));
+        let places: BTreeSet<String> = grants.map(|grant| format!("{}:{}", grant.host, grant.port)).collect();
+        let only = if places.is_empty() {
+            "no grant".to_owned()
+        } else {
+            places.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let variables: Vec<&str> = environment.iter().map(|variable| variable.as_str()).collect();
+        let shown = if variables.is_empty() {
+            String::new()
+        } else {
+            format!("; its handle in {}", variables.join(", "))
+        };
+        format!("credential {name}: secret {secret} in {}, only for {only}{shown}", place.phrase())
     }
 
     /// What `self` widens: the items that `narrower` lacks, and limits that are looser.
@@ -314,6 +353,10 @@ mod tests {
             denied: Vec::new(),
             limits: bounds,
             profiles: BTreeSet::new(),
+            grants: Vec::new(),
+            credentials: Vec::new(),
+            denied_hosts: Vec::new(),
+            on_handle_leak: OnHandleLeak::Refuse,
             label: Label::initial(),
         }
     }

@@ -2,12 +2,19 @@
 //!
 //! A wish is text with a form; it becomes an authority only after its paths and names are resolved. The same
 //! form serves the owner's policy and a repository's `cofferdam.toml`; the latter counts for nothing until the
-//! owner accepts exactly its bytes. A key that is not enforced by this version is unknown, and refused.
+//! owner accepts exactly its bytes. A key that is not enforced by this version is unknown, and refused. A request may
+//! name credentials in grants, and never say what they are: that is the owner's alone.
+
+mod network;
 
 use crate::checkpoint::{CheckpointWishError, RegularCheckpoints};
 use crate::mask::MaskError;
+use crate::net::credential::{Credential, CredentialName, OnHandleLeak};
+use crate::net::grant::{Grant, GrantOrigin};
+use crate::net::host::HostPattern;
 use crate::presets::limits::{Limit, LimitError};
 use crate::review::runs_later::OwnerPattern;
+use network::{AllowText, CredentialTable, GrantEntry, Network};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -42,6 +49,14 @@ pub struct Wish {
     pub runs_later: Vec<OwnerPattern>,
     /// Copies of its layers that a session makes by itself.
     pub checkpoint: RegularCheckpoints,
+    /// What it may reach.
+    pub grants: Vec<Grant>,
+    /// Named sets of grants.
+    pub sets: Vec<String>,
+    /// What it may use by a handle.
+    pub credentials: Vec<Credential>,
+    /// What a handle in the wrong place brings about, if it was said.
+    pub on_handle_leak: Option<OnHandleLeak>,
     /// What it must not have, whoever asks.
     pub deny: Deny,
 }
@@ -60,6 +75,8 @@ pub struct Deny {
     pub tools: Vec<String>,
     /// Widenings.
     pub profiles: Vec<String>,
+    /// Hosts that are never reached, whatever grants say.
+    pub hosts: Vec<HostPattern>,
 }
 
 /// Why a text is not a wish.
@@ -83,6 +100,11 @@ pub enum WishError {
     /// What it says of checkpoints can't be taken.
     #[error(transparent)]
     Checkpoint(CheckpointWishError),
+    /// A request says what a credential is.
+    #[error(
+        "`credential.{0}` can't stand in a repository's request: only the owner's policy says which secret is used where"
+    )]
+    CredentialInRequest(CredentialName),
     /// A list is longer than [`WISH_ENTRIES_MAX`].
     #[error("`{0}` has more than {WISH_ENTRIES_MAX} entries")]
     TooMany(&'static str),
@@ -103,6 +125,10 @@ struct File {
     limits: BTreeMap<String, Value>,
     review: Review,
     checkpoint: Checkpoint,
+    grant: Vec<GrantEntry>,
+    allow: Vec<AllowText>,
+    credential: BTreeMap<CredentialName, CredentialTable>,
+    on_handle_leak: Option<OnHandleLeak>,
     deny: Deny,
 }
 
@@ -128,7 +154,21 @@ enum Value {
 }
 
 impl Wish {
-    /// Reads a policy or a request.
+    /// Reads a repository's request: like a policy, but its grants are known as a request's, and it defines no
+    /// credentials.
+    ///
+    /// # Errors
+    /// [`WishError`]: anything that is not wholly understood, or is not a repository's to ask for.
+    pub fn parse_request(bytes: &[u8]) -> Result<Self, WishError> {
+        let mut wish = Self::parse(bytes)?;
+        if let Some(defined) = wish.credentials.first() {
+            return Err(WishError::CredentialInRequest(defined.name.clone()));
+        }
+        wish.grants.iter_mut().for_each(|grant| grant.origin = GrantOrigin::Request);
+        Ok(wish)
+    }
+
+    /// Reads a policy.
     ///
     /// # Errors
     /// [`WishError`]: anything that is not wholly understood.
@@ -156,6 +196,11 @@ impl Wish {
         self.limits.extend(other.limits);
         self.runs_later.extend(other.runs_later);
         self.checkpoint = self.checkpoint.and(other.checkpoint);
+        self.grants.extend(other.grants);
+        self.sets.extend(other.sets);
+        self.credentials.extend(other.credentials);
+        // The stricter one holds: a request can't take back what the policy says.
+        self.on_handle_leak = self.on_handle_leak.max(other.on_handle_leak);
         self.deny = self.deny.and(other.deny);
         self
     }
@@ -179,6 +224,7 @@ impl Deny {
         self.agent_homes.extend(other.agent_homes);
         self.tools.extend(other.tools);
         self.profiles.extend(other.profiles);
+        self.hosts.extend(other.hosts);
         self
     }
 
@@ -206,6 +252,7 @@ impl File {
         let runs_later = patterns.collect::<Result<_, _>>().map_err(WishError::RunsLater)?;
         let Checkpoint { every, keep } = &self.checkpoint;
         let checkpoint = RegularCheckpoints::parse(every.as_deref(), *keep).map_err(WishError::Checkpoint)?;
+        let network = Network::of(self.grant, self.allow, self.credential);
         let wish = Wish {
             workspaces: self.workspaces,
             mounts: self.mounts,
@@ -218,6 +265,10 @@ impl File {
             limits,
             runs_later,
             checkpoint,
+            grants: network.grants,
+            sets: network.sets,
+            credentials: network.credentials,
+            on_handle_leak: self.on_handle_leak,
             deny: self.deny,
         };
         wish.bounded()
@@ -236,6 +287,10 @@ impl Wish {
             ("tools", self.tools.len()),
             ("profiles", self.profiles.len()),
             ("review.runs-later", self.runs_later.len()),
+            ("grant", self.grants.len()),
+            ("allow", self.sets.len()),
+            ("credential", self.credentials.len()),
+            ("deny.hosts", self.deny.hosts.len()),
             ("deny.paths", self.deny.paths.len()),
             ("deny.environment", self.deny.environment.len()),
         ];
@@ -256,7 +311,13 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_enforced_is_refused_by_name() {
-        for text in ["grants = []", "[limits]\nmemmory = \"1G\"", "[deny]\nnetwork = true", "mount = []"] {
+        for text in [
+            "grants = []",
+            "[[grant]]\nhots = 'a.b'",
+            "[limits]\nmemmory = \"1G\"",
+            "[deny]\nnetwork = true",
+            "mount = []",
+        ] {
             assert!(Wish::parse(text.as_bytes()).is_err(), "{text}");
         }
         let error = Wish::parse(b"grants = []").unwrap_err().to_string();

@@ -223,6 +223,7 @@ pub(crate) fn misunderstood(what: Error, bytes: &[u8], error: WishError) -> Erro
         | WishError::Limit(_)
         | WishError::RunsLater(_)
         | WishError::Checkpoint(_)
+        | WishError::CredentialInRequest(_)
         | WishError::TooMany(_)) => what.because(other),
     }
 }

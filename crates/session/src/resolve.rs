@@ -23,6 +23,7 @@ use cofferdam_policy::authority::{
 use cofferdam_policy::checkpoint::RegularCheckpoints;
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::Inode;
+use cofferdam_policy::net::credential::undefined;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::limits::Limits;
 use cofferdam_policy::wish::Wish;
@@ -81,6 +82,7 @@ pub fn resolve(
     note_stricken(&wish, &stricken, &mut notes);
     let wish = stricken;
     let identity = identity(context);
+    check_network(&wish)?;
     let denied = directories::denied(context, &wish, &first)?;
     let mut found = directories::Found::new(context, request.copy, denied);
     found.workspaces(&first, request, &wish)?;
@@ -106,6 +108,10 @@ pub fn resolve(
         denied: found.denied,
         limits,
         profiles: wish.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?,
+        grants: wish.grants.clone(),
+        credentials: wish.credentials.clone(),
+        denied_hosts: wish.deny.hosts.clone(),
+        on_handle_leak: wish.on_handle_leak.unwrap_or_default(),
         label: Label::initial(),
     };
     let (checkpoint, notify) = (wish.checkpoint, wish.notify.clone());
@@ -228,6 +234,21 @@ fn kept_inside(context: &Context, first: &std::path::Path, mut wish: Wish, notes
     wish.workspaces.retain(&mut stays);
     wish.instructions.retain(&mut stays);
     wish
+}
+
+/// What nothing here can bring about yet, or never, is not left out in silence.
+fn check_network(wish: &Wish) -> Result<(), Error> {
+    if let Some(name) = wish.sets.first() {
+        return Err(Error::new(ErrorKind::Policy, format!("cannot use the set of grants {name:?}"))
+            .since("there is none of that name")
+            .hint("write its grants in its place"));
+    }
+    match undefined(&wish.grants, &wish.credentials) {
+        Some((grant, name)) => Err(Error::new(ErrorKind::Policy, format!("cannot grant `{grant}`"))
+            .since(format!("the policy says nothing of a credential {name}"))
+            .hint(format!("write [credential.{name}] into the policy, or take it from the grant"))),
+        None => Ok(()),
+    }
 }
 
 fn note_stricken(before: &Wish, after: &Wish, notes: &mut Vec<String>) {

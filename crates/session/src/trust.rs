@@ -77,7 +77,7 @@ pub fn read_request(directory: &Path) -> Result<Option<Request>, Error> {
 }
 
 fn understand(bytes: Vec<u8>) -> Result<Request, (Vec<u8>, WishError)> {
-    match Wish::parse(&bytes) {
+    match Wish::parse_request(&bytes) {
         Ok(wish) => Ok(Request { digest: hex_digest(&bytes), bytes, wish }),
         Err(error) => Err((bytes, error)),
     }
@@ -153,6 +153,11 @@ impl Request {
                 let key = entry.split('=').next().unwrap_or(entry);
                 told(&format!("environment {key}=")) || told(&format!("environment {key} "))
             }
+            // Whole: the beginning of one grant's line is another, wider grant's.
+            "grant" => widened.iter().any(|item| {
+                let rest = item.strip_prefix("grant ").and_then(|item| item.strip_prefix(entry.as_str()));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" (weaker"))
+            }),
             "profile" => told(&format!("profile {entry}:")),
             "limit" => told(&format!("limit {}:", entry.split('=').next().unwrap_or(entry))),
             _ => false,
@@ -180,9 +185,13 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         limits,
         runs_later,
         checkpoint,
+        grants,
+        sets,
+        credentials,
+        on_handle_leak,
         deny,
     } = wish;
-    let lists: [(&str, &[String]); 13] = [
+    let lists: [(&str, &[String]); 14] = [
         ("workspace", workspaces),
         ("mount", mounts),
         ("environment", environment),
@@ -191,6 +200,7 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         ("profile", profiles),
         ("instructions of", instructions),
         ("mask", masks),
+        ("set of grants", sets),
         ("deny path", &deny.paths),
         ("deny environment", &deny.environment),
         ("deny agent home", &deny.agent_homes),
@@ -202,7 +212,13 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
     let runs_later = runs_later.iter().map(|pattern| ("runs later", pattern.to_string()));
     let every = checkpoint.every_seconds.map(|every| ("checkpoints", format!("every {every} s")));
     let keep = checkpoint.keep.map(|keep| ("checkpoints", format!("kept: {keep}")));
-    of_lists.chain(limits).chain(runs_later).chain(every).chain(keep).collect()
+    let grants = grants.iter().map(|grant| ("grant", grant.to_string()));
+    // A request has none; a policy's are told by its authority.
+    let credentials = credentials.iter().map(|credential| ("credential", credential.name.to_string()));
+    let on_leak = on_handle_leak.map(|rule| ("on handle leak", rule.name().to_owned()));
+    let denied = deny.hosts.iter().map(|pattern| ("deny host", pattern.to_string()));
+    let network = grants.chain(credentials).chain(on_leak).chain(denied);
+    of_lists.chain(limits).chain(runs_later).chain(every).chain(keep).chain(network).collect()
 }
 
 #[cfg(test)]

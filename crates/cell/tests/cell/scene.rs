@@ -6,6 +6,7 @@ use cofferdam_policy::authority::{Access, Authority, CellKind, Identity, Mount, 
 use cofferdam_policy::event::ExitStatus;
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::{Ground, Host, Inode, Place, System, beginning, compute};
+use cofferdam_policy::net::credential::OnHandleLeak;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::presets::limits::{LimitName, Limits, Machine};
@@ -209,6 +210,10 @@ impl Scene {
             denied: Vec::new(),
             limits,
             profiles: BTreeSet::new(),
+            grants: Vec::new(),
+            credentials: Vec::new(),
+            denied_hosts: Vec::new(),
+            on_handle_leak: OnHandleLeak::Refuse,
             label: Label::initial(),
         };
         let support = Support {

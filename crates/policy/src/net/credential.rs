@@ -2,6 +2,7 @@
 //!
 //! No value of a secret is ever here, and no handle: those are the gateway's.
 
+use crate::net::grant::Grant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -125,6 +126,36 @@ impl OnHandleLeak {
             Self::Stop => "stop",
         }
     }
+}
+
+impl Place {
+    /// In words, for people.
+    #[must_use]
+    pub fn phrase(&self) -> String {
+        match self {
+            Self::Header { name, prefix, suffix } if prefix.is_empty() && suffix.is_empty() => {
+                format!("header {name}")
+            }
+            Self::Header { name, prefix, suffix } => {
+                format!("header {name} (as {:?})", format!("{prefix}…{suffix}"))
+            }
+            Self::Basic { user: None } => "the password of Basic authentication".to_owned(),
+            Self::Basic { user: Some(user) } => format!("the password of Basic authentication as {user:?}"),
+            Self::Query { key } => format!("query parameter {key}"),
+        }
+    }
+}
+
+/// The first grant that names a credential which is not among `credentials`.
+#[must_use]
+pub fn undefined<'g>(
+    grants: &'g [Grant],
+    credentials: &[Credential],
+) -> Option<(&'g Grant, &'g CredentialName)> {
+    let named = grants.iter().filter_map(|grant| Some((grant, grant.credential.as_ref()?)));
+    let mut missing =
+        named.filter(|(_, name)| !credentials.iter().any(|credential| credential.name == **name));
+    missing.next()
 }
 
 /// Headers that say where a request goes, how long it is or what the connection becomes, and what frames it.

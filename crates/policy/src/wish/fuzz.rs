@@ -16,6 +16,7 @@ fn target(input: &[u8]) -> Result<Vec<usize>, String> {
         Err(WishError::Limit(error)) => return Err(error.to_string()),
         Err(WishError::RunsLater(error)) => return Err(error.to_string()),
         Err(WishError::Checkpoint(error)) => return Err(error.to_string()),
+        Err(WishError::CredentialInRequest(name)) => return Err(name.to_string()),
         Err(WishError::TooMany(list)) => return Err(list.to_owned()),
     };
     assert_eq!(Wish::parse(printed(&wish).as_bytes()).unwrap(), wish);
@@ -31,8 +32,9 @@ fn target(input: &[u8]) -> Result<Vec<usize>, String> {
     Ok(lists.iter().map(|(_, list)| list.len()).chain([wish.limits.len(), wish.runs_later.len()]).collect())
 }
 
-fn lists(wish: &Wish) -> [(&'static str, &[String]); 8] {
+fn lists(wish: &Wish) -> [(&'static str, &[String]); 9] {
     [
+        ("allow", &wish.sets),
         ("workspaces", &wish.workspaces),
         ("mounts", &wish.mounts),
         ("environment", &wish.environment),
@@ -48,6 +50,21 @@ fn printed(wish: &Wish) -> String {
     let list = |list: &[String]| toml::Value::from(list.to_vec());
     let mut table: toml::Table =
         lists(wish).into_iter().map(|(name, entries)| (name.to_owned(), list(entries))).collect();
+    let lines = wish.grants.iter().map(ToString::to_string);
+    let allow = lines.chain(wish.sets.iter().cloned()).collect::<Vec<_>>();
+    table.insert("allow".to_owned(), list(&allow));
+    let credentials = wish.credentials.iter().map(|credential| {
+        let mut own = toml::Table::new();
+        own.insert("secret".to_owned(), credential.secret.to_string().into());
+        own.insert("place".to_owned(), credential.place.to_string().into());
+        let variables = credential.environment.iter().map(ToString::to_string).collect::<Vec<_>>();
+        own.insert("environment".to_owned(), list(&variables));
+        (credential.name.to_string(), toml::Value::Table(own))
+    });
+    table.insert("credential".to_owned(), toml::Value::Table(credentials.collect()));
+    if let Some(rule) = wish.on_handle_leak {
+        table.insert("on-handle-leak".to_owned(), rule.name().into());
+    }
     let limits = wish.limits.iter().map(ToString::to_string).map(|text| {
         let (name, value) = text.split_once('=').unwrap();
         (name.to_owned(), toml::Value::from(value))
@@ -62,7 +79,9 @@ fn printed(wish: &Wish) -> String {
     let checkpoint =
         checkpoint.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
     table.insert("checkpoint".to_owned(), toml::Value::Table(checkpoint));
+    let hosts = wish.deny.hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let deny = [
+        ("hosts", &hosts),
         ("paths", &wish.deny.paths),
         ("environment", &wish.deny.environment),
         ("agent-homes", &wish.deny.agent_homes),

@@ -5,6 +5,7 @@ use cofferdam_policy::authority::{
     AUTHORITY_VERSION, Access, Authority, CellKind, Identity, Mount, Purpose, View, Workspace,
 };
 use cofferdam_policy::label::Label;
+use cofferdam_policy::net::credential::OnHandleLeak;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::limits::{LimitName, Limits, Machine};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,10 @@ pub(crate) fn authority() -> Authority {
         denied: Vec::new(),
         limits: Limits::defaults(Machine { memory_bytes: 8 << 30 }),
         profiles: BTreeSet::new(),
+        grants: Vec::new(),
+        credentials: Vec::new(),
+        denied_hosts: Vec::new(),
+        on_handle_leak: OnHandleLeak::Refuse,
         label: Label::initial(),
     }
 }

@@ -37,6 +37,10 @@ pub(super) fn narrow(
     let known = std::mem::take(&mut authority.denied);
     authority.denied = denied.into_iter().filter(|path| !known.contains(path)).collect();
     authority.denied.extend(known);
+    let hosts = deny.hosts.iter().filter(|pattern| !authority.denied_hosts.contains(pattern));
+    let hosts: Vec<_> = hosts.cloned().collect();
+    authority.denied_hosts.extend(hosts);
+    authority.on_handle_leak = authority.on_handle_leak.and(policy.on_handle_leak.unwrap_or_default());
     Ok(())
 }
 
