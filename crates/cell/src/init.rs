@@ -2,7 +2,7 @@
 //!
 //! It stands in the outer user namespace, so root in the inner one can neither trace nor write it. It ends when
 //! the supervisor's or the guardian's socket closes, and the kernel then ends every process of the cell. It waits
-//! for nothing that the agent could hold up. The relay and the resolver of the gateway will be children of it.
+//! for nothing that the agent could hold up. It is the cell's relay and resolver as well ([`crate::relay`]).
 
 use crate::entry::{self, Gate, Ready, Streams};
 use crate::idmap;
@@ -10,6 +10,7 @@ use crate::inner::Founder;
 use crate::landlock;
 use crate::launch::{Inherited, during, read_plan, take_over};
 use crate::refresh::{Outcome, Places};
+use crate::relay::Relay;
 use crate::view::View;
 use crate::wire::{
     self, EntryStage, Failure, LaunchAct, Order, PROGRAM_BYTES_MAX, Program, Report, WindowSize,
@@ -60,6 +61,7 @@ struct Init<'s> {
     processes: HashMap<Pid, u32>,
     /// Forked, and not yet through the gate.
     entering: HashMap<Pid, Entering>,
+    relay: Relay<'s>,
 }
 
 /// A process between fork and exec. The agent may have stopped it there, so nobody waits for it.
@@ -101,6 +103,8 @@ impl<'s> Init<'s> {
         let inner = inner.map_err(during(LaunchAct::Identity))?;
         view.finish()?;
         let places = Places::of(&mut view).map_err(during(LaunchAct::Identity))?;
+        let relay = Relay::new(inherited.arrivals.as_fd(), view.listeners.take());
+        let relay = relay.map_err(during(LaunchAct::Handover))?;
         let plan = view.into_plan();
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .and_then(|()| rustix::thread::set_no_new_privs(true))
@@ -112,7 +116,8 @@ impl<'s> Init<'s> {
         wire::send(control, &Report::Ready, &[]).map_err(during(LaunchAct::Handover))?;
         let gate = Gate::new(&plan.identities, &plan.entry, inner);
         let (processes, entering) = (HashMap::new(), HashMap::new());
-        Ok(Self { control, guardian, gate, children, places, refreshing: false, processes, entering })
+        let refreshing = false;
+        Ok(Self { control, guardian, gate, children, places, refreshing, processes, entering, relay })
     }
 
     fn serve(&mut self) -> i32 {
@@ -123,19 +128,42 @@ impl<'s> Init<'s> {
                 .into_iter()
                 .chain(entering)
                 .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN))
+                .chain(self.relay.ends())
                 .collect();
-            match poll(&mut inputs, None) {
+            match poll(&mut inputs, self.relay.patience().as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return 1,
             }
             drop(inputs);
             let done = self.settle().and_then(|()| self.reap()).and_then(|()| self.hear_the_guardian());
-            match done.and_then(|guarded| Ok(guarded && self.obey()?)) {
+            // The relay comes last: what the supervisor orders never waits for what the agent sends.
+            match done.and_then(|guarded| Ok(guarded && self.obey()?)).and_then(|on| self.relay_some(on)) {
                 Ok(true) => {}
                 Ok(false) => return 0,
                 Err(_) => return 1,
             }
         }
+    }
+
+    /// Relays as much as one round may; tells of connections that were asked for.
+    fn relay_some(&mut self, goes_on: bool) -> Result<bool, Errno> {
+        if goes_on {
+            self.relay.turn();
+            for (number, outcome) in self.relay.made() {
+                match outcome {
+                    Ok(socket) => {
+                        wire::send(self.control, &Report::Connected { number }, &[socket.as_fd()])?;
+                    }
+                    Err(errno) => self.not_connected(number, errno)?,
+                }
+            }
+        }
+        Ok(goes_on)
+    }
+
+    fn not_connected(&self, number: u32, errno: Errno) -> Result<(), Errno> {
+        let errno = errno.raw_os_error();
+        wire::send(self.control, &Report::NotConnected { number, errno }, &[])
     }
 
     /// Tells the outcome of a refresh; `false` when the guardian is gone.
@@ -191,6 +219,10 @@ impl<'s> Init<'s> {
                 wire::send(self.control, &Report::StopSent, &[])
             }
             Order::Empty => self.empty(),
+            Order::Connect { number, port } => match self.relay.connect(number, port) {
+                Ok(()) => Ok(()),
+                Err(errno) => self.not_connected(number, errno),
+            },
             Order::Refresh if self.refreshing => {
                 let errno = Errno::ALREADY.raw_os_error();
                 wire::send(self.control, &Report::NotRefreshed { step: 0, errno }, &[])

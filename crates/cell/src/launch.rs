@@ -1,6 +1,6 @@
 //! The launcher: reads a sealed plan, makes the namespaces, and stays outside as the cell's guardian.
 //!
-//! It runs with an emptied environment and two descriptors. It decides nothing: every act is in the plan or
+//! It runs with an emptied environment and three descriptors. It decides nothing: every act is in the plan or
 //! in the list below, and the first that fails ends it with a report.
 //!
 //! 1. Leave the owner's terminal and directory.
@@ -31,6 +31,8 @@ pub struct Inherited {
     pub control: OwnedFd,
     /// Readable with end-of-file when the supervisor is gone.
     pub lifeline: OwnedFd,
+    /// To the gateway: connections go out here, each as its socket.
+    pub arrivals: OwnedFd,
 }
 
 impl Inherited {
@@ -39,8 +41,8 @@ impl Inherited {
     /// # Errors
     /// `EBADF` for a process that was not started as the launcher.
     pub fn take() -> Result<Self, Errno> {
-        let [control, lifeline] = cofferdam_syscall::inherited::take()?;
-        Ok(Self { control, lifeline })
+        let [control, lifeline, arrivals] = cofferdam_syscall::inherited::take()?;
+        Ok(Self { control, lifeline, arrivals })
     }
 }
 
@@ -50,6 +52,8 @@ pub fn run(inherited: Inherited) -> i32 {
     match launch(&inherited) {
         Ok(guarded) => {
             drop(inherited.control);
+            // Only pid 1 holds its end, so that its end is seen.
+            drop(inherited.arrivals);
             guardian::guard(&guarded, inherited.lifeline.as_fd())
         }
         Err(failure) => {

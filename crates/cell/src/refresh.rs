@@ -244,6 +244,7 @@ fn affected(plan: &Plan) -> Vec<Affected<'_>> {
             }
             Step::Hostname { .. }
             | Step::Loopback
+            | Step::Capture { .. }
             | Step::Stage { .. }
             | Step::Directory { .. }
             | Step::File { .. }

@@ -15,6 +15,8 @@ use std::ffi::CString;
 pub struct Cell {
     control: OwnedFd,
     _lifeline: OwnedFd,
+    /// The gateway's end, until somebody takes it.
+    arrivals: Option<OwnedFd>,
     guardian: Pid,
 }
 
@@ -63,6 +65,9 @@ impl Cell {
                 .map_err(while_trying("make the control socket"))?;
         let (lifeline_end, lifeline) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(while_trying("make the lifeline"))?;
+        let (arrivals, theirs_of_arrivals) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(while_trying("make the gateway's socket"))?;
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(while_trying("open /dev/null"))?;
         let strings =
@@ -71,10 +76,17 @@ impl Cell {
             c"/proc/self/exe",
             &ExecStrings::new(strings(arguments)),
             &ExecStrings::new(Vec::new()),
-            &[null.as_fd(), null.as_fd(), null.as_fd(), theirs.as_fd(), lifeline_end.as_fd()],
+            &[
+                null.as_fd(),
+                null.as_fd(),
+                null.as_fd(),
+                theirs.as_fd(),
+                lifeline_end.as_fd(),
+                theirs_of_arrivals.as_fd(),
+            ],
         )
         .map_err(while_trying("start the launcher"))?;
-        Ok(Self { control, _lifeline: lifeline, guardian })
+        Ok(Self { control, _lifeline: lifeline, arrivals: Some(arrivals), guardian })
     }
 
     /// Hands over a sealed plan to build by: a whole one, or the beginning of one while the rest is worked out. Each
@@ -114,6 +126,12 @@ impl Cell {
     #[must_use]
     pub fn guardian(&self) -> Pid {
         self.guardian
+    }
+
+    /// Where connections of the cell arrive: packets, each an `Arrival` with the connected socket beside it; readable
+    /// from the first one on. Taken once. When it is closed, connections are closed as they arrive, with a reset.
+    pub fn take_arrivals(&mut self) -> Option<OwnedFd> {
+        self.arrivals.take()
     }
 
     /// Orders a process to be started.

@@ -6,6 +6,7 @@
 //! following links and beneath the view (ATTACKS 2): on a resumed home the agent chose what lies there.
 
 use crate::launch::during;
+use crate::network::{self, Listeners};
 use crate::sources;
 use crate::wire::{Failure, LaunchAct};
 use cofferdam_policy::path::AbsPath;
@@ -44,6 +45,8 @@ pub(crate) struct View {
     next: usize,
     /// The mount namespace that holds the stage, from [`Step::View`] on.
     pub(crate) stage_namespace: Option<OwnedFd>,
+    /// What catches connections, from [`Step::Capture`] on.
+    pub(crate) listeners: Option<Listeners>,
 }
 
 /// A directory of the view.
@@ -78,6 +81,7 @@ impl View {
             proc: None,
             next: 0,
             stage_namespace: None,
+            listeners: None,
         }
     }
 
@@ -177,6 +181,10 @@ impl View {
             Step::Leave => self.leave_the_host(),
             Step::Hostname { name } => rustix::system::sethostname(name.as_bytes()),
             Step::Loopback => cofferdam_syscall::network::loopback_up(),
+            Step::Capture { capture } => {
+                self.listeners = Some(network::capture(capture)?);
+                Ok(())
+            }
             Step::Tmpfs { target, mode, bytes_max, inodes_max, owned } => {
                 let owner = owned.then_some(&self.plan.identities);
                 let mount = tmpfs(&bytes_max.to_string(), &inodes_max.to_string(), *mode, owner)?;

@@ -47,6 +47,13 @@ pub enum Order {
     StopAll,
     /// Mount the copy-on-write directories anew.
     Refresh,
+    /// Connect to a port of loopback in the cell.
+    Connect {
+        /// The supervisor's number for it.
+        number: u32,
+        /// The port.
+        port: u16,
+    },
     /// End every process of the cell at one moment, reap them all, and say so.
     Empty,
 }
@@ -84,6 +91,18 @@ pub enum Report {
     StopSent,
     /// No process is left but pid 1: nothing writes to the session's layers any more.
     Emptied,
+    /// A connection was made; it is beside this message, and does not block.
+    Connected {
+        /// The supervisor's number.
+        number: u32,
+    },
+    /// No connection was made.
+    NotConnected {
+        /// The supervisor's number.
+        number: u32,
+        /// The kernel's answer: `ECONNREFUSED` where nobody listens, `EAGAIN` if too many are being made.
+        errno: i32,
+    },
     /// The mounts were made anew.
     Refreshed,
     /// They were not: this mount is in use, or the kernel refused.

@@ -6,7 +6,7 @@ use crate::admission::{Mechanism, Permit};
 use crate::authority::{Access, Authority, View};
 use crate::path::{AbsPath, PathError};
 use crate::plan::{
-    ControlGroup, Entry, IdExtent, IdView, Identities, Layer, LimitedResource, PLAN_VERSION, Plan,
+    Capture, ControlGroup, Entry, IdExtent, IdView, Identities, Layer, LimitedResource, PLAN_VERSION, Plan,
     ResourceLimit, Source, SourceId, Step, Through,
 };
 use crate::presets::limits::LimitName;
@@ -75,6 +75,8 @@ pub struct Ground {
     pub system: System,
     /// Control groups for the limits that are kept by one.
     pub groups: Vec<ControlGroup>,
+    /// How connections are caught: what the kernel can.
+    pub capture: Capture,
 }
 
 /// All that the layout depends on beside the authority.
@@ -159,6 +161,7 @@ impl Draft {
     fn on(permit: &Permit, ground: &Ground) -> Result<Self, PathError> {
         let mut draft = Self { sources: Vec::new(), steps: Vec::new(), writable: Vec::new() };
         draft.steps.push(Step::Loopback);
+        draft.steps.push(Step::Capture { capture: ground.capture.clone() });
         draft.steps.push(Step::Stage { bytes_max: ROOT_BYTES_MAX });
         draft.system(&ground.system)?;
         draft.kernel_files()?;

@@ -96,6 +96,20 @@ pub enum Through {
     Device,
 }
 
+/// How connections of the cell are caught.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Capture {
+    /// The kernel redirects every TCP connection, to any address and port, and every question about names.
+    Redirect,
+    /// For kernels that can't: the relay listens at these ports, and at those of the proxies, on every address.
+    /// Connections to other ports are refused by the kernel, without a reason.
+    AnyIp {
+        /// The ports that something is granted at.
+        ports: Vec<u16>,
+    },
+}
+
 /// One step of building the view. Targets are paths inside the cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step", deny_unknown_fields)]
@@ -107,6 +121,11 @@ pub enum Step {
     },
     /// Bring up `lo`, the only network device.
     Loopback,
+    /// Make every address the cell's own, and catch what goes to any.
+    Capture {
+        /// How.
+        capture: Capture,
+    },
     /// Make the stage: an empty root on tmpfs, and room for sources beside it. The host's root is still there.
     Stage {
         /// Size of the root's tmpfs in bytes.
@@ -340,6 +359,7 @@ impl Step {
             }
             Self::Hostname { .. }
             | Self::Loopback
+            | Self::Capture { .. }
             | Self::Stage { .. }
             | Self::Tmpfs { .. }
             | Self::Directory { .. }
@@ -360,6 +380,8 @@ impl Step {
         match self {
             Self::Hostname { name } => format!("name the cell {name}"),
             Self::Loopback => "bring up the loopback device".into(),
+            Self::Capture { capture: Capture::Redirect } => "redirect connections to the relay".into(),
+            Self::Capture { capture: Capture::AnyIp { .. } } => "listen at the granted ports".into(),
             Self::Stage { .. } => "make the stage".into(),
             Self::Tmpfs { target, .. } => format!("mount a tmpfs at {target}"),
             Self::Directory { target, .. } => format!("make the directory {target}"),

@@ -8,8 +8,8 @@ use cofferdam_policy::admission::{Mechanism, Reason, Support, Verdict, admit};
 use cofferdam_policy::authority::{Access, Authority, EnvValue, Profile};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::{
-    ControlGroup, Entry, IdExtent, IdView, Identities, Layer, LimitedResource, PLAN_VERSION, Plan, PlanError,
-    ResourceLimit, Source, Step, Through,
+    Capture, ControlGroup, Entry, IdExtent, IdView, Identities, Layer, LimitedResource, PLAN_VERSION, Plan,
+    PlanError, ResourceLimit, Source, Step, Through,
 };
 use cofferdam_policy::presets::limits::{Limit, LimitName};
 use proptest::prelude::*;
@@ -57,6 +57,9 @@ fn step(sources: usize) -> impl Strategy<Value = Step> {
     prop_oneof![
         ".*".prop_map(|name| Step::Hostname { name }),
         Just(Step::Loopback),
+        Just(Step::Capture { capture: Capture::Redirect }),
+        prop::collection::vec(any::<u16>(), 0..3)
+            .prop_map(|ports| Step::Capture { capture: Capture::AnyIp { ports } }),
         any::<u64>().prop_map(|bytes_max| Step::Stage { bytes_max }),
         Just(Step::Leave),
         (abs_path(), any::<u32>(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(

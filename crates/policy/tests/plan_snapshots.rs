@@ -8,7 +8,7 @@ mod scene;
 
 use cofferdam_policy::authority::{Access, Authority, Mount, Profile, Purpose, View, Workspace};
 use cofferdam_policy::layout::{Ground, Host, Inode, LayoutError, Place, System, beginning, compute};
-use cofferdam_policy::plan::{ControlGroup, Plan};
+use cofferdam_policy::plan::{Capture, ControlGroup, Plan};
 use scene::{authority, mount, path, permit, support, workspace};
 use std::fmt::Write as _;
 
@@ -35,6 +35,7 @@ fn host(authority: &Authority) -> Host {
             etc: vec![path("/state/etc")],
         },
         groups: Vec::new(),
+        capture: Capture::Redirect,
     };
     Host {
         ground,

@@ -11,12 +11,14 @@ mod ids;
 mod leftovers;
 mod machine;
 mod namespaces;
+mod network;
 mod overlay;
 mod place;
 mod remedies;
 mod surroundings;
 
 pub use leftovers::{Fate, Leftover, LeftoverKind};
+pub(crate) use network::redirects;
 pub use remedies::Remedy;
 
 use crate::context::Context;
@@ -98,6 +100,7 @@ pub fn examine(context: &Context, fix: bool) -> Report {
     let lacking = no_process.or_else(|| namespaces::lacking(&namespaces));
     checks.push(process);
     checks.extend(namespaces);
+    checks.push(network::check(&surroundings, lacking));
     checks.extend(filesystems::checks(&surroundings, lacking));
     checks.extend(confinement::checks(&surroundings, no_process));
     checks.extend(place::checks(context, &surroundings, state.as_ref().err()));

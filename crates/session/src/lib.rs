@@ -5,6 +5,7 @@
 
 pub mod apply;
 mod base;
+mod capture;
 mod ceiling;
 mod cgroup;
 pub mod changes;

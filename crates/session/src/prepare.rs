@@ -2,6 +2,7 @@
 //!
 //! Everything here lies in the session's own directory; the owner's directories are only read.
 
+use crate::capture;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::machine::Machine;
@@ -52,7 +53,8 @@ pub(crate) fn ground(
 ) -> Result<Ground, Error> {
     let system = system::look(state, &authority.identity)?;
     let groups = machine.hierarchies.groups(&authority.limits, id.as_str());
-    Ok(Ground { id_base, system, groups })
+    let capture = capture::capture(state, Vec::new());
+    Ok(Ground { id_base, system, groups, capture })
 }
 
 /// The beginning of the plan, which can be built meanwhile.

@@ -232,9 +232,11 @@ impl Waiting {
     }
 
     fn build(mut self, plan: &Plan) -> Result<Cell, Error> {
-        let cell =
+        let mut cell =
             self.0.take().ok_or_else(|| Error::new(ErrorKind::Internal, "cannot build the cell twice"))?;
         cell.build(plan).map_err(no_cell)?;
+        // There is no gateway: what the cell connects to is reset.
+        drop(cell.take_arrivals());
         Ok(cell)
     }
 }

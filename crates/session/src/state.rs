@@ -90,6 +90,10 @@ impl State {
         }
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        self.root.as_path()
+    }
+
     /// Where the censuses of workspaces are kept.
     #[must_use]
     pub fn census(&self) -> PathBuf {

@@ -440,6 +440,8 @@ impl<'c> Supervisor<'c> {
             Report::Spawned { process } => self.clients.started(process, descriptor),
             Report::NotSpawned { process, stage, errno } => self.clients.not_started(process, stage, errno),
             Report::Exited { process, status } => self.clients.ended(process, status),
+            // No port is published yet, so none was asked for.
+            Report::Connected { .. } | Report::NotConnected { .. } => {}
             Report::Refreshed => {
                 // It is done, recorded or not.
                 let _unrecorded = record::event(&self.session, &Event::Refreshed).is_err();

@@ -9,22 +9,22 @@ const FIRST: i32 = 3;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The two descriptors after the standard streams, with close-on-exec set; once for each process.
+/// The three descriptors after the standard streams, with close-on-exec set; once for each process.
 ///
 /// To be called first of all in `main`, before anything else could have opened a descriptor.
 ///
 /// # Errors
 /// `EBADF` if one of them is not open, `EALREADY` at a second call.
-pub fn take() -> Result<[OwnedFd; 2], Errno> {
+pub fn take() -> Result<[OwnedFd; 3], Errno> {
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Err(Errno::ALREADY);
     }
-    for number in FIRST..FIRST + 2 {
+    for number in FIRST..FIRST + 3 {
         // SAFETY: borrowed for this one call, which answers EBADF if the number is not open.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         rustix::io::fcntl_setfd(descriptor, FdFlags::CLOEXEC)?;
     }
-    // SAFETY: both were open just now; the flag above makes sure that they are taken once, and the caller that
+    // SAFETY: all were open just now; the flag above makes sure that they are taken once, and the caller that
     // nobody else owns them.
-    Ok([FIRST, FIRST + 1].map(|number| unsafe { OwnedFd::from_raw_fd(number) }))
+    Ok([FIRST, FIRST + 1, FIRST + 2].map(|number| unsafe { OwnedFd::from_raw_fd(number) }))
 }

@@ -18,6 +18,7 @@ mod limits;
 mod process;
 mod refreshing;
 mod refusing;
+mod relaying;
 mod scene;
 mod starting;
 
@@ -37,6 +38,7 @@ fn promises() -> Vec<Promise> {
         limits::PROMISES,
         ending::PROMISES,
         refreshing::PROMISES,
+        relaying::PROMISES,
     ]
     .concat()
 }

@@ -8,7 +8,7 @@ use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::{Ground, Host, Inode, Place, System, beginning, compute};
 use cofferdam_policy::net::credential::OnHandleLeak;
 use cofferdam_policy::path::AbsPath;
-use cofferdam_policy::plan::Plan;
+use cofferdam_policy::plan::{Capture, Plan};
 use cofferdam_policy::presets::limits::{LimitName, Limits, Machine};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -163,7 +163,7 @@ impl Scene {
     }
 
     fn ground(&self) -> Ground {
-        Ground { id_base: self.id_base(), system: system(), groups: Vec::new() }
+        Ground { id_base: self.id_base(), system: system(), groups: Vec::new(), capture: Capture::Redirect }
     }
 
     /// What can be built before the workspace is known.
