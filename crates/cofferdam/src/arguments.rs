@@ -87,13 +87,15 @@ pub(crate) enum Command {
   cofferdam net -f nightly                    as it goes on")]
     Net(NetArguments),
     /// List requests that wait for your word, and give it
-    #[command(after_help = "A session started with --ask holds what nothing grants, for as long as you were given.
+    #[command(
+        after_help = "A session started with --ask holds what nothing grants, for as long as you were given.
 
 Examples:
   cofferdam pending                           of all running sessions
   cofferdam pending approve 3                 this one request
   cofferdam pending approve 3 --session-long  and its like until the session ends
-  cofferdam pending deny 3 -s nightly")]
+  cofferdam pending deny 3 -s nightly"
+    )]
     Pending(PendingArguments),
     /// End a running session and all its processes; its changes stay
     Stop(StopArguments),
@@ -388,6 +390,9 @@ pub(crate) struct ResumeArguments {
     /// Go on in the background
     #[arg(short, long)]
     pub(crate) detach: bool,
+    /// Hold what no grant permits, and ask you
+    #[arg(long)]
+    pub(crate) ask: bool,
     /// Another command than before
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

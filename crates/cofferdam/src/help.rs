@@ -8,7 +8,10 @@ use clap::Subcommand as _;
 /// Every command that people are meant to type, once.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["explain", "run"]),
-    ("Look after it", &["ls", "show", "attach", "logs", "events", "net", "pending", "exec", "refresh", "stop", "resume"]),
+    (
+        "Look after it",
+        &["ls", "show", "attach", "logs", "events", "net", "pending", "exec", "refresh", "stop", "resume"],
+    ),
     ("Bring its work back", &["review", "diff", "apply", "undo"]),
     ("Go back within a session, or end it", &["checkpoint", "restore", "discard"]),
     ("Settings and this machine", &["init", "trust", "untrust", "doctor", "completions"]),

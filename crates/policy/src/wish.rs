@@ -57,6 +57,8 @@ pub struct Wish {
     pub credentials: Vec<Credential>,
     /// What a handle in the wrong place brings about, if it was said.
     pub on_handle_leak: Option<OnHandleLeak>,
+    /// The owner's command that is told what can't wait; a shell runs it on the host.
+    pub notify: Option<String>,
     /// What it must not have, whoever asks.
     pub deny: Deny,
 }
@@ -105,6 +107,9 @@ pub enum WishError {
         "`credential.{0}` can't stand in a repository's request: only the owner's policy says which secret is used where"
     )]
     CredentialInRequest(CredentialName),
+    /// A request names a command for the host.
+    #[error("`notify` can't stand in a repository's request: it is a command that runs on your machine")]
+    NotifyInRequest,
     /// A list is longer than [`WISH_ENTRIES_MAX`].
     #[error("`{0}` has more than {WISH_ENTRIES_MAX} entries")]
     TooMany(&'static str),
@@ -130,6 +135,7 @@ struct File {
     credential: BTreeMap<CredentialName, CredentialTable>,
     on_handle_leak: Option<OnHandleLeak>,
     deny: Deny,
+    notify: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -163,6 +169,9 @@ impl Wish {
         let mut wish = Self::parse(bytes)?;
         if let Some(defined) = wish.credentials.first() {
             return Err(WishError::CredentialInRequest(defined.name.clone()));
+        }
+        if wish.notify.is_some() {
+            return Err(WishError::NotifyInRequest);
         }
         wish.grants.iter_mut().for_each(|grant| grant.origin = GrantOrigin::Request);
         Ok(wish)
@@ -201,6 +210,7 @@ impl Wish {
         self.credentials.extend(other.credentials);
         // The stricter one holds: a request can't take back what the policy says.
         self.on_handle_leak = self.on_handle_leak.max(other.on_handle_leak);
+        self.notify = self.notify.or(other.notify);
         self.deny = self.deny.and(other.deny);
         self
     }
@@ -269,6 +279,7 @@ impl File {
             sets: network.sets,
             credentials: network.credentials,
             on_handle_leak: self.on_handle_leak,
+            notify: self.notify,
             deny: self.deny,
         };
         wish.bounded()

@@ -2,10 +2,13 @@
 //!
 //! Computed from the same values that build the cell, before it is built; nothing is started.
 
+mod network;
+
 use crate::checkpoints;
 use crate::context::Context;
 use crate::error::Error;
 use crate::machine::Machine;
+use crate::prepare;
 use crate::resolve::Resolved;
 use crate::start::permit;
 use crate::state::{self, State};
@@ -97,6 +100,7 @@ pub fn explain(
             .collect()
     };
     let landlock = machine.support.landlock.unwrap_or_default();
+    let capture = prepare::capture(state, authority);
     let hidden = hidden_and_tracked(authority, &veilings);
     Ok(Explanation {
         cell: "namespaces",
@@ -110,7 +114,7 @@ pub fn explain(
             collateral(authority, landlock),
             review(),
             credential(authority, list(|veiling| &veiling.resembling).len()),
-            exfiltration(),
+            network::exfiltration(authority, &capture),
         ],
         limits: limits(&permit),
         masked: list(|veiling| &veiling.masked),
@@ -237,6 +241,7 @@ fn credential(authority: &Authority, resembling: usize) -> Radius {
             }
         })
         .collect();
+    reach.extend(network::credentials(authority));
     match (resembling, reach.is_empty()) {
         (0, true) => reach.push("none of yours, and no file that is shown is called like one".into()),
         (0, false) => {}
@@ -249,19 +254,13 @@ fn credential(authority: &Authority, resembling: usize) -> Radius {
         name: "credential",
         question: "which secrets can it see, and use for what?",
         reach,
-        held_by: vec![
+        held_by: [
             "an environment from nothing; a home of its own; none of your sockets and agents".into(),
             "secrets lying in workspaces are hidden by name; .git/config is shown without credentials".into(),
-        ],
-    }
-}
-
-fn exfiltration() -> Radius {
-    Radius {
-        name: "exfiltration",
-        question: "where can data leave to?",
-        reach: vec!["nowhere: the cell has no network".into()],
-        held_by: vec!["a network namespace with nothing but lo".into()],
+        ]
+        .into_iter()
+        .chain(network::credentials_held_by(authority))
+        .collect(),
     }
 }
 

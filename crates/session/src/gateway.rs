@@ -5,7 +5,9 @@
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::state::State;
-use cofferdam_gateway::wire::{self, Ask, HeldCredential, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy};
+use cofferdam_gateway::wire::{
+    self, Ask, HeldCredential, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy,
+};
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::net::credential::{CredentialName, OnHandleLeak};
 use cofferdam_policy::session_id::SessionId;
@@ -129,11 +131,7 @@ fn unstartable(errno: Errno) -> Error {
 }
 
 /// Starts the program with these words and descriptors, and an empty environment.
-pub(crate) fn start(
-    context: &Context,
-    words: &[&str],
-    beside: &[BorrowedFd<'_>],
-) -> Result<Pid, Error> {
+pub(crate) fn start(context: &Context, words: &[&str], beside: &[BorrowedFd<'_>]) -> Result<Pid, Error> {
     let program = program(context)?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.map_err(unstartable)?;

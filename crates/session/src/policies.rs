@@ -224,6 +224,7 @@ pub(crate) fn misunderstood(what: Error, bytes: &[u8], error: WishError) -> Erro
         | WishError::RunsLater(_)
         | WishError::Checkpoint(_)
         | WishError::CredentialInRequest(_)
+        | WishError::NotifyInRequest
         | WishError::TooMany(_)) => what.because(other),
     }
 }

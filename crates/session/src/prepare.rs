@@ -16,7 +16,7 @@ use cofferdam_policy::admission::Permit;
 use cofferdam_policy::authority::{Access, Authority, View};
 use cofferdam_policy::layout::{self, Ground, Host, LayoutError, Place};
 use cofferdam_policy::path::AbsPath;
-use cofferdam_policy::plan::Plan;
+use cofferdam_policy::plan::{Capture, Plan};
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_workspace::census;
 use cofferdam_workspace::changes::Moment;
@@ -31,7 +31,7 @@ use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -53,8 +53,13 @@ pub(crate) fn ground(
 ) -> Result<Ground, Error> {
     let system = system::look(state, &authority.identity)?;
     let groups = machine.hierarchies.groups(&authority.limits, id.as_str());
-    let capture = capture::capture(state, Vec::new());
-    Ok(Ground { id_base, system, groups, capture })
+    Ok(Ground { id_base, system, groups, capture: capture(state, authority) })
+}
+
+/// How connections are caught: where only listeners can, at the ports at which something is granted.
+pub(crate) fn capture(state: &State, authority: &Authority) -> Capture {
+    let ports: BTreeSet<u16> = authority.grants.iter().map(|grant| grant.port.get()).collect();
+    capture::capture(state, ports.into_iter().collect())
 }
 
 /// The beginning of the plan, which can be built meanwhile.

@@ -232,11 +232,9 @@ impl Waiting {
     }
 
     fn build(mut self, plan: &Plan) -> Result<Cell, Error> {
-        let mut cell =
+        let cell =
             self.0.take().ok_or_else(|| Error::new(ErrorKind::Internal, "cannot build the cell twice"))?;
         cell.build(plan).map_err(no_cell)?;
-        // There is no gateway: what the cell connects to is reset.
-        drop(cell.take_arrivals());
         Ok(cell)
     }
 }
@@ -323,12 +321,7 @@ impl Begun<'_> {
                 .get(LimitName::Time)
                 .map(|bound| Duration::from_secs(bound.limit.value())),
             regular: self.rhythm(),
-            networking: Networking::new(
-                self.session.id.clone(),
-                authority.clone(),
-                Vec::new(),
-                options.ask,
-            ),
+            networking: Networking::new(self.session.id.clone(), authority.clone(), Vec::new(), options.ask),
             notifier: self.resolved.notify.clone().map(Notifier::new),
             name: self.session.name.clone(),
             told: self.told,

@@ -21,10 +21,10 @@ pub(crate) use regular::Rhythm;
 use crate::cgroup;
 use crate::context::Context;
 use crate::control;
-use crate::gateway::Networking;
-use crate::notify::{Notifier, Occasion};
 use crate::error::{Error, ErrorKind};
 use crate::failure;
+use crate::gateway::Networking;
+use crate::notify::{Notifier, Occasion};
 use crate::record;
 use crate::start::{News, Told};
 use crate::state::{SessionPlace, State, background};
@@ -86,6 +86,19 @@ pub enum Ending {
     TimeLimit,
     /// The cell vanished under it.
     Vanished,
+}
+
+impl Ending {
+    /// In words, for the owner's command.
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::Exited(ExitStatus::Code(0)) => "its program ended well",
+            Self::Exited(_) => "its program failed",
+            Self::Stopped => "it was stopped",
+            Self::TimeLimit => "it came to its time limit",
+            Self::Vanished => "its cell ended before its program did",
+        }
+    }
 }
 
 /// What became of the supervision in this process.
@@ -675,6 +688,7 @@ impl<'c> Supervisor<'c> {
                 .since("the cell ended before it, without a word")
                 .hint("cofferdam doctor"));
         }
+        self.notify(Occasion::Ended, ending.phrase());
         let attended = !matches!(self.owner, OwnerSide::Absent);
         Ok(Outcome::Ended { ending, attended, had_gateway: self.network.began(), remains })
     }

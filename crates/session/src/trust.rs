@@ -189,6 +189,7 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         sets,
         credentials,
         on_handle_leak,
+        notify: _,
         deny,
     } = wish;
     let lists: [(&str, &[String]); 14] = [

@@ -10,11 +10,7 @@ use cofferdam_session::network;
 use cofferdam_session::sessions::{self, SessionRecord};
 use cofferdam_session::state::State;
 
-pub(super) fn pending(
-    context: &Context,
-    output: &Output,
-    arguments: &PendingArguments,
-) -> Result<u8, Error> {
+pub(super) fn pending(context: &Context, output: &Output, arguments: &PendingArguments) -> Result<u8, Error> {
     match &arguments.command {
         None => list(context, output, arguments.session.as_deref()),
         Some(PendingCommand::Approve(asked)) if asked.session_long => {
@@ -68,6 +64,8 @@ fn decide(
     let state = State::open(context)?;
     let record = super::find(context, &state, output, asked.session.as_deref())?;
     network::decide(&state, &record, asked.id, decision)?;
-    output.object(&serde_json::json!({ "session": record.name.as_str(), "id": asked.id, "decision": decision }))?;
+    output.object(
+        &serde_json::json!({ "session": record.name.as_str(), "id": asked.id, "decision": decision }),
+    )?;
     Ok(0)
 }

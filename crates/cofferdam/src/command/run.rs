@@ -4,6 +4,8 @@ use super::progress::Progress;
 use super::summary;
 use crate::arguments::{AuthorityArguments, RunArguments};
 use crate::output::Output;
+use cofferdam_policy::net::allow::{AllowEntry, AllowError};
+use cofferdam_policy::net::grant::GrantOrigin;
 use cofferdam_policy::presets::limits::Limit;
 use cofferdam_policy::wish::Wish;
 use cofferdam_session::context::Context;
@@ -33,7 +35,7 @@ pub(super) fn request(arguments: AuthorityArguments) -> Result<RunRequest, Error
             .because(error)
             .hint("write --limit memory=4G, processes=500, cpu=1.5, files=1024, tmp=1G or time=30m")
     })?;
-    let wish = Wish {
+    let mut wish = Wish {
         mounts: arguments.mounts,
         environment: arguments.environment,
         masks: arguments.masks,
@@ -44,6 +46,12 @@ pub(super) fn request(arguments: AuthorityArguments) -> Result<RunRequest, Error
         limits,
         ..Wish::default()
     };
+    for text in &arguments.allow {
+        match AllowEntry::parse(text, GrantOrigin::Flag).map_err(|error| no_grant(text, error))? {
+            AllowEntry::Grant(grant) => wish.grants.push(*grant),
+            AllowEntry::Set(name) => wish.sets.push(name),
+        }
+    }
     Ok(RunRequest {
         workspaces: arguments.workspaces,
         wish,
@@ -52,4 +60,10 @@ pub(super) fn request(arguments: AuthorityArguments) -> Result<RunRequest, Error
         policy: arguments.policy,
         ..RunRequest::default()
     })
+}
+
+fn no_grant(text: &str, error: AllowError) -> Error {
+    Error::new(ErrorKind::Usage, format!("cannot allow `{text}`"))
+        .because(error)
+        .hint("write --allow 'GET,POST host:443/path/** credential=NAME up=10MB', or the name of a set")
 }

@@ -129,7 +129,8 @@ fn refusals(refused: &[Refused], name: &str) -> Vec<String> {
     let counted = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let said = format!("{} {counted}: {} to {place}{more}", toned(Tone::Bad, "refused"), first.reason);
     let allow = refused.iter().find_map(|refused| refused.allow.as_ref());
-    let permit = allow.map(|allow| toned(Tone::Dim, &format!("  permitted by: --allow '{}'", whole(allow.as_bytes()))));
+    let permit = allow
+        .map(|allow| toned(Tone::Dim, &format!("  permitted by: --allow '{}'", whole(allow.as_bytes()))));
     std::iter::once(said).chain(permit).collect()
 }
 

@@ -48,7 +48,8 @@ impl Supervisor<'_> {
     }
 
     fn ask(&mut self, waiting: &Waiting) {
-        let (OwnerSide::Terminal(_), ProgramSide::Terminal { screen, .. }) = (&self.owner, &self.program) else {
+        let (OwnerSide::Terminal(_), ProgramSide::Terminal { screen, .. }) = (&self.owner, &self.program)
+        else {
             return;
         };
         if screen.on_alternate_screen() {
@@ -117,9 +118,10 @@ fn painted(waiting: &Waiting) -> String {
     let method = refused.method.as_deref().unwrap_or("connect to");
     let path = refused.path.as_deref().unwrap_or_default();
     let what = shown(&format!("{method} {}:{}{path}", refused.host, refused.port));
-    let allow = refused.allow.as_deref().map_or_else(String::new, |allow| {
-        format!("  A grant for good:  --allow '{}'\r\n", shown(allow))
-    });
+    let allow = refused
+        .allow
+        .as_deref()
+        .map_or_else(String::new, |allow| format!("  A grant for good:  --allow '{}'\r\n", shown(allow)));
     format!(
         "\x1b[7m cofferdam \x1b[0m the session wants what nothing grants\r\n\r\n\
          \x20 \x1b[1m{what}\x1b[0m\r\n\r\n\

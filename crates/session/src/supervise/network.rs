@@ -135,7 +135,9 @@ impl Supervisor<'_> {
         self.network.began = true;
         match gateway::serve(self.session.context, self.session.state, &self.session.networking, arrivals) {
             Ok(line) => self.network.stage = Stage::Begun(line),
-            Err(error) => self.network.note(Event::GatewayEnded { cause: format!("{error}: {}", error.why()) }),
+            Err(error) => {
+                self.network.note(Event::GatewayEnded { cause: format!("{error}: {}", error.why()) })
+            }
         }
     }
 
@@ -191,7 +193,8 @@ impl Supervisor<'_> {
 
     fn hold(&mut self, id: u64, refused: Refused) {
         let seconds = self.session.networking.ask_seconds();
-        let text = format!("{} {}:{}", refused.method.as_deref().unwrap_or("connect"), refused.host, refused.port);
+        let text =
+            format!("{} {}:{}", refused.method.as_deref().unwrap_or("connect"), refused.host, refused.port);
         self.network.note(Event::Held { id, refused: refused.clone() });
         self.network.waiting.insert(id, (refused, Instant::now() + Duration::from_secs(seconds.into())));
         self.notify(Occasion::Held, &format!("{id}: {text}"));
