@@ -17,6 +17,7 @@ fn target(input: &[u8]) -> Result<Vec<usize>, String> {
         Err(WishError::RunsLater(error)) => return Err(error.to_string()),
         Err(WishError::Checkpoint(error)) => return Err(error.to_string()),
         Err(WishError::CredentialInRequest(name)) => return Err(name.to_string()),
+        Err(error @ WishError::NotifyInRequest) => return Err(error.to_string()),
         Err(WishError::TooMany(list)) => return Err(list.to_owned()),
     };
     assert_eq!(Wish::parse(printed(&wish).as_bytes()).unwrap(), wish);
@@ -64,6 +65,9 @@ fn printed(wish: &Wish) -> String {
     table.insert("credential".to_owned(), toml::Value::Table(credentials.collect()));
     if let Some(rule) = wish.on_handle_leak {
         table.insert("on-handle-leak".to_owned(), rule.name().into());
+    }
+    if let Some(command) = &wish.notify {
+        table.insert("notify".to_owned(), command.clone().into());
     }
     let limits = wish.limits.iter().map(ToString::to_string).map(|text| {
         let (name, value) = text.split_once('=').unwrap();
