@@ -178,7 +178,7 @@ impl Home {
         Invocation::new(program, self.environment(), self.work(), self.identity())
     }
 
-    /// A directory whose `bin` holds `claude`, `codex` and `opencode`, readable for every owner.
+    /// A directory whose `bin` holds `claude`, `codex`, `opencode` and `pi`, readable for every owner.
     #[track_caller]
     #[must_use]
     pub fn agents(&self) -> PathBuf {

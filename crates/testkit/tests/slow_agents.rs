@@ -27,3 +27,8 @@ fn codex_starts() {
 fn opencode_starts() {
     starts("opencode", "1.");
 }
+
+#[test]
+fn pi_starts() {
+    starts("pi", "0.");
+}
