@@ -28,14 +28,17 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, reason = "a harness fails its test by panicking, with the remedy in the message")]
 
+pub mod base64;
 mod binary;
 mod census;
 mod command;
 mod deadline;
 mod home;
 mod owner;
+pub mod pki;
 mod plants;
 mod repo;
+pub mod server;
 mod terminal;
 mod tree;
 
