@@ -28,12 +28,14 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, reason = "a harness fails its test by panicking, with the remedy in the message")]
 
+pub mod agents;
 pub mod base64;
 mod binary;
 mod census;
 mod command;
 mod deadline;
 mod home;
+pub mod model;
 mod owner;
 pub mod pki;
 mod plants;
