@@ -14,7 +14,7 @@ use crate::{Home, Invocation};
 pub enum Agent {
     /// Claude Code, over Anthropic Messages.
     Claude,
-    /// Codex, over OpenAI Responses.
+    /// Codex, over OpenAI Responses, without its web search.
     Codex,
     /// opencode, over OpenAI Chat Completions.
     Opencode,
@@ -104,7 +104,7 @@ fn claude(endpoint: Endpoint<'_>, prompt: &str) -> Driven {
 fn codex(endpoint: Endpoint<'_>, prompt: &str) -> Driven {
     let url = endpoint.url;
     let settings = format!(
-        "model = \"{MODEL}\"\nmodel_provider = \"test\"\n\n[model_providers.test]\nname = \"test\"\n\
+        "model = \"{MODEL}\"\nmodel_provider = \"test\"\nweb_search = \"disabled\"\n\n[model_providers.test]\nname = \"test\"\n\
          base_url = \"{url}/v1\"\nenv_key = \"MODEL_KEY\"\nwire_api = \"responses\"\n\
          request_max_retries = 1\nstream_max_retries = 1\n"
     );

@@ -75,6 +75,8 @@ fn works(agent: Agent) {
         let run = command.in_directory(repo.path()).run_within(PATIENCE);
         let asked: Vec<String> = model.seen().iter().map(Seen::line).collect();
         keep(agent, &model);
+        let searches = |seen: &Seen| seen.body.windows(18).any(|part| part == b"\"type\":\"web_search");
+        assert!(!model.seen().iter().any(searches), "{agent:?} has the vendor search the web");
         run.assert_success();
         assert!(run.stdout().contains("the sum is mended"), "{run}\n{asked:?}");
         assert_eq!(repo.read("sum.sh"), b"# adds\necho $(($1 + $2))\n", "{run}\n{asked:?}");

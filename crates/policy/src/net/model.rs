@@ -1,0 +1,265 @@
+//! What a request to a model's vendor asks for: enough of it to know that it is inference and nothing else.
+//!
+//! A vendor's host does more than infer: it searches and fetches the web, runs code, talks to other servers, keeps
+//! files. Each of that is a way out by another party's hands. So a call is recognised by its exact path, and its body
+//! is read whole: every field, tool and content block must be one that is known to stay between the agent and the
+//! model. What is not known is refused, by the place where it stands; vendors add features faster than any list of
+//! bad ones could follow.
+//!
+//! It does not look at what is said: a prompt is data that the grant lets out. It does not change a body. It can't
+//! tell what a model does by itself; names that are known to search are refused, and that list has holes. Answers
+//! are not read.
+
+mod anthropic;
+mod beta;
+mod chat;
+mod document;
+mod gemini;
+mod responses;
+mod spot;
+
+pub use beta::check_beta;
+
+use serde::{Deserialize, Serialize};
+use spot::{Rule, Spot};
+
+/// Longest body that is read, in bytes: what the vendors take, and what the gateway must hold.
+pub const BODY_BYTES_MAX: usize = 32 << 20;
+/// Most values in a body, each key with its value counted once.
+pub const VALUES_MAX: usize = 1_000_000;
+/// Deepest nesting of lists and objects.
+pub const DEPTH_MAX: usize = 100;
+
+/// Whose protocols a host speaks. Many hosts speak another vendor's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelApi {
+    /// Messages.
+    Anthropic,
+    /// Responses and Chat Completions. Written `openai`.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// `generateContent`.
+    Gemini,
+}
+
+/// The form of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BodyForm {
+    /// Anthropic Messages.
+    Messages,
+    /// OpenAI Responses.
+    Responses,
+    /// OpenAI Chat Completions.
+    ChatCompletions,
+    /// Gemini `generateContent`.
+    GenerateContent,
+}
+
+/// What a call is for. There is no other: what is none of these is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelCall {
+    /// The model answers.
+    Inference(BodyForm),
+    /// How long a prompt is; it holds the prompt.
+    TokenCount(BodyForm),
+    /// Which models there are; it has no body.
+    ModelList,
+}
+
+impl ModelApi {
+    /// What stands before the paths at the vendor's own host.
+    #[must_use]
+    pub fn usual_base(self) -> &'static str {
+        match self {
+            Self::Anthropic | Self::OpenAi => "/v1",
+            Self::Gemini => "/v1beta",
+        }
+    }
+
+    /// What this method and path (canonical, without the query) ask for, where `base` stands before the paths of
+    /// this host; `None` for everything but inference.
+    #[must_use]
+    pub fn call(self, base: &str, method: &str, path: &str) -> Option<ModelCall> {
+        let below = path.strip_prefix(base)?.strip_prefix('/')?;
+        if method == "GET" {
+            let models = below.strip_prefix("models")?;
+            let one = models.strip_prefix('/');
+            let listed = models.is_empty() || one.is_some_and(|one| !one.is_empty() && !one.contains(':'));
+            return listed.then_some(ModelCall::ModelList);
+        }
+        if method != "POST" {
+            return None;
+        }
+        match self {
+            Self::Anthropic => match below {
+                "messages" => Some(ModelCall::Inference(BodyForm::Messages)),
+                "messages/count_tokens" => Some(ModelCall::TokenCount(BodyForm::Messages)),
+                _ => None,
+            },
+            Self::OpenAi => match below {
+                "responses" | "responses/compact" => Some(ModelCall::Inference(BodyForm::Responses)),
+                "responses/input_tokens" => Some(ModelCall::TokenCount(BodyForm::Responses)),
+                "chat/completions" => Some(ModelCall::Inference(BodyForm::ChatCompletions)),
+                _ => None,
+            },
+            Self::Gemini => {
+                let (model, verb) = below.strip_prefix("models/")?.split_once(':')?;
+                let plain = !model.is_empty() && !model.contains('/');
+                match verb {
+                    _ if !plain || model_searches(model) => None,
+                    "generateContent" | "streamGenerateContent" => {
+                        Some(ModelCall::Inference(BodyForm::GenerateContent))
+                    }
+                    "countTokens" => Some(ModelCall::TokenCount(BodyForm::GenerateContent)),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+/// Why a request to a model is not let out. `at` is a JSON pointer (RFC 6901) into its body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelRefusal {
+    /// It is longer than [`BODY_BYTES_MAX`].
+    #[error("the body has {bytes} bytes, more than {BODY_BYTES_MAX}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It has more values than [`VALUES_MAX`], or nests deeper than [`DEPTH_MAX`].
+    #[error("the body has more than {VALUES_MAX} values or nests deeper than {DEPTH_MAX}")]
+    TooManyValues,
+    /// It is not one JSON object in UTF-8.
+    #[error("the body is not JSON: line {line}, column {column}")]
+    NotJson {
+        /// Counted from 1.
+        line: usize,
+        /// In bytes.
+        column: usize,
+    },
+    /// A key stands twice in an object, perhaps in two spellings: two readers would see two requests.
+    #[error("the key {key} stands twice in one object of the body")]
+    TwoMeanings {
+        /// As it is spelled the second time.
+        key: String,
+    },
+    /// A list where an object should be, or the like.
+    #[error("{at} is not of the kind that belongs there")]
+    OtherKind {
+        /// Where.
+        at: String,
+    },
+    /// A field, tool, content block or model that is not known to be harmless.
+    #[error("{at} is {what}, which is not known")]
+    NotKnown {
+        /// Where.
+        at: String,
+        /// Its name or type, cut short.
+        what: String,
+    },
+    /// A tool that the vendor's servers run: search, fetch, code execution.
+    #[error("{at} is {what}, which the vendor's servers would run")]
+    ServerTool {
+        /// Where.
+        at: String,
+        /// Its type, cut short.
+        what: String,
+    },
+    /// Another server that the vendor would talk to.
+    #[error("{at} names another server for the vendor to talk to")]
+    RemoteServer {
+        /// Where.
+        at: String,
+    },
+    /// Something that the vendor keeps, named by an id: a file, a container, a stored prompt.
+    #[error("{at} names something that the vendor keeps")]
+    KeptThere {
+        /// Where.
+        at: String,
+    },
+    /// An address that the vendor would fetch.
+    #[error("{at} is an address for the vendor to fetch")]
+    Fetched {
+        /// Where.
+        at: String,
+    },
+    /// A beta feature of the request's headers that switches on one of the above.
+    #[error("the beta feature {feature} switches on what is not let out")]
+    Beta {
+        /// Its name, cut short.
+        feature: String,
+    },
+}
+
+impl ModelRefusal {
+    /// Stable, for the agent and for records.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "model-body-too-long",
+            Self::TooManyValues => "model-body-too-many-values",
+            Self::NotJson { .. } => "model-body-not-json",
+            Self::TwoMeanings { .. } => "model-body-ambiguous",
+            Self::OtherKind { .. } => "model-body-malformed",
+            Self::NotKnown { .. } => "model-feature-unknown",
+            Self::ServerTool { .. } => "model-server-tool",
+            Self::RemoteServer { .. } => "model-remote-server",
+            Self::KeptThere { .. } => "model-stored-reference",
+            Self::Fetched { .. } => "model-url-source",
+            Self::Beta { .. } => "model-beta-feature",
+        }
+    }
+}
+
+/// What is let out and yet worth telling: fields that let data rest at the vendor's, or take it from there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelNotes {
+    /// The top-level fields that do.
+    pub rests_there: Vec<&'static str>,
+}
+
+/// Reads the body of a call. One with a `content-encoding` must have been refused or decoded before.
+///
+/// # Errors
+/// The first thing in it that is not known to be harmless, with its place.
+pub fn inspect(call: ModelCall, body: &[u8]) -> Result<ModelNotes, ModelRefusal> {
+    let form = match call {
+        ModelCall::ModelList if body.is_empty() => return Ok(ModelNotes::default()),
+        ModelCall::ModelList => return Err(ModelRefusal::OtherKind { at: String::new() }),
+        ModelCall::Inference(form) | ModelCall::TokenCount(form) => form,
+    };
+    let document = document::read(body)?;
+    let top = Spot::top(&document);
+    let (fields, resting) = match form {
+        BodyForm::Messages => (anthropic::REQUEST, &[][..]),
+        BodyForm::Responses => (responses::REQUEST, responses::RESTING),
+        BodyForm::ChatCompletions => (chat::REQUEST, chat::RESTING),
+        BodyForm::GenerateContent => (gemini::REQUEST, &[][..]),
+    };
+    top.fields(fields)?;
+    let rests = resting.iter().filter(|name| top.field(name).is_some_and(|field| field.is_set()));
+    Ok(ModelNotes { rests_there: rests.copied().collect() })
+}
+
+/// Whether a model is known to search the web or run code by itself, whatever the request says.
+fn model_searches(name: &str) -> bool {
+    let mut words = name.split(['-', '/', ':', '.', '_']);
+    words.any(|word| {
+        ["search", "online", "sonar", "research", "compound"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+    })
+}
+
+/// A model by its name.
+const MODEL: Rule = |spot| {
+    let name = spot.text()?;
+    if model_searches(name) { Err(spot.server_tool(name)) } else { Ok(()) }
+};
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;

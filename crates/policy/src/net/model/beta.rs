@@ -1,0 +1,38 @@
+//! The features that an `anthropic-beta` header switches on.
+//!
+//! Most of them change how a model thinks or what a field may hold; the fields are looked at in the body. Refused is
+//! what exists only for things that the body may not name either, so that the agent learns of it at once.
+
+use super::ModelRefusal;
+use super::spot::shown;
+
+/// Names without their dates.
+const REFUSED: [&str; 9] = [
+    "files-api",
+    "mcp-client",
+    "mcp-servers",
+    "code-execution",
+    "code-execution-web-tools",
+    "web-fetch",
+    "web-search",
+    "skills",
+    "managed-agents",
+];
+
+/// Looks at the value of one `anthropic-beta` header: names with a comma between them.
+///
+/// # Errors
+/// The first name that is refused.
+pub fn check_beta(value: &str) -> Result<(), ModelRefusal> {
+    let names = value.split(',').map(str::trim);
+    let mut refused = names.filter(|name| {
+        let name = name.to_ascii_lowercase();
+        REFUSED.iter().any(|known| name.strip_prefix(known).is_some_and(is_date))
+    });
+    refused.next().map_or(Ok(()), |name| Err(ModelRefusal::Beta { feature: shown(name) }))
+}
+
+/// `-2025-04-14`, or nothing.
+fn is_date(rest: &str) -> bool {
+    rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}

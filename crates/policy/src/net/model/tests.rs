@@ -1,0 +1,354 @@
+//! What real agents send passes; each way out through a vendor is refused, by its place. Beside each refused body
+//! stands the same without the one thing.
+
+use super::*;
+use serde_json::{Value, json};
+
+const MESSAGES: ModelCall = ModelCall::Inference(BodyForm::Messages);
+const RESPONSES: ModelCall = ModelCall::Inference(BodyForm::Responses);
+const CHAT: ModelCall = ModelCall::Inference(BodyForm::ChatCompletions);
+const GENERATE: ModelCall = ModelCall::Inference(BodyForm::GenerateContent);
+
+fn look(call: ModelCall, body: &Value) -> Result<ModelNotes, ModelRefusal> {
+    inspect(call, body.to_string().as_bytes())
+}
+
+fn code(call: ModelCall, body: &Value) -> &'static str {
+    look(call, body).map_or_else(|refusal| refusal.code(), |_| "passes")
+}
+
+fn recorded(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The body with one more value at the pointer, whose parent is there: a list gets it at its end.
+fn with(body: &Value, pointer: &str, value: Value) -> Value {
+    let mut body = body.clone();
+    let (above, key) = pointer.rsplit_once('/').unwrap();
+    let parent = body.pointer_mut(above).unwrap();
+    match parent.as_array_mut() {
+        Some(list) => list.push(value),
+        None => parent[key] = value,
+    }
+    body
+}
+
+#[test]
+fn what_the_agents_send_passes() {
+    for (call, text) in [
+        (MESSAGES, include_str!("cases/claude.json")),
+        (MESSAGES, include_str!("cases/pi.json")),
+        (CHAT, include_str!("cases/opencode.json")),
+    ] {
+        assert_eq!(look(call, &recorded(text)), Ok(ModelNotes::default()));
+    }
+}
+
+/// It is on by itself; `web_search = "disabled"` in Codex's configuration leaves it out.
+#[test]
+fn codex_passes_once_its_web_search_is_off() {
+    let mut body = recorded(include_str!("cases/codex.json"));
+    let refused = look(RESPONSES, &body).unwrap_err();
+    assert_eq!(
+        refused,
+        ModelRefusal::ServerTool { at: "/tools/8".to_owned(), what: "web_search".to_owned() }
+    );
+    body["tools"].as_array_mut().unwrap().pop();
+    assert_eq!(look(RESPONSES, &body), Ok(ModelNotes::default()));
+}
+
+#[test]
+fn anthropic_ways_out_are_refused_by_their_place() {
+    let good = recorded(include_str!("cases/claude.json"));
+    let image = |source: Value| json!({"type": "image", "source": source});
+    let document = |source: Value| json!({"type": "document", "source": source});
+    let addition = |tool: Value| json!({"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool}});
+    let block = "/messages/0/content/3";
+    let cases = [
+        ("/tools/12", json!({"type": "web_search_20250305", "name": "web_search"}), "model-server-tool"),
+        ("/tools/12", json!({"type": "web_fetch_20250910", "name": "web_fetch"}), "model-server-tool"),
+        ("/tools/12", json!({"type": "code_execution_20250825", "name": "x"}), "model-server-tool"),
+        ("/tools/12", json!({"type": "mcp_toolset", "mcp_server_name": "x"}), "model-remote-server"),
+        ("/tools/12", json!({"type": "brand_new_20270101", "name": "x"}), "model-feature-unknown"),
+        ("/mcp_servers", json!([{"type": "url", "url": "https://a.test"}]), "model-remote-server"),
+        ("/mcpServers", json!([{"type": "url", "url": "https://a.test"}]), "model-remote-server"),
+        ("/container", json!("container_1"), "model-stored-reference"),
+        ("/brand_new", json!(true), "model-feature-unknown"),
+        (block, image(json!({"type": "url", "url": "https://a.test/?secret"})), "model-url-source"),
+        (block, image(json!({"type": "file", "file_id": "file_1"})), "model-stored-reference"),
+        (block, document(json!({"type": "url", "url": "https://a.test"})), "model-url-source"),
+        (
+            block,
+            document(
+                json!({"type": "content", "content": [image(json!({"type": "url", "url": "http://a.test"}))]}),
+            ),
+            "model-url-source",
+        ),
+        (
+            block,
+            json!({"type": "tool_result", "tool_use_id": "1", "content": [image(json!({"type": "url", "url": "http://a.test"}))]}),
+            "model-url-source",
+        ),
+        (block, json!({"type": "container_upload", "file_id": "file_1"}), "model-stored-reference"),
+        (
+            block,
+            json!({"type": "server_tool_use", "id": "1", "name": "web_search", "input": {}}),
+            "model-server-tool",
+        ),
+        (block, addition(json!({"type": "web_fetch_20250910", "name": "x"})), "model-server-tool"),
+        ("/tools/1/allowed_callers", json!(["code_execution_20250825"]), "model-server-tool"),
+    ];
+    assert_eq!(code(MESSAGES, &good), "passes");
+    for (at, value, expected) in cases {
+        assert_eq!(code(MESSAGES, &with(&good, at, value.clone())), expected, "{at} {value}");
+    }
+    let allowed = [
+        ("/tools/12", json!({"type": "bash_20250124", "name": "bash"})),
+        ("/tools/12", json!({"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"})),
+        ("/mcp_servers", json!([])),
+        ("/container", Value::Null),
+        (block, image(json!({"type": "base64", "media_type": "image/png", "data": "AAAA"}))),
+        (block, addition(json!({"name": "x", "input_schema": {"type": "object"}}))),
+        ("/tools/1/allowed_callers", json!(["direct"])),
+        // What a tool of the agent's was called with is not for the vendor.
+        (
+            block,
+            json!({"type": "tool_use", "id": "1", "name": "x", "input": {"type": "url", "url": "http://a.test"}}),
+        ),
+    ];
+    for (at, value) in allowed {
+        assert_eq!(code(MESSAGES, &with(&good, at, value.clone())), "passes", "{at} {value}");
+    }
+    let deep = with(&good, block, image(json!({"type": "url", "url": "https://a.test"})));
+    let place = ModelRefusal::Fetched { at: "/messages/0/content/3/source/url".to_owned() };
+    assert_eq!(look(MESSAGES, &deep), Err(place));
+}
+
+#[test]
+fn responses_ways_out_are_refused() {
+    let mut good = recorded(include_str!("cases/codex.json"));
+    good["tools"].as_array_mut().unwrap().pop();
+    let part = |part: Value| json!({"role": "user", "content": [part]});
+    let (tool, item) = ("/tools/8", "/input/10");
+    let cases = [
+        (tool, json!({"type": "web_search", "external_web_access": false}), "model-server-tool"),
+        (tool, json!({"type": "web_search_preview_2025_03_11"}), "model-server-tool"),
+        (tool, json!({"type": "file_search", "vector_store_ids": ["vs_1"]}), "model-server-tool"),
+        (tool, json!({"type": "code_interpreter", "container": {"type": "auto"}}), "model-server-tool"),
+        (tool, json!({"type": "image_generation"}), "model-server-tool"),
+        (tool, json!({"type": "mcp", "server_url": "https://a.test"}), "model-remote-server"),
+        (tool, json!({"type": "shell", "environment": {"type": "container_auto"}}), "model-server-tool"),
+        (tool, json!({"type": "namespace", "name": "n", "tools": [{"type": "mcp"}]}), "model-remote-server"),
+        (tool, json!({"type": "brand_new"}), "model-feature-unknown"),
+        ("/prompt", json!({"id": "pmpt_1"}), "model-stored-reference"),
+        (item, json!({"type": "item_reference", "id": "msg_1"}), "model-stored-reference"),
+        (
+            item,
+            part(json!({"type": "input_image", "image_url": "https://a.test/?secret"})),
+            "model-url-source",
+        ),
+        (item, part(json!({"type": "input_image", "file_id": "file_1"})), "model-stored-reference"),
+        (item, part(json!({"type": "input_file", "file_id": "file_1"})), "model-stored-reference"),
+        (item, part(json!({"type": "input_file", "file_url": "https://a.test"})), "model-url-source"),
+        (
+            item,
+            json!({"type": "function_call_output", "call_id": "1", "output": [{"type": "input_image", "image_url": "http://a.test"}]}),
+            "model-url-source",
+        ),
+        (
+            item,
+            json!({"type": "tool_search_output", "call_id": "1", "tools": [{"type": "mcp"}]}),
+            "model-remote-server",
+        ),
+        (item, json!({"type": "mcp_approval_response", "approve": true}), "model-remote-server"),
+    ];
+    assert_eq!(code(RESPONSES, &good), "passes");
+    for (at, value, expected) in cases {
+        assert_eq!(code(RESPONSES, &with(&good, at, value.clone())), expected, "{at} {value}");
+    }
+    let allowed = [
+        (
+            tool,
+            json!({"type": "custom", "name": "apply_patch", "format": {"type": "grammar", "syntax": "lark"}}),
+        ),
+        (tool, json!({"type": "local_shell"})),
+        (tool, json!({"type": "shell", "environment": {"type": "local"}})),
+        (item, part(json!({"type": "input_image", "image_url": "data:image/png;base64,AAAA"}))),
+        (
+            item,
+            part(json!({"type": "input_file", "filename": "a", "file_data": "data:text/plain;base64,AAAA"})),
+        ),
+    ];
+    for (at, value) in allowed {
+        assert_eq!(code(RESPONSES, &with(&good, at, value.clone())), "passes", "{at} {value}");
+    }
+}
+
+#[test]
+fn what_rests_at_the_vendor_is_noted() {
+    let body = json!({"model": "m", "input": "x", "store": true, "previous_response_id": "resp_1", "background": false});
+    let notes = look(RESPONSES, &body).unwrap();
+    assert_eq!(notes.rests_there, ["store", "previous_response_id"]);
+}
+
+#[test]
+fn chat_ways_out_are_refused() {
+    let good = recorded(include_str!("cases/opencode.json"));
+    let user = |part: Value| json!({"role": "user", "content": [part]});
+    let (tool, message) = ("/tools/10", "/messages/4");
+    let cases = [
+        ("/web_search_options", json!({"search_context_size": "low"}), "model-server-tool"),
+        ("/plugins", json!([{"id": "web"}]), "model-server-tool"),
+        ("/enable_search", json!(true), "model-feature-unknown"),
+        ("/model", json!("vendor/model:online"), "model-server-tool"),
+        ("/model", json!("gpt-4o-search-preview"), "model-server-tool"),
+        (tool, json!({"type": "web_search"}), "model-server-tool"),
+        (tool, json!({"type": "mcp"}), "model-remote-server"),
+        (
+            message,
+            user(json!({"type": "image_url", "image_url": {"url": "https://a.test"}})),
+            "model-url-source",
+        ),
+        (message, user(json!({"type": "image_url", "image_url": "https://a.test"})), "model-url-source"),
+        (message, user(json!({"type": "file", "file": {"file_id": "file_1"}})), "model-stored-reference"),
+        (message, user(json!({"type": "file", "file": {"file_data": "https://a.test"}})), "model-url-source"),
+    ];
+    assert_eq!(code(CHAT, &good), "passes");
+    for (at, value, expected) in cases {
+        assert_eq!(code(CHAT, &with(&good, at, value.clone())), expected, "{at} {value}");
+    }
+    let picture = user(json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}));
+    assert_eq!(code(CHAT, &with(&good, message, picture)), "passes");
+    assert_eq!(code(CHAT, &with(&good, "/model", json!("vendor/model:free"))), "passes");
+}
+
+#[test]
+fn gemini_ways_out_are_refused() {
+    let good = json!({
+        "contents": [{"role": "user", "parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]}],
+        "system_instruction": {"parts": [{"text": "y"}]},
+        "tools": [{"functionDeclarations": [{"name": "shell"}]}],
+        "generationConfig": {"temperature": 0},
+    });
+    let cases = [
+        ("/tools/1", json!({"googleSearch": {}}), "model-server-tool"),
+        ("/tools/1", json!({"google_search": {}}), "model-server-tool"),
+        ("/tools/1", json!({"urlContext": {}}), "model-server-tool"),
+        ("/tools/1", json!({"code_execution": {}}), "model-server-tool"),
+        ("/tools/1", json!({"brandNew": {}}), "model-feature-unknown"),
+        ("/cachedContent", json!("cachedContents/1"), "model-stored-reference"),
+        ("/contents/0/parts/2", json!({"fileData": {"fileUri": "https://a.test"}}), "model-stored-reference"),
+        (
+            "/contents/0/parts/2",
+            json!({"file_data": {"file_uri": "https://a.test"}}),
+            "model-stored-reference",
+        ),
+    ];
+    assert_eq!(code(GENERATE, &good), "passes");
+    for (at, value, expected) in cases {
+        assert_eq!(code(GENERATE, &with(&good, at, value.clone())), expected, "{at} {value}");
+    }
+}
+
+#[test]
+fn a_body_that_two_readers_could_read_differently_is_refused() {
+    let refused = |body: &str| inspect(MESSAGES, body.as_bytes()).map_err(|refusal| refusal.code());
+    assert_eq!(refused(r#"{"model":"m","messages":[]}"#), Ok(ModelNotes::default()));
+    for body in [
+        r#"{"tools":[],"tools":[{"type":"web_search_20250305"}]}"#,
+        r#"{"tools":[],"\u0074ools":[]}"#,
+        r#"{"tools":[],"Tools":[]}"#,
+        r#"{"messages":[{"role":"user","content":"","con_tent":""}]}"#,
+        r#"{"metadata":{"a":1,"a":2}}"#,
+    ] {
+        assert_eq!(refused(body), Err("model-body-ambiguous"), "{body}");
+    }
+    for body in ["", "{", "{}{}", "\u{feff}{}", "{'a':1}", r#"{"system":"\ud800"}"#, "{\"a\":NaN}"] {
+        assert_eq!(refused(body), Err("model-body-not-json"), "{body}");
+    }
+    assert_eq!(inspect(MESSAGES, b"{\"system\":\"\xff\"}").map_err(|r| r.code()), Err("model-body-not-json"));
+    assert_eq!(refused("[]"), Err("model-body-malformed"));
+}
+
+#[test]
+fn a_body_beyond_the_limits_is_refused() {
+    let nested = |depth: usize| format!(r#"{{"metadata":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert!(inspect(MESSAGES, nested(DEPTH_MAX).as_bytes()).is_ok());
+    let deep = inspect(MESSAGES, nested(DEPTH_MAX + 1).as_bytes());
+    assert_eq!(deep, Err(ModelRefusal::TooManyValues));
+    let many = format!(r#"{{"metadata":[{}0]}}"#, "0,".repeat(VALUES_MAX));
+    assert_eq!(inspect(MESSAGES, many.as_bytes()), Err(ModelRefusal::TooManyValues));
+    let long = vec![b' '; BODY_BYTES_MAX + 1];
+    assert_eq!(inspect(MESSAGES, &long), Err(ModelRefusal::TooLong { bytes: BODY_BYTES_MAX + 1 }));
+    assert!(inspect(ModelCall::ModelList, b"").is_ok());
+    assert!(inspect(ModelCall::ModelList, b"{}").is_err());
+}
+
+#[test]
+fn only_inference_counting_and_the_list_of_models_are_calls() {
+    use ModelApi::{Anthropic, Gemini, OpenAi};
+    let call = |api: ModelApi, line: &str| {
+        let (method, path) = line.split_once(' ').unwrap();
+        api.call(api.usual_base(), method, path)
+    };
+    for (api, line, expected) in [
+        (Anthropic, "POST /v1/messages", MESSAGES),
+        (Anthropic, "POST /v1/messages/count_tokens", ModelCall::TokenCount(BodyForm::Messages)),
+        (Anthropic, "GET /v1/models", ModelCall::ModelList),
+        (Anthropic, "GET /v1/models/m-1", ModelCall::ModelList),
+        (OpenAi, "POST /v1/responses", RESPONSES),
+        (OpenAi, "POST /v1/chat/completions", CHAT),
+        (Gemini, "POST /v1beta/models/m-1:streamGenerateContent", GENERATE),
+        (Gemini, "POST /v1beta/models/m-1:countTokens", ModelCall::TokenCount(BodyForm::GenerateContent)),
+    ] {
+        assert_eq!(call(api, line), Some(expected), "{line}");
+    }
+    for (api, line) in [
+        (Anthropic, "POST /v1/files"),
+        (Anthropic, "GET /v1/files/file_1/content"),
+        (Anthropic, "POST /v1/messages/batches"),
+        (Anthropic, "POST /v1/messages/"),
+        (Anthropic, "GET /v1/messages"),
+        (Anthropic, "POST /v1/complete"),
+        (Anthropic, "POST /v1/models"),
+        (Anthropic, "POST /v2/messages"),
+        (Anthropic, "POST /v1messages"),
+        (OpenAi, "GET /v1/responses/resp_1"),
+        (OpenAi, "GET /v1/responses"),
+        (OpenAi, "POST /v1/files"),
+        (OpenAi, "POST /v1/embeddings"),
+        (OpenAi, "POST /v1/images/generations"),
+        (Gemini, "POST /v1beta/files"),
+        (Gemini, "POST /v1beta/models/m-1:batchGenerateContent"),
+        (Gemini, "POST /v1beta/tunedModels/m:generateContent"),
+        (Gemini, "GET /v1beta/models/m-1:generateContent"),
+    ] {
+        assert_eq!(call(api, line), None, "{line}");
+    }
+    assert_eq!(OpenAi.call("/api/v1", "POST", "/api/v1/chat/completions"), Some(CHAT));
+    assert_eq!(OpenAi.call("/api/v1", "POST", "/v1/chat/completions"), None);
+}
+
+#[test]
+fn beta_features_of_what_is_refused_are_refused_at_once() {
+    // What Claude Code sends.
+    let usual = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,\
+        per-turn-control-2026-07-01,mid-conversation-tool-changes-2026-07-01,thinking-token-count-2026-05-13,\
+        advanced-tool-use-2025-11-20,effort-2025-11-24";
+    assert_eq!(check_beta(usual), Ok(()));
+    for name in
+        ["files-api-2025-04-14", "mcp-client-2025-11-20", "code-execution-2025-08-25", "Web-Fetch-2025-09-10"]
+    {
+        let refused = check_beta(&format!("effort-2025-11-24, {name}"));
+        assert_eq!(refused, Err(ModelRefusal::Beta { feature: name.to_owned() }));
+    }
+}
+
+#[test]
+fn what_is_told_of_a_body_is_short_and_harmless_on_a_terminal() {
+    let body = json!({"\u{1b}[2J": 1});
+    let told = look(MESSAGES, &body).unwrap_err().to_string();
+    assert_eq!(told, "/?[2J is ?[2J, which is not known");
+    let long = look(MESSAGES, &json!({"x".repeat(5_000): 1})).unwrap_err().to_string();
+    assert!(long.len() < 300, "{long}");
+}
