@@ -13,4 +13,5 @@ pub mod host;
 pub mod model;
 pub mod path;
 pub mod refusal;
+pub mod secret;
 pub mod verdict;

@@ -98,9 +98,13 @@ pub enum Form {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Shape {
-    prefix: &'static str,
+    prefix: Prefix,
     form: Form,
 }
+
+/// One of the table, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Prefix(&'static str);
 
 /// Why something has no shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -131,10 +135,10 @@ impl Shape {
             return Err(ShapeError::Character);
         }
         if let Some(parts) = token_parts(secret) {
-            return Ok(Self { prefix: "", form: Form::Token { parts } });
+            return Ok(Self { prefix: Prefix(""), form: Form::Token { parts } });
         }
         if is_uuid(secret) {
-            return Ok(Self { prefix: "", form: Form::Uuid });
+            return Ok(Self { prefix: Prefix(""), form: Form::Uuid });
         }
         let prefix = PREFIXES.into_iter().find(|prefix| secret.starts_with(prefix.as_bytes()));
         let prefix = prefix.unwrap_or_default();
@@ -146,13 +150,13 @@ impl Shape {
         } else {
             Form::Plain { class, length: u16::try_from(body.len()).unwrap_or(u16::MAX) }
         };
-        Ok(Self { prefix, form })
+        Ok(Self { prefix: Prefix(prefix), form })
     }
 
     /// A prefix out of the table, or nothing.
     #[must_use]
     pub fn prefix(&self) -> &'static str {
-        self.prefix
+        self.prefix.0
     }
 
     /// What is behind it.
@@ -259,8 +263,8 @@ fn is_uuid(secret: &[u8]) -> bool {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.prefix.is_empty() {
-            write!(f, "{}+", self.prefix)?;
+        if !self.prefix.0.is_empty() {
+            write!(f, "{}+", self.prefix.0)?;
         }
         match &self.form {
             Form::Plain { class, length } => write!(f, "{}:{length}", class.name()),
@@ -276,12 +280,9 @@ impl FromStr for Shape {
     type Err = ShapeError;
 
     fn from_str(text: &str) -> Result<Self, ShapeError> {
-        let (prefix, form) = match text.split_once('+') {
-            Some((prefix, form)) => {
-                (PREFIXES.into_iter().find(|known| *known == prefix).ok_or(ShapeError::Text)?, form)
-            }
-            None => ("", text),
-        };
+        let (prefix, form) = text.split_once('+').unwrap_or(("", text));
+        let known = PREFIXES.into_iter().chain([""]).find(|known| *known == prefix);
+        let prefix = Prefix(known.ok_or(ShapeError::Text)?);
         if form == "uuid" {
             return Ok(Self { prefix, form: Form::Uuid });
         }
