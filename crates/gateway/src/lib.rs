@@ -7,10 +7,24 @@ pub mod exchange;
 pub mod secret;
 pub mod wire;
 
+use cofferdam_policy::event::UnixNanos;
 use std::process::ExitCode;
 
 /// What the program `cofferdam-gateway` does.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::from(2)
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(mode) if mode == "secret" => {
+            secret::command::run(arguments.collect(), std::env::vars_os().collect(), now())
+        }
+        Some(_) | None => ExitCode::from(2),
+    }
+}
+
+/// The clock, in the one place of this program that reads it.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+fn now() -> UnixNanos {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    UnixNanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

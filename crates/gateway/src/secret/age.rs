@@ -115,13 +115,13 @@ pub fn encrypt(identity: &Identity, plain: &[u8]) -> Result<Vec<u8>, AgeError> {
     let share = BASE64_NOPAD.encode(ephemeral.point.as_bytes());
     let header =
         format!("{VERSION_LINE}\n-> {STANZA} {share}\n{}\n---", wrapped(&BASE64_NOPAD.encode(&body)));
-    let tag = hmac::sign(&header_key(&file_key)?, header.as_bytes());
+    let tag = hmac::sign(&header_key(file_key.as_slice())?, header.as_bytes());
     let mut file = format!("{header} {}\n", BASE64_NOPAD.encode(tag.as_ref())).into_bytes();
     // 3. The payload in chunks, each numbered, the last one marked.
     let mut nonce = [0; PAYLOAD_NONCE_BYTES];
     fill(&mut nonce)?;
     file.extend_from_slice(&nonce);
-    let key = payload_key(&file_key, &nonce)?;
+    let key = payload_key(file_key.as_slice(), &nonce)?;
     let chunks = if plain.is_empty() { vec![plain] } else { plain.chunks(CHUNK_BYTES).collect() };
     let last = chunks.len() - 1;
     for (number, chunk) in chunks.into_iter().enumerate() {
@@ -140,10 +140,11 @@ pub fn encrypt(identity: &Identity, plain: &[u8]) -> Result<Vec<u8>, AgeError> {
 pub fn decrypt(identity: &Identity, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, AgeError> {
     let header = Header::parse(file)?;
     let file_key = header.file_key(identity)?;
-    hmac::verify(&header_key(&file_key)?, header.covered, &header.tag).map_err(|_| AgeError::Changed)?;
+    hmac::verify(&header_key(file_key.as_slice())?, header.covered, &header.tag)
+        .map_err(|_untold| AgeError::Changed)?;
     let (nonce, payload) =
         header.rest.split_first_chunk::<PAYLOAD_NONCE_BYTES>().ok_or(AgeError::Malformed)?;
-    let key = payload_key(&file_key, nonce)?;
+    let key = payload_key(file_key.as_slice(), nonce)?;
     let mut plain = Zeroizing::new(Vec::with_capacity(payload.len()));
     let mut chunks = payload.chunks(CHUNK_BYTES + TAG_BYTES).enumerate().peekable();
     while let Some((number, chunk)) = chunks.next() {
@@ -193,7 +194,7 @@ impl<'f> Header<'f> {
             let (start, text) = line()?;
             if let Some(tag) = text.strip_prefix("--- ") {
                 let covered = file.get(..start + 3).ok_or(AgeError::Malformed)?;
-                let tag = BASE64_NOPAD.decode(tag.as_bytes()).map_err(|_| AgeError::Malformed)?;
+                let tag = BASE64_NOPAD.decode(tag.as_bytes()).map_err(|_untold| AgeError::Malformed)?;
                 let rest = file.get(start + text.len() + 1..).unwrap_or_default();
                 return Ok(Self { stanzas, covered, tag, rest });
             }
@@ -209,8 +210,9 @@ impl<'f> Header<'f> {
             let Some(share) = arguments.strip_prefix(STANZA).and_then(|rest| rest.strip_prefix(' ')) else {
                 continue;
             };
-            let decoded = |text: &str| BASE64_NOPAD.decode(text.as_bytes()).map_err(|_| AgeError::Malformed);
-            let share = decoded(share)?.try_into().map_err(|_| AgeError::Malformed)?;
+            let decoded =
+                |text: &str| BASE64_NOPAD.decode(text.as_bytes()).map_err(|_untold| AgeError::Malformed);
+            let share = decoded(share)?.try_into().map_err(|_untold| AgeError::Malformed)?;
             stanzas.push((share, decoded(&body)?));
         }
     }
@@ -229,7 +231,7 @@ impl<'f> Header<'f> {
             let wrap = wrap_key(shared.as_bytes(), &share, &identity.point)?;
             let mut body = Zeroizing::new(body.clone());
             if let Ok(key) = open(&wrap, [0; 12], &mut body) {
-                let key: [u8; FILE_KEY_BYTES] = key.try_into().map_err(|_| AgeError::Malformed)?;
+                let key: [u8; FILE_KEY_BYTES] = key.try_into().map_err(|_untold| AgeError::Malformed)?;
                 return Ok(Zeroizing::new(key));
             }
         }
@@ -239,7 +241,7 @@ impl<'f> Header<'f> {
 
 fn wrap_key(shared: &[u8], share: &PublicKey, recipient: &PublicKey) -> Result<LessSafeKey, AgeError> {
     let salt = [share.as_bytes().as_slice(), recipient.as_bytes()].concat();
-    cipher(&derive(shared, &salt, WRAP_INFO)?)
+    cipher(&*derive(shared, &salt, WRAP_INFO)?)
 }
 
 fn header_key(file_key: &[u8]) -> Result<hmac::Key, AgeError> {
@@ -247,7 +249,7 @@ fn header_key(file_key: &[u8]) -> Result<hmac::Key, AgeError> {
 }
 
 fn payload_key(file_key: &[u8], nonce: &[u8]) -> Result<LessSafeKey, AgeError> {
-    cipher(&derive(file_key, nonce, b"payload")?)
+    cipher(&*derive(file_key, nonce, b"payload")?)
 }
 
 fn derive(key: &[u8], salt: &[u8], info: &[u8]) -> Result<Zeroizing<[u8; KEY_BYTES]>, AgeError> {
@@ -255,12 +257,12 @@ fn derive(key: &[u8], salt: &[u8], info: &[u8]) -> Result<Zeroizing<[u8; KEY_BYT
     let info = [info];
     let expanded = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(key);
     let filled = expanded.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(out.as_mut_slice()));
-    filled.map_err(|_| AgeError::Cipher)?;
+    filled.map_err(|_untold| AgeError::Cipher)?;
     Ok(out)
 }
 
 fn cipher(key: &[u8; KEY_BYTES]) -> Result<LessSafeKey, AgeError> {
-    UnboundKey::new(&CHACHA20_POLY1305, key).map(LessSafeKey::new).map_err(|_| AgeError::Cipher)
+    UnboundKey::new(&CHACHA20_POLY1305, key).map(LessSafeKey::new).map_err(|_untold| AgeError::Cipher)
 }
 
 /// Eleven bytes of number, one that says whether it is the last.
@@ -272,16 +274,16 @@ fn chunk_nonce(number: usize, last: bool) -> [u8; 12] {
 
 fn seal(key: &LessSafeKey, nonce: [u8; 12], bytes: &mut Vec<u8>) -> Result<(), AgeError> {
     let nonce = Nonce::assume_unique_for_key(nonce);
-    key.seal_in_place_append_tag(nonce, Aad::empty(), bytes).map_err(|_| AgeError::Cipher)
+    key.seal_in_place_append_tag(nonce, Aad::empty(), bytes).map_err(|_untold| AgeError::Cipher)
 }
 
 fn open<'b>(key: &LessSafeKey, nonce: [u8; 12], bytes: &'b mut [u8]) -> Result<&'b [u8], AgeError> {
     let nonce = Nonce::assume_unique_for_key(nonce);
-    key.open_in_place(nonce, Aad::empty(), bytes).map(|plain| &*plain).map_err(|_| AgeError::Changed)
+    key.open_in_place(nonce, Aad::empty(), bytes).map(|plain| &*plain).map_err(|_untold| AgeError::Changed)
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), AgeError> {
-    SystemRandom::new().fill(bytes).map_err(|_| AgeError::NoChance)
+    SystemRandom::new().fill(bytes).map_err(|_untold| AgeError::NoChance)
 }
 
 /// In lines; the last is shorter than the others, if need be empty.

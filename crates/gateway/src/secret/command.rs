@@ -7,8 +7,10 @@ use super::login::LoginError;
 use super::source::{self, Captured, SourceError, World};
 use super::store::{Contents, Store, StoreError, Value};
 use cofferdam_policy::event::UnixNanos;
+use cofferdam_policy::net::credential::{CredentialError, SecretName};
 use cofferdam_policy::net::secret::{
-    LoginEntry, SecretAnswer, SecretEntry, SecretFailure, SecretFailureKind, SecretName, SecretReport, Source,
+    LoginEntry, SecretAnswer, SecretEntry, SecretFailure, SecretFailureKind, SecretReport, Source,
+    SourceTextError,
 };
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -54,7 +56,9 @@ enum UsageError {
     #[error("its arguments are not those of this version: {0}")]
     Arguments(&'static str),
     #[error(transparent)]
-    Text(#[from] cofferdam_policy::net::secret::SecretTextError),
+    Name(#[from] CredentialError),
+    #[error(transparent)]
+    Source(#[from] SourceTextError),
 }
 
 /// Does one order: `--state DIR --config DIR add|refresh|list|revoke|remove …`.
@@ -76,7 +80,7 @@ pub fn run(arguments: Vec<OsString>, environment: BTreeMap<OsString, OsString>, 
 fn parse(arguments: Vec<OsString>) -> Result<(Store, Order), UsageError> {
     let mut words = Vec::with_capacity(arguments.len());
     for word in arguments {
-        words.push(word.into_string().map_err(|_| UsageError::Arguments("not UTF-8"))?);
+        words.push(word.into_string().map_err(|_untold| UsageError::Arguments("not UTF-8"))?);
     }
     let mut options: BTreeMap<String, String> = BTreeMap::new();
     let mut plain = Vec::new();
@@ -287,7 +291,7 @@ fn told(error: &CommandError) -> String {
 
 fn remedy(error: &CommandError) -> (SecretFailureKind, String) {
     match error {
-        CommandError::Usage(UsageError::Text(_)) => {
+        CommandError::Usage(UsageError::Name(_) | UsageError::Source(_)) => {
             (SecretFailureKind::Usage, "cofferdam secret --help".into())
         }
         CommandError::Usage(UsageError::Arguments(_)) => {

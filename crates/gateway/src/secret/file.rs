@@ -16,10 +16,8 @@ const LOCK_TRY_EVERY: Duration = Duration::from_millis(10);
 
 /// Makes a directory that only the owner may enter, and those above it, or checks that it is so.
 pub(super) fn private_directory(path: &Path) -> std::io::Result<()> {
-    if let Some(above) = path.parent() {
-        if !above.exists() {
-            private_directory(above)?;
-        }
+    if let Some(above) = path.parent().filter(|above| !above.exists()) {
+        private_directory(above)?;
     }
     match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => {}

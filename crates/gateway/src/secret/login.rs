@@ -7,8 +7,8 @@
 use super::store::{Store, StoreError, Value};
 use super::value::Secret;
 use cofferdam_policy::event::UnixNanos;
+use cofferdam_policy::net::credential::SecretName;
 use cofferdam_policy::net::handle::{LoginFacts, LoginKind};
-use cofferdam_policy::net::secret::SecretName;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -124,7 +124,7 @@ struct CodexTokens {
 pub fn parse_file(kind: LoginKind, bytes: &[u8]) -> Result<Login, LoginError> {
     match kind {
         LoginKind::Claude => {
-            let file: ClaudeFile = serde_json::from_slice(bytes).map_err(|_| LoginError::NoLogin)?;
+            let file: ClaudeFile = serde_json::from_slice(bytes).map_err(|_untold| LoginError::NoLogin)?;
             let tokens = file.claude_ai_oauth;
             let facts =
                 LoginFacts { plan: tokens.subscription_type, scopes: tokens.scopes, account: None }.plain();
@@ -137,7 +137,7 @@ pub fn parse_file(kind: LoginKind, bytes: &[u8]) -> Result<Login, LoginError> {
             })
         }
         LoginKind::Codex => {
-            let file: CodexFile = serde_json::from_slice(bytes).map_err(|_| LoginError::NoLogin)?;
+            let file: CodexFile = serde_json::from_slice(bytes).map_err(|_untold| LoginError::NoLogin)?;
             let tokens = file.tokens;
             let identity = tokens.id_token.map(Zeroizing::new);
             let claims = identity.as_ref().and_then(|text| claims(text.as_bytes()));
@@ -153,7 +153,7 @@ pub fn parse_file(kind: LoginKind, bytes: &[u8]) -> Result<Login, LoginError> {
 }
 
 fn token(text: String) -> Result<Secret, LoginError> {
-    Secret::new(text.into_bytes()).map_err(|_| LoginError::Token)
+    Secret::new(text.into_bytes()).map_err(|_untold| LoginError::Token)
 }
 
 fn optional(text: Option<String>) -> Result<Option<Secret>, LoginError> {
@@ -200,6 +200,12 @@ pub struct TokenAnswer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
+impl std::fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenAnswer({}, …)", self.status)
+    }
+}
+
 /// The request that refreshes a login (RFC 6749, 6).
 ///
 /// # Errors
@@ -210,7 +216,7 @@ pub fn token_request(
     refresh: &Secret,
 ) -> Result<TokenRequest, LoginError> {
     let provider = PROVIDERS.iter().find(|provider| provider.kind == kind).ok_or(LoginError::NoLogin)?;
-    let text = std::str::from_utf8(refresh.expose()).map_err(|_| LoginError::Token)?;
+    let text = std::str::from_utf8(refresh.expose()).map_err(|_untold| LoginError::Token)?;
     let mut members = BTreeMap::from([
         ("grant_type", "refresh_token"),
         ("client_id", provider.client_id),
@@ -219,7 +225,7 @@ pub fn token_request(
     members.extend(provider.scope.map(|scope| ("scope", scope)));
     // Room for every character to be escaped: a buffer that grows leaves copies behind.
     let mut body = Zeroizing::new(Vec::with_capacity(text.len() * 6 + 512));
-    serde_json::to_writer(&mut *body, &members).map_err(|_| LoginError::Token)?;
+    serde_json::to_writer(&mut *body, &members).map_err(|_untold| LoginError::Token)?;
     let endpoint = endpoint.unwrap_or(provider.token_endpoint).to_owned();
     Ok(TokenRequest { endpoint, body: TokenBody(body) })
 }
@@ -245,7 +251,7 @@ pub fn token_answer(
         400 | 401 | 403 => return Err(LoginError::Refused(answer.status)),
         status => return Err(LoginError::Failed(status)),
     }
-    let tokens: Tokens = serde_json::from_slice(&answer.body).map_err(|_| LoginError::Answer)?;
+    let tokens: Tokens = serde_json::from_slice(&answer.body).map_err(|_untold| LoginError::Answer)?;
     let secret = token(tokens.access_token)?;
     let said = tokens.expires_in.filter(|seconds| (1..=LIFETIME_SECONDS_MAX).contains(seconds));
     let from_now = |seconds: i64| UnixNanos(now.0.saturating_add(seconds * NANOS_PER_SECOND));

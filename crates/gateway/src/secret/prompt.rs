@@ -7,7 +7,7 @@ use cofferdam_policy::net::handle::SECRET_BYTES_MAX;
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{LocalModes, OptionalActions, Termios};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 const INTERRUPT: u8 = 3;

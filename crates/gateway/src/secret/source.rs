@@ -8,8 +8,9 @@ use super::prompt;
 use super::store::Value;
 use super::value::Secret;
 use cofferdam_policy::event::UnixNanos;
+use cofferdam_policy::net::credential::SecretName;
 use cofferdam_policy::net::handle::{LoginFacts, LoginKind, SECRET_BYTES_MAX, ShapeError};
-use cofferdam_policy::net::secret::{SecretName, Source};
+use cofferdam_policy::net::secret::Source;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -27,7 +28,7 @@ const LOGIN_FILE_BYTES_MAX: usize = 64 << 10;
 
 /// Why a source gives no value.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub(super) enum SourceError {
     /// The variable is not set.
     #[error("the variable {0} is not set")]
     NoVariable(String),
@@ -62,22 +63,21 @@ pub enum SourceError {
 
 /// What a source gave.
 #[derive(Debug)]
-pub struct Captured {
+pub(super) struct Captured {
     /// The value.
-    pub value: Value,
+    pub(super) value: Value,
     /// When it ends.
-    pub expires: Option<UnixNanos>,
+    pub(super) expires: Option<UnixNanos>,
     /// What a login says beside its tokens.
-    pub facts: Option<(LoginKind, LoginFacts)>,
+    pub(super) facts: Option<(LoginKind, LoginFacts)>,
 }
 
-/// The owner's world, as the process found it.
-#[derive(Debug)]
-pub struct World {
+/// The owner's world, as the process found it. Not to be printed: variables hold secrets.
+pub(super) struct World {
     /// The environment.
-    pub environment: BTreeMap<OsString, OsString>,
+    pub(super) environment: BTreeMap<OsString, OsString>,
     /// The time.
-    pub now: UnixNanos,
+    pub(super) now: UnixNanos,
 }
 
 impl World {
@@ -91,7 +91,7 @@ impl World {
 ///
 /// # Errors
 /// [`SourceError`].
-pub fn capture(world: &World, name: &SecretName, source: &Source) -> Result<Captured, SourceError> {
+pub(super) fn capture(world: &World, name: &SecretName, source: &Source) -> Result<Captured, SourceError> {
     match source {
         Source::Env(variable) => {
             let value = world.environment.get(OsStr::new(variable));

@@ -7,7 +7,8 @@ use super::age::{self, AgeError, Identity};
 use super::file::{self, Lock};
 use super::value::Secret;
 use cofferdam_policy::event::UnixNanos;
-use cofferdam_policy::net::secret::{SecretEntry, SecretName, SecretReport, Standing};
+use cofferdam_policy::net::credential::SecretName;
+use cofferdam_policy::net::secret::{SecretEntry, SecretReport, Standing};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -271,13 +272,13 @@ impl Store {
         let path = self.store_path();
         let plain = age::decrypt(identity, bytes).map_err(ciphering("decrypt", &path))?;
         let damaged = || StoreError::Damaged(path.clone());
-        let disk: DiskStore<'_> = serde_json::from_slice(&plain).map_err(|_| damaged())?;
+        let disk: DiskStore<'_> = serde_json::from_slice(&plain).map_err(|_untold| damaged())?;
         if disk.version != DISK_VERSION {
             return Err(damaged());
         }
         let secret = |text: &str| {
-            let bytes = BASE64.decode(text.as_bytes()).map_err(|_| damaged())?;
-            Secret::new(bytes).map_err(|_| damaged())
+            let bytes = BASE64.decode(text.as_bytes()).map_err(|_untold| damaged())?;
+            Secret::new(bytes).map_err(|_untold| damaged())
         };
         let value = |(name, value): (SecretName, DiskValue<'_>)| {
             let refresh = value.refresh.map(secret).transpose()?;
@@ -309,7 +310,7 @@ impl Store {
             texts.iter().map(|(_, one, other)| one.len() + other.as_ref().map_or(0, length)).sum();
         let mut plain = Zeroizing::new(Vec::with_capacity(room + 128 * (texts.len() + 1)));
         let path = self.store_path();
-        serde_json::to_writer(&mut *plain, &disk).map_err(|_| StoreError::Damaged(path.clone()))?;
+        serde_json::to_writer(&mut *plain, &disk).map_err(|_untold| StoreError::Damaged(path.clone()))?;
         let sealed = age::encrypt(&identity, &plain).map_err(ciphering("encrypt", &path))?;
         if sealed.len() > STORE_BYTES_MAX {
             return Err(StoreError::Full);
@@ -320,7 +321,7 @@ impl Store {
     fn write_index(&self, secrets: BTreeMap<SecretName, SecretEntry>) -> Result<(), StoreError> {
         let path = self.index_path();
         let index = DiskIndex { version: DISK_VERSION, secrets };
-        let bytes = serde_json::to_vec_pretty(&index).map_err(|_| StoreError::Damaged(path.clone()))?;
+        let bytes = serde_json::to_vec_pretty(&index).map_err(|_untold| StoreError::Damaged(path.clone()))?;
         if bytes.len() > INDEX_BYTES_MAX {
             return Err(StoreError::Full);
         }

@@ -33,7 +33,7 @@ fn key_file(directory: &Path, identity: &Identity) -> String {
 /// Empty, small, and around the ends of chunks.
 fn texts() -> Vec<Vec<u8>> {
     let lengths = [0, 1, 500, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES];
-    lengths.into_iter().map(|length| (0..length).map(|at| (at % 251) as u8).collect()).collect()
+    lengths.into_iter().map(|length| (0..=250).cycle().take(length).collect()).collect()
 }
 
 #[test]
