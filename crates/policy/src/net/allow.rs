@@ -122,11 +122,10 @@ impl Grant {
         }
         let mut words = line.split_ascii_whitespace().peekable();
         let first = words.next().ok_or(AllowError::Length)?;
-        let (methods, target) = match words.peek() {
-            Some(target) if are_methods(first) && !target.contains('=') => (Some(first), words.next()),
-            Some(_) | None => (None, Some(first)),
-        };
-        let mut draft = Draft::of_target(target.unwrap_or(first))?;
+        let methods = are_methods(first).then_some(first);
+        let target = if methods.is_some() { words.next() } else { Some(first) };
+        let target = target.filter(|target| !target.contains('='));
+        let mut draft = Draft::of_target(target.ok_or_else(|| AllowError::Word(first.to_owned()))?)?;
         draft.methods = methods.map(|names| Methods::parse(names.split(','))).transpose()?;
         let mut seen: Vec<&str> = Vec::new();
         while let Some(word) = words.next() {
@@ -349,3 +348,9 @@ impl From<Grant> for Record {
         Self { allow: grant.line(), origin: grant.origin }
     }
 }
+
+#[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
+mod tests;

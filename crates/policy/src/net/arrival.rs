@@ -72,3 +72,9 @@ impl Arrival {
         if to.port() == 0 { Err(ArrivalError::NoPort) } else { Ok(Self { destination: to, name }) }
     }
 }
+
+#[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
+mod tests;

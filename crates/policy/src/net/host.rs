@@ -415,3 +415,9 @@ impl From<HostPattern> for String {
         pattern.to_string()
     }
 }
+
+#[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
+mod tests;

@@ -385,3 +385,9 @@ impl fmt::Debug for PathPattern {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
+mod tests;

@@ -296,3 +296,51 @@ impl Serialize for Refusal {
         object.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::host::{Host, Port};
+    use std::collections::BTreeSet;
+
+    const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/refusals.md"));
+
+    #[test]
+    fn every_reason_has_one_code_and_a_row_in_the_document_and_no_row_is_of_none() {
+        let codes: Vec<&str> = RefusalReason::ALL.iter().map(|reason| reason.code()).collect();
+        let rows = DOCUMENT.lines().filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
+            assert!(cells.len() == 4 && cells[1].len() > 10 && cells[2].len() > 5, "{line}");
+            Some(cells[0].trim_end_matches('`'))
+        });
+        assert_eq!(
+            rows.collect::<Vec<_>>(),
+            codes,
+            "docs/refusals.md has a row for each code, in their order"
+        );
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
+        // `code` has an arm for every variant; the list can't be seen to be whole by the compiler.
+        let arms = include_str!("refusal.rs").lines().filter(|line| line.contains("=> \"")).count();
+        assert_eq!(arms, codes.len());
+        for reason in RefusalReason::ALL {
+            assert_eq!(RefusalReason::try_from(reason.code().to_owned()).unwrap(), reason);
+        }
+    }
+
+    #[test]
+    fn the_agent_is_told_the_request_and_what_would_allow_it_and_no_more() {
+        let destination = Destination { host: Host::parse("a.example").unwrap(), port: Port::HTTPS };
+        let path = format!("/\"{}é", "x".repeat(2 * PATH_TOLD_BYTES_MAX));
+        let refusal = Refusal::of_request(RefusalReason::PathNotGranted, &destination, "GET", &path);
+        let refusal = refusal.allowed_by(Some("GET a.example:443/x".to_owned()));
+        let told: serde_json::Value = serde_json::to_value(&refusal).unwrap();
+        assert_eq!(told["path"].as_str().unwrap().len(), PATH_TOLD_BYTES_MAX);
+        assert_eq!(told["reason"], "path-not-granted");
+        let keys: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
+        let documented = ["reason", "host", "port", "method", "path", "grant_that_would_allow"];
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>(), documented.iter().collect());
+        assert!(documented.iter().all(|key| DOCUMENT.contains(&format!("\"{key}\""))));
+        let nowhere = serde_json::to_value(Refusal::of_nowhere(RefusalReason::HostMalformed)).unwrap();
+        assert!(nowhere["host"].is_null() && nowhere["port"].is_null());
+    }
+}

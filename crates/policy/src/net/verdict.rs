@@ -12,7 +12,7 @@ mod index;
 use crate::net::address::globally_routable;
 use crate::net::budget::Budget;
 use crate::net::credential::CredentialName;
-use crate::net::grant::{Grant, Method, Methods, ModelApi, Protocol, QueryRule, Scheme};
+use crate::net::grant::{Grant, Methods, ModelApi, Protocol, QueryRule, Scheme};
 use crate::net::host::{Destination, Host, HostPattern};
 use crate::net::path::{CanonicalPath, PathPattern};
 use crate::net::refusal::{Refusal, RefusalReason};
@@ -513,8 +513,5 @@ impl CheckedAddresses {
     }
 }
 
-/// Whether a request's method could ever be granted; for a refusal before anything else is looked at.
-#[must_use]
-pub fn is_grantable(method: &str) -> bool {
-    !Method::is_never_granted(method)
-}
+#[cfg(test)]
+mod tests;
