@@ -83,7 +83,7 @@ impl Gate {
         refusals: &[Errno::PERM, Errno::ACCESS, Errno::NOSYS, Errno::SRCH, Errno::NOENT],
         beyond: &[],
     };
-    /// Sockets: also without family, address, route or listener.
+    /// Sockets: also without family, address, route or listener, or reset by what caught it.
     pub(crate) const SOCKET: Self = Self {
         refusals: &[
             Errno::PERM,
@@ -97,6 +97,7 @@ impl Gate {
             Errno::SOCKTNOSUPPORT,
             Errno::ADDRNOTAVAIL,
             Errno::CONNREFUSED,
+            Errno::CONNRESET,
             Errno::NETUNREACH,
             Errno::HOSTUNREACH,
             Errno::NETDOWN,

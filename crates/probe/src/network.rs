@@ -3,7 +3,7 @@
 //! A connection counts as one to the host only if the planted listener speaks: an enclosure may answer every
 //! address itself. Sockets of odd families are made and dropped; nothing is sent over them.
 
-use std::io::Read as _;
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -50,14 +50,14 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     })
     .of(Radius::Exfiltration),
     Attempt::forbidden("udp-outside", "Sends a datagram to an address outside.", "attacks 13", |_| {
-        send_outside("198.51.100.1:53")
+        send_outside("198.51.100.1:443")
     })
     .of(Radius::Exfiltration),
     Attempt::forbidden(
         "udp-outside-v6",
         "Sends a datagram to an IPv6 address outside.",
         "attacks 13",
-        |_| send_outside("[2001:db8::1]:53"),
+        |_| send_outside("[2001:db8::1]:443"),
     )
     .of(Radius::Exfiltration),
     Attempt::forbidden("socket-raw", "Opens a raw IPv4 socket.", "raw(7)", |_| {
@@ -150,15 +150,42 @@ fn connect_outside(address: &str) -> Result<Finding, PlantError> {
         return Err(PlantError::Malformed { plant: Plant::OutsideAddress, value: address.to_owned() });
     };
     let start = Instant::now();
-    let connected = TcpStream::connect_timeout(&socket, NETWORK_WAIT);
-    Ok(timed(address, start.elapsed(), connected.map(|_| ()).map_err(|error| proc::from_io(&error))))
+    let connected = TcpStream::connect_timeout(&socket, NETWORK_WAIT).and_then(ask);
+    let took = start.elapsed();
+    Ok(match connected {
+        Ok(answer) if answer.starts_with(b"HTTP/1.1 403 ") => Finding::Held(format!("{address}: a 403")),
+        other => timed(address, took, other.map(|_| ()).map_err(|error| proc::from_io(&error))),
+    })
 }
 
+/// What the other side says: a connection may be taken only to be reset, or to be told that it is refused.
+fn ask(mut stream: TcpStream) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(NETWORK_WAIT))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: probe.invalid\r\nConnection: close\r\n\r\n")?;
+    let mut answer = vec![0; 64];
+    let length = match stream.read(&mut answer) {
+        // Silence is no refusal.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        other => other?,
+    };
+    answer.truncate(length);
+    Ok(answer)
+}
+
+/// Datagrams are taken by whoever wants them; that nobody does is said afterwards.
 fn send_outside(address: &str) -> Result<Finding, PlantError> {
     let local = if address.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
     let start = Instant::now();
-    let sent = UdpSocket::bind(local).and_then(|socket| socket.send_to(b"cofferdam-probe\n", address));
-    Ok(timed(address, start.elapsed(), sent.map(|_| ()).map_err(|error| proc::from_io(&error))))
+    let sent = UdpSocket::bind(local).and_then(|socket| {
+        socket.connect(address)?;
+        socket.send(b"cofferdam-probe\n")?;
+        socket.set_read_timeout(Some(AT_ONCE))?;
+        match socket.recv(&mut [0; 16]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            other => other.map(|_| ()),
+        }
+    });
+    Ok(timed(address, start.elapsed(), sent.map_err(|error| proc::from_io(&error))))
 }
 
 fn timed(address: &str, took: Duration, result: Result<(), Errno>) -> Finding {

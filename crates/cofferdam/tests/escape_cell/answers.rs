@@ -224,11 +224,10 @@ pub(super) const REFUSED: &[Answer] = &[
             "tcp-loopback-unspecified",
         ],
     },
-    // No route leads out.
-    Answer {
-        errnos: &["ENETUNREACH"],
-        acts: &["tcp-outside", "tcp-outside-v6", "tcp-metadata", "udp-outside", "udp-outside-v6"],
-    },
+    // Caught, and reset: nothing is granted.
+    Answer { errnos: &["ECONNRESET"], acts: &["tcp-outside", "tcp-outside-v6", "tcp-metadata"] },
+    // Every address is the cell's own, and nobody listens there.
+    Answer { errnos: &["ECONNREFUSED"], acts: &["udp-outside", "udp-outside-v6"] },
     // Families and kinds of sockets that the filter does not know.
     Answer {
         errnos: &["EAFNOSUPPORT"],
