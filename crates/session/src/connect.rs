@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::control::{self, Answer, Ask, Line, Packet, Size, broken};
 use crate::error::{Error, ErrorKind};
 use crate::failure;
+use crate::handles::Handles;
 use crate::program;
 use crate::resolve::AGENT_ID;
 use crate::sessions;
@@ -51,7 +52,8 @@ pub fn exec(
     begun: &dyn Fn(),
 ) -> Result<Parting, Error> {
     let authority = sessions::authority(record)?;
-    let program = program::program(context, &authority, &record.name, command)?;
+    let handles = Handles::of(&state.session(&record.id))?;
+    let program = program::program(context, &authority, &record.name, &handles, command)?;
     let line = line(state, record)?;
     let called = program.arguments.first().cloned().unwrap_or_default();
     if streams.interactive() {

@@ -4,6 +4,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::handles::Handles;
 use cofferdam_policy::authority::{Authority, HomeFile};
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::agents::{self, Carry};
@@ -22,6 +23,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 pub(crate) fn furnish(
     context: &Context,
     authority: &Authority,
+    handles: &Handles,
     home: &Path,
     owner: Option<u32>,
 ) -> Result<(), Error> {
@@ -43,6 +45,9 @@ pub(crate) fn furnish(
         if let Ok(below) = file.target.as_path().strip_prefix(authority.identity.home.as_path()) {
             into.file(below, &bytes)?;
         }
+    }
+    for (below, text) in handles.login_files()? {
+        into.file(below, text.as_bytes())?;
     }
     std::fs::rename(&partial, home).map_err(|error| {
         Error::new(ErrorKind::State, "cannot finish the session's home")

@@ -23,6 +23,7 @@ pub mod explain;
 mod failure;
 pub mod freeze;
 mod gateway;
+mod handles;
 mod helper;
 mod home;
 pub mod init;

@@ -5,6 +5,7 @@
 use crate::capture;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::handles::Handles;
 use crate::machine::Machine;
 use crate::resolve::{AGENT_ID, Resolved};
 use crate::roots;
@@ -74,12 +75,14 @@ pub(crate) fn prepare(
     session: &SessionRecord,
     resolved: &Resolved,
     permit: &Permit,
+    handles: &Handles,
     ground: Ground,
     progress: Progress<'_>,
 ) -> Result<Plan, Error> {
     let place = state.session(&session.id);
     let owner = session.uid_base.map(|base| base + AGENT_ID);
     state::make_directory(place.root(), None)?;
+    handles.keep(&place)?;
     crate::base::note(&place)?;
     let cache = state::open_directory(&state.census())?;
     let seconds = (context.now)().0 / 1_000_000_000;
@@ -118,7 +121,7 @@ pub(crate) fn prepare(
         }
         places.insert(target.clone(), made);
     }
-    crate::home::furnish(context, &resolved.authority, &place.home(), owner)?;
+    crate::home::furnish(context, &resolved.authority, handles, &place.home(), owner)?;
     let hostname = hostname(session);
     let names = system::names(&hostname, session.id.as_str())?;
     let host = Host { ground, places, home: absolute(&place.home())?, hostname, names };

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::handles::Handles;
 use crate::resolve;
 use cofferdam_cell::Program;
 use cofferdam_policy::authority::{Authority, EnvValue};
@@ -43,6 +44,7 @@ pub(crate) fn program(
     context: &Context,
     authority: &Authority,
     name: &SessionName,
+    handles: &Handles,
     command: &[OsString],
 ) -> Result<Program, Error> {
     if command.is_empty() {
@@ -52,12 +54,17 @@ pub(crate) fn program(
     }
     Ok(Program {
         arguments: command.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
-        environment: environment(context, authority, name)?,
+        environment: environment(context, authority, name, handles)?,
         directory: directory(context, authority),
     })
 }
 
-fn environment(context: &Context, authority: &Authority, name: &SessionName) -> Result<Vec<Vec<u8>>, Error> {
+fn environment(
+    context: &Context,
+    authority: &Authority,
+    name: &SessionName,
+    handles: &Handles,
+) -> Result<Vec<Vec<u8>>, Error> {
     let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
     for key in TASTE {
         let value = context.variable(key).filter(|value| value.len() <= TASTE_BYTES_MAX && plain(value));
@@ -71,6 +78,8 @@ fn environment(context: &Context, authority: &Authority, name: &SessionName) -> 
         };
         variables.extend(value.map(|value| (key.clone(), value)));
     }
+    let given = handles.environment(authority);
+    variables.extend(given.map(|(key, handle)| (key.to_owned(), handle.into())));
     let identity = &authority.identity;
     let mut path: Vec<&str> = authority.path.iter().map(|entry| entry.as_str()).collect();
     let own = format!("{}/.local/bin", identity.home);

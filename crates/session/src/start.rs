@@ -8,6 +8,7 @@ use crate::checkpoints;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::Networking;
+use crate::handles::Handles;
 use crate::machine::{self, Machine};
 use crate::network;
 use crate::notify::Notifier;
@@ -298,7 +299,8 @@ impl Begun<'_> {
         progress: Progress<'_>,
     ) -> Result<Outcome, Error> {
         let authority = permit.authority();
-        let program = program::program(self.context, authority, &self.session.name, command)?;
+        let handles = Handles::ready(self.context, self.state, &self.session.id, authority)?;
+        let program = program::program(self.context, authority, &self.session.name, &handles, command)?;
         let ground = match &self.ground {
             Some(ground) => ground.clone(),
             None => {
@@ -308,7 +310,7 @@ impl Begun<'_> {
         let session = self.session;
         checkpoints::recover_for_start(self.context, self.state, &session.id)?;
         let plan =
-            prepare::prepare(self.context, self.state, session, self.resolved, permit, ground, progress)?;
+            prepare::prepare(self.context, self.state, session, self.resolved, permit, &handles, ground, progress)?;
         let cell = waiting.build(&plan)?;
         let session = Supervised {
             context: self.context,
