@@ -1,1 +1,322 @@
-//! Handles for secrets on their way out, and secrets for nothing on their way back.
+//! Handles for secrets on their way out, and nothing for secrets on their way back.
+//!
+//! A request that a grant with a credential permits gets that secret in the credential's one place, and loses whatever
+//! else could authenticate it. It gets it whether or not it carries the handle: the grant is the permission, and a handle
+//! that every process in the cell can read proves nothing; so programs work that were never told of it. A handle
+//! anywhere else is refused and told.
+//!
+//! It decides nothing about where requests may go, opens no connection, and never changes which path was judged. That an
+//! answer is scrubbed catches what an honest origin echoes; against one that means ill only the grant helps.
+
+mod forms;
+mod place;
+mod scan;
+mod scrub;
+
+pub use scan::{BodyScanner, Leak, LeakPlace};
+pub use scrub::Scrubber;
+
+use crate::secret::Secret;
+use crate::secret::store::{Store, StoreError};
+use cofferdam_policy::event::UnixNanos;
+use cofferdam_policy::net::credential::{Credential, CredentialName, SecretName};
+use cofferdam_policy::net::handle::Handle;
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use cofferdam_policy::net::secret::Standing;
+use cofferdam_policy::net::verdict::{Permitted as _, RequestPermit};
+use hyper::header::HeaderMap;
+use hyper::http::{request, response};
+use scan::Scanner;
+use scrub::Patterns;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How many earlier values of a login are still looked for in answers.
+const EARLIER_VALUES_MAX: usize = 4;
+
+/// A credential of the session's, with what the agent holds and what the store has.
+#[derive(Debug)]
+pub struct HeldSecret {
+    /// Where it goes.
+    pub credential: Credential,
+    /// What the agent holds.
+    pub handle: Handle,
+    /// The value; none if the store has none that can be used.
+    pub value: Option<Secret>,
+    /// When it ends, if a login.
+    pub expires: Option<UnixNanos>,
+    /// Whether it was revoked before.
+    pub revoked: bool,
+}
+
+/// Why nothing can be exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The store can't be read.
+    #[error("cannot read the secrets of the session")]
+    Store(#[from] StoreError),
+    /// What would be searched for can't be.
+    #[error("cannot search for the handles and secrets of the session")]
+    Search(#[from] Box<aho_corasick::BuildError>),
+}
+
+/// A request that is not let through, and the leak, if that is why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misuse {
+    /// What the agent is told.
+    pub refusal: Refusal,
+    /// What the owner is told.
+    pub leak: Option<Leak>,
+}
+
+/// All credentials of a session.
+#[derive(Debug)]
+pub struct Exchange {
+    slots: Vec<Slot>,
+    scanner: Option<Arc<Scanner>>,
+    patterns: RwLock<Option<Arc<Patterns>>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    credential: Credential,
+    handle: Handle,
+    revoked: AtomicBool,
+    value: RwLock<Values>,
+}
+
+#[derive(Debug)]
+struct Values {
+    current: Option<Secret>,
+    expires: Option<UnixNanos>,
+    earlier: Vec<Secret>,
+}
+
+impl Exchange {
+    /// Of the values that a session starts with.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Search`].
+    pub fn new(held: Vec<HeldSecret>) -> Result<Self, ExchangeError> {
+        let slot = |held: HeldSecret| Slot {
+            credential: held.credential,
+            handle: held.handle,
+            revoked: AtomicBool::new(held.revoked),
+            value: RwLock::new(Values { current: held.value, expires: held.expires, earlier: Vec::new() }),
+        };
+        let slots: Vec<Slot> = held.into_iter().map(slot).collect();
+        let names = slots.iter().map(|slot| (slot.credential.name.clone(), &slot.handle));
+        let scanner = Scanner::new(names)?.map(Arc::new);
+        let exchange = Self { slots, scanner, patterns: RwLock::new(None) };
+        exchange.find_patterns()?;
+        Ok(exchange)
+    }
+
+    /// Of what the store has now for these credentials. What it lacks, or what was revoked, is refused when it is used.
+    ///
+    /// # Errors
+    /// [`ExchangeError`].
+    pub fn open(
+        credentials: Vec<(Credential, Handle)>,
+        store: &Store,
+        session: &str,
+        now: UnixNanos,
+    ) -> Result<Self, ExchangeError> {
+        if credentials.is_empty() {
+            return Self::new(Vec::new());
+        }
+        let mut contents = store.contents()?;
+        let held = credentials.into_iter().map(|(credential, handle)| {
+            let entry = contents.entries.get(&credential.secret);
+            let standing = entry.map_or(Standing::Missing, |entry| entry.standing(now, Some(session)));
+            let (revoked, usable) = match standing {
+                Standing::Usable => (false, true),
+                Standing::Revoked => (true, false),
+                Standing::Missing | Standing::Expired => (false, false),
+            };
+            let expires = entry.filter(|entry| entry.login.is_some()).and_then(|entry| entry.expires);
+            // Two credentials may stand for one secret; so it stays for the next.
+            let value = contents.values.get_mut(&credential.secret).filter(|_| usable);
+            HeldSecret {
+                value: value.map(|value| value.secret.clone()),
+                credential,
+                handle,
+                expires,
+                revoked,
+            }
+        });
+        let held = held.collect();
+        drop(contents.values);
+        Self::new(held)
+    }
+
+    /// Makes a request that was permitted into the one that is sent. In order: no handle may stand anywhere but in its
+    /// place; the credential must count and have a value; everything that authenticates goes, the secret comes; the
+    /// answer is asked for unencoded and whole.
+    ///
+    /// # Errors
+    /// [`RefusalReason::HandleMisplaced`], [`RefusalReason::CredentialRevoked`], [`RefusalReason::CredentialMissing`].
+    pub fn outgoing(&self, permit: &RequestPermit, parts: &mut request::Parts) -> Result<(), Box<Misuse>> {
+        let slot = permit.credential().and_then(|name| self.slot(name));
+        if let Some(leak) = self.misplaced(slot, parts) {
+            let mut refusal = refusal(RefusalReason::HandleMisplaced, permit, parts);
+            if leak.place == LeakPlace::Url {
+                refusal.path = None;
+            }
+            return Err(Box::new(Misuse { refusal, leak: Some(leak) }));
+        }
+        let Some(name) = permit.credential() else { return Ok(()) };
+        let refuse = |reason, parts: &request::Parts| {
+            Box::new(Misuse { refusal: refusal(reason, permit, parts), leak: None })
+        };
+        let Some(slot) = slot else { return Err(refuse(RefusalReason::CredentialMissing, parts)) };
+        if self.is_revoked(name) {
+            return Err(refuse(RefusalReason::CredentialRevoked, parts));
+        }
+        let secret = slot.values().current.clone();
+        let Some(secret) = secret else { return Err(refuse(RefusalReason::CredentialMissing, parts)) };
+        let user = place::basic_user(&parts.headers, &slot.handle);
+        place::remove_authentication(parts);
+        place::ask_for_plain_answer(&mut parts.headers);
+        let put = place::put(parts, &slot.credential.place, &secret, user);
+        put.map_err(|_unfit| refuse(RefusalReason::CredentialMissing, parts))
+    }
+
+    /// Something that looks for handles in the body of a request; nothing if the session has none.
+    #[must_use]
+    pub fn body_scanner(&self) -> Option<BodyScanner> {
+        self.scanner.as_ref().map(|scanner| BodyScanner::new(Arc::clone(scanner)))
+    }
+
+    /// Whose handle is in this text: a name to resolve or to connect to, a server name, a URL, bytes of any protocol.
+    #[must_use]
+    pub fn leak_in(&self, text: &[u8]) -> Option<CredentialName> {
+        self.scanner.as_ref()?.find_in_text(text)
+    }
+
+    /// Whose handle is in these headers: the trailers of a request, or one that no grant permits.
+    #[must_use]
+    pub fn leak_in_headers(&self, headers: &HeaderMap) -> Option<Leak> {
+        let scanner = self.scanner.as_ref()?;
+        headers.iter().find_map(|(name, value)| {
+            let found = scanner.find_in_text(name.as_str().as_bytes());
+            let credential = found.or_else(|| scanner.find_in_header(value.as_bytes()))?;
+            Some(Leak { credential, place: LeakPlace::Header })
+        })
+    }
+
+    /// Takes secrets out of the head of an answer, and what would let somebody in without them.
+    pub fn scrub_head(&self, permit: &RequestPermit, parts: &mut response::Parts) {
+        if permit.credential().is_some() {
+            place::remove_minted(&mut parts.headers);
+            self.scrub_headers(&mut parts.headers);
+        }
+    }
+
+    /// Takes secrets out of headers, or out of trailers.
+    pub fn scrub_headers(&self, headers: &mut HeaderMap) {
+        if let Some(patterns) = self.patterns() {
+            patterns.scrub_headers(headers);
+        }
+    }
+
+    /// Something that takes secrets out of the body of an answer; nothing where none was sent.
+    #[must_use]
+    pub fn scrubber(&self, permit: &RequestPermit) -> Option<Scrubber> {
+        permit.credential()?;
+        self.patterns().map(Scrubber::new)
+    }
+
+    /// From now on the credential is in no request. Whoever holds open connections that it was used on closes them.
+    pub fn revoke(&self, name: &CredentialName) {
+        if let Some(slot) = self.slot(name) {
+            slot.revoked.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether it was revoked.
+    #[must_use]
+    pub fn is_revoked(&self, name: &CredentialName) -> bool {
+        self.slot(name).is_some_and(|slot| slot.revoked.load(Ordering::SeqCst))
+    }
+
+    /// The login behind a permit, if it ends by `soon` and has to be refreshed first.
+    #[must_use]
+    pub fn to_refresh(&self, permit: &RequestPermit, soon: UnixNanos) -> Option<SecretName> {
+        let slot = self.slot(permit.credential()?)?;
+        let ends = slot.values().expires.is_some_and(|end| end <= soon);
+        ends.then(|| slot.credential.secret.clone())
+    }
+
+    /// Takes a value that was refreshed; the earlier one is still looked for in answers.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Search`].
+    pub fn refreshed(
+        &self,
+        name: &SecretName,
+        value: &Secret,
+        expires: Option<UnixNanos>,
+    ) -> Result<(), ExchangeError> {
+        for slot in self.slots.iter().filter(|slot| slot.credential.secret == *name) {
+            let mut values = slot.value.write().unwrap_or_else(PoisonError::into_inner);
+            let before = values.current.replace(value.clone()).filter(|before| before != value);
+            values.earlier.extend(before);
+            let surplus = values.earlier.len().saturating_sub(EARLIER_VALUES_MAX);
+            values.earlier.drain(..surplus);
+            values.expires = expires;
+        }
+        self.find_patterns()
+    }
+
+    fn slot(&self, name: &CredentialName) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.credential.name == *name)
+    }
+
+    /// A handle anywhere in the head but in the place of the credential that the grant names.
+    fn misplaced(&self, slot: Option<&Slot>, parts: &request::Parts) -> Option<Leak> {
+        let scanner = self.scanner.as_ref()?;
+        let own = slot.map(|slot| (&slot.credential, &slot.handle));
+        let url = place::url_without_own(&parts.uri, own);
+        if let Some(credential) = scanner.find_in_text(&url) {
+            return Some(Leak { credential, place: LeakPlace::Url });
+        }
+        parts.headers.iter().find_map(|(name, value)| {
+            let found = scanner.find_in_text(name.as_str().as_bytes());
+            let credential = found.or_else(|| scanner.find_in_header(value.as_bytes()))?;
+            let is_own = own.is_some_and(|(own, _)| {
+                own.name == credential && place::header_of(&own.place) == Some(name.as_str())
+            });
+            (!is_own).then_some(Leak { credential, place: LeakPlace::Header })
+        })
+    }
+
+    fn patterns(&self) -> Option<Arc<Patterns>> {
+        self.patterns.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn find_patterns(&self) -> Result<(), ExchangeError> {
+        let mut all = Vec::new();
+        for slot in &self.slots {
+            let values = slot.values();
+            let secrets = values.current.iter().chain(&values.earlier);
+            all.extend(secrets.map(|secret| (secret.clone(), slot.handle.clone())));
+        }
+        let patterns = Patterns::new(&all)?.map(Arc::new);
+        *self.patterns.write().unwrap_or_else(PoisonError::into_inner) = patterns;
+        Ok(())
+    }
+}
+
+impl Slot {
+    fn values(&self) -> std::sync::RwLockReadGuard<'_, Values> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refusal(reason: RefusalReason, permit: &RequestPermit, parts: &request::Parts) -> Refusal {
+    Refusal::of_request(reason, permit.destination(), parts.method.as_str(), parts.uri.path())
+}
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,18 @@ impl Store {
         Self { directory: state.join("secrets"), key: config.join("secrets.key") }
     }
 
+    /// Of these two files; what else belongs to it lies beside the first.
+    #[must_use]
+    pub fn of_files(store: &Path, key: &Path) -> Self {
+        Self { directory: store.parent().unwrap_or(Path::new("/")).to_owned(), key: key.to_owned() }
+    }
+
+    /// The encrypted file and the key, as [`Store::of_files`] takes them.
+    #[must_use]
+    pub fn files(&self) -> (PathBuf, PathBuf) {
+        (self.store_path(), self.key.clone())
+    }
+
     /// What is known in the open; needs neither lock nor key.
     ///
     /// # Errors

@@ -1,0 +1,346 @@
+//! What goes out, what is refused, and what comes back, by real grants.
+
+use super::*;
+use cofferdam_policy::net::grant::{Grant, GrantOrigin, Scheme};
+use cofferdam_policy::net::handle::Shape;
+use cofferdam_policy::net::host::Destination;
+use cofferdam_policy::net::verdict::{Grants, Head, Upgrade};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use hyper::body::Bytes;
+use hyper::{Request, Response};
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+const SECRET: &str = "ghp_planted0123456789plantedABCDEFGHIJab";
+const OTHER: &str = "sk-other/secret+with\"odd&characters";
+
+struct Scene {
+    exchange: Exchange,
+    grants: Grants,
+}
+
+fn credential(name: &str, place: &str) -> Credential {
+    let (name, secret) = (name.parse().unwrap(), name.parse().unwrap());
+    Credential { name, secret, place: place.parse().unwrap(), environment: Vec::new() }
+}
+
+fn handle(secret: &str, seed: u8) -> Handle {
+    Handle::new(&Shape::of(secret.as_bytes()).unwrap(), &[seed; 32])
+}
+
+fn held(name: &str, place: &str, secret: &str, seed: u8) -> HeldSecret {
+    HeldSecret {
+        credential: credential(name, place),
+        handle: handle(secret, seed),
+        value: Some(Secret::new(secret.into()).unwrap()),
+        expires: None,
+        revoked: false,
+    }
+}
+
+/// `github` at one host, `other` at another, and a third host without a credential.
+fn scene(place: &str) -> Scene {
+    let held = vec![held("github", place, SECRET, 1), held("other", "header:x-api-key: {}", OTHER, 2)];
+    let grant = |host: &str, credential: Option<&str>| {
+        let mut grant = Grant::to(host.parse().unwrap(), "443".parse().unwrap(), GrantOrigin::Flag);
+        grant.credential = credential.map(|name| name.parse().unwrap());
+        grant.methods = cofferdam_policy::net::grant::Methods::Any;
+        grant
+    };
+    let grants = vec![
+        grant("api.example", Some("github")),
+        grant("other.example", Some("other")),
+        grant("open.example", None),
+    ];
+    Scene { exchange: Exchange::new(held).unwrap(), grants: Grants::new(grants) }
+}
+
+impl Scene {
+    fn permit(&self, host: &str) -> RequestPermit {
+        let authority = Destination { host: host.parse().unwrap(), port: "443".parse().unwrap() };
+        let head = Head {
+            method: "GET",
+            path: "/",
+            query: None,
+            upgrade: Upgrade::None,
+            header_names: &[],
+            authority: &authority,
+            scheme: Scheme::Https,
+        };
+        self.grants.judge(&authority, &head).unwrap()
+    }
+
+    fn sent(&self, host: &str, uri: &str, headers: &[(&str, &str)]) -> Result<request::Parts, Box<Misuse>> {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        self.exchange.outgoing(&self.permit(host), &mut parts)?;
+        Ok(parts)
+    }
+
+    fn assert_misplaced(&self, host: &str, uri: &str, headers: &[(&str, &str)], place: LeakPlace) {
+        let misuse = self.sent(host, uri, headers).unwrap_err();
+        assert_eq!(misuse.refusal.reason, RefusalReason::HandleMisplaced, "{uri} {headers:?}");
+        assert_eq!(misuse.leak.unwrap().place, place, "{uri} {headers:?}");
+    }
+}
+
+fn text<'p>(parts: &'p request::Parts, name: &str) -> Option<&'p str> {
+    let mut values = parts.headers.get_all(name).iter();
+    let value = values.next()?;
+    assert!(values.next().is_none(), "{name} stands twice");
+    Some(value.to_str().unwrap())
+}
+
+#[test]
+fn the_handle_becomes_the_secret_in_its_place_however_the_client_wrote_it() {
+    let scene = scene("header:Authorization: Bearer {}");
+    let handle = handle(SECRET, 1);
+    let basic = format!("Basic {}", BASE64.encode(format!("x:{}", handle.as_str()).as_bytes()));
+    let ways = [format!("Bearer {}", handle.as_str()), format!("token {}", handle.as_str()), basic];
+    for way in ways {
+        let parts = scene.sent("api.example", "/user?page=2", &[("authorization", &way)]).unwrap();
+        assert_eq!(text(&parts, "authorization").unwrap(), format!("Bearer {SECRET}"));
+        assert_eq!(parts.uri, "/user?page=2");
+        assert!(!format!("{parts:?}").contains("planted"));
+    }
+}
+
+#[test]
+fn what_the_agent_brings_to_authenticate_itself_is_removed_and_ours_put_in() {
+    let scene = scene("header:Authorization: Bearer {}");
+    let brought = [
+        ("authorization", "Bearer attacker"),
+        ("authorization", "Bearer again"),
+        ("cookie", "session=attacker"),
+        ("x-api-key", "attacker"),
+        ("private-token", "attacker"),
+        ("range", "bytes=0-10"),
+        ("if-range", "\"etag\""),
+        ("accept-encoding", "gzip, br"),
+        ("accept", "text/plain"),
+    ];
+    let parts = scene.sent("api.example", "/x?access_token=attacker&a=1&API%5fKEY=b", &brought).unwrap();
+    assert_eq!(text(&parts, "authorization").unwrap(), format!("Bearer {SECRET}"));
+    assert_eq!(text(&parts, "accept-encoding"), Some("identity"));
+    assert_eq!(text(&parts, "accept"), Some("text/plain"));
+    assert_eq!(parts.headers.len(), 3, "{parts:?}");
+    assert_eq!(parts.uri, "/x?a=1");
+    // Where the grant names no credential, the agent's own is its own business.
+    let parts = scene.sent("open.example", "/x?access_token=mine", &brought).unwrap();
+    assert_eq!(parts.headers.len(), brought.len());
+    assert_eq!(parts.uri, "/x?access_token=mine");
+}
+
+#[test]
+fn git_gets_the_secret_as_its_password_and_keeps_its_user() {
+    let handle = handle(SECRET, 1);
+    let encoded = |user: &str, password: &str| {
+        format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes()))
+    };
+    let free = scene("basic");
+    for (brought, user) in [
+        (Some(encoded("alice", handle.as_str())), "alice"),
+        (Some(encoded(handle.as_str(), "x-oauth-basic")), "token"),
+        (Some(encoded(handle.as_str(), "")), "token"),
+        (None, "token"),
+    ] {
+        let headers: Vec<_> = brought.iter().map(|value| ("authorization", value.as_str())).collect();
+        let parts =
+            free.sent("api.example", "/acme/x.git/info/refs?service=git-upload-pack", &headers).unwrap();
+        assert_eq!(text(&parts, "authorization").unwrap(), encoded(user, SECRET));
+    }
+    let fixed = scene("basic:robot");
+    let brought = encoded("alice", handle.as_str());
+    let parts = fixed.sent("api.example", "/", &[("authorization", &brought)]).unwrap();
+    assert_eq!(text(&parts, "authorization").unwrap(), encoded("robot", SECRET));
+}
+
+#[test]
+fn a_query_parameter_is_replaced_once_and_encoded() {
+    let scene = scene("query:key");
+    let handle = handle(SECRET, 1);
+    for query in [format!("?key={}&q=1", handle.as_str()), "?q=1".into(), "?key=attacker&q=1&k%65y=b".into()]
+    {
+        let parts = scene.sent("api.example", &format!("/v1/x{query}"), &[]).unwrap();
+        assert_eq!(parts.uri.to_string(), format!("/v1/x?q=1&key={SECRET}"));
+    }
+}
+
+#[test]
+fn a_handle_elsewhere_is_refused_and_told() {
+    let scene = scene("header:Authorization: Bearer {}");
+    let own = handle(SECRET, 1);
+    let (own, bearer) = (own.as_str(), format!("Bearer {}", own.as_str()));
+    let encoded = BASE64URL_NOPAD.encode(format!("\0user\0{own}").as_bytes());
+    let basic = format!("bAsic {}", BASE64.encode(format!("{own}:x").as_bytes()));
+    let percent: String = own.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    for host in ["open.example", "other.example"] {
+        scene.assert_misplaced(host, "/", &[("authorization", &bearer)], LeakPlace::Header);
+        scene.assert_misplaced(host, "/", &[("authorization", &basic)], LeakPlace::Header);
+        scene.sent(host, "/", &[("authorization", "Bearer own-token")]).unwrap();
+    }
+    for host in ["open.example", "other.example", "api.example"] {
+        for header in ["x-api-key", "cookie", "referer", "user-agent", "x-note"] {
+            scene.assert_misplaced(host, "/", &[(header, own)], LeakPlace::Header);
+            scene.assert_misplaced(host, "/", &[(header, &encoded)], LeakPlace::Header);
+            scene.sent(host, "/", &[(header, "harmless")]).unwrap();
+        }
+        for uri in
+            [format!("/x/{own}"), format!("/x?q={own}"), format!("/?q={percent}"), format!("/?q={encoded}")]
+        {
+            scene.assert_misplaced(host, &uri, &[], LeakPlace::Url);
+        }
+        assert!(scene.sent(host, "/x?q=1", &[]).is_ok());
+    }
+    let misuse = scene.sent("open.example", &format!("/x/{own}"), &[]).unwrap_err();
+    assert!(misuse.refusal.path.is_none(), "what is recorded holds no handle");
+}
+
+#[test]
+fn a_handle_in_a_name_is_found_in_small_letters_and_over_labels() {
+    let scene = scene("basic");
+    let own = handle(SECRET, 1).as_str().to_ascii_lowercase();
+    let (first, second) = own.split_at(20);
+    for name in [format!("{own}.evil.example"), format!("{first}.{second}.evil.example")] {
+        assert_eq!(scene.exchange.leak_in(name.as_bytes()).unwrap().as_str(), "github", "{name}");
+    }
+    assert!(scene.exchange.leak_in(b"api.example").is_none());
+}
+
+#[test]
+fn a_revoked_credential_is_in_no_further_request_and_a_missing_one_in_none() {
+    let scene = scene("basic");
+    assert!(scene.sent("api.example", "/", &[]).is_ok());
+    scene.exchange.revoke(&"github".parse().unwrap());
+    let misuse = scene.sent("api.example", "/", &[]).unwrap_err();
+    assert_eq!((misuse.refusal.reason, misuse.leak), (RefusalReason::CredentialRevoked, None));
+    assert!(scene.sent("other.example", "/", &[]).is_ok(), "the others go on");
+    let none = HeldSecret { value: None, ..held("github", "basic", SECRET, 1) };
+    let missing = Scene { exchange: Exchange::new(vec![none]).unwrap(), grants: scene.grants };
+    let misuse = missing.sent("api.example", "/", &[]).unwrap_err();
+    assert_eq!(misuse.refusal.reason, RefusalReason::CredentialMissing);
+}
+
+#[test]
+fn a_refreshed_value_is_used_at_once_and_the_earlier_one_still_scrubbed() {
+    let scene = scene("header:Authorization: Bearer {}");
+    let next = "ghp_renewed0123456789plantedABCDEFGHIJab";
+    let value = Secret::new(next.into()).unwrap();
+    scene.exchange.refreshed(&"github".parse().unwrap(), &value, Some(UnixNanos(9))).unwrap();
+    let parts = scene.sent("api.example", "/", &[]).unwrap();
+    assert_eq!(text(&parts, "authorization").unwrap(), format!("Bearer {next}"));
+    let permit = scene.permit("api.example");
+    assert!(scene.exchange.to_refresh(&permit, UnixNanos(9)).is_some());
+    assert!(scene.exchange.to_refresh(&permit, UnixNanos(8)).is_none());
+    let mut scrubber = scene.exchange.scrubber(&permit).unwrap();
+    let out = [scrubber.push(format!("{SECRET} {next}").into()), scrubber.finish()].concat();
+    let own = handle(SECRET, 1);
+    assert_eq!(String::from_utf8(out).unwrap(), format!("{0} {0}", own.as_str()));
+}
+
+#[test]
+fn the_head_of_an_answer_holds_no_secret_and_mints_none() {
+    let scene = scene("query:key");
+    let answer = Response::builder()
+        .header("location", format!("https://api.example/?key={SECRET}"))
+        .header("x-echo", BASE64.encode(format!("u:{SECRET}").as_bytes()))
+        .header("set-cookie", "session=minted")
+        .header("content-type", "text/plain");
+    let (mut parts, ()) = answer.body(()).unwrap().into_parts();
+    let before = parts.headers.clone();
+    scene.exchange.scrub_head(&scene.permit("open.example"), &mut parts);
+    assert_eq!(parts.headers, before, "nothing was sent there");
+    scene.exchange.scrub_head(&scene.permit("api.example"), &mut parts);
+    let handle = handle(SECRET, 1);
+    assert_eq!(parts.headers["location"], format!("https://api.example/?key={}", handle.as_str()));
+    let echo = BASE64.decode(parts.headers["x-echo"].as_bytes()).unwrap();
+    assert!(!echo.windows(7).any(|window| window == b"planted"));
+    assert_eq!(parts.headers["content-type"], "text/plain");
+    assert!(!parts.headers.contains_key("set-cookie"));
+    assert!(scene.exchange.scrubber(&scene.permit("open.example")).is_none());
+}
+
+#[test]
+fn an_event_stream_is_not_held_up() {
+    let scene = scene("basic");
+    let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+    assert_eq!(scrubber.push(Bytes::from("data: {\"x\":1}\n\n")), "data: {\"x\":1}\n\n");
+    assert_eq!(scrubber.push(Bytes::from("data: gh")), "data: ", "only what may begin a secret waits");
+    assert_eq!(scrubber.push(Bytes::from("ost\n\n")), "ghost\n\n");
+    assert!(scrubber.finish().is_empty());
+}
+
+/// Cuts `bytes` at these places.
+fn pieces<'b>(bytes: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+}
+
+/// Made once: the properties are tried hundreds of times.
+static BASIC: LazyLock<Scene> = LazyLock::new(|| scene("basic"));
+
+proptest! {
+    #[test]
+    fn no_chunking_carries_a_handle_out_in_a_body(
+        before in "[a-zA-Z0-9%=_ ]{0,80}", after in "[a-zA-Z0-9%=_ ]{0,80}", form in 0_usize..4,
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let scene = &*BASIC;
+        let own = handle(SECRET, 1);
+        let own = own.as_str();
+        let body = match form {
+            0 => format!("{before}{own}{after}"),
+            1 => BASE64.encode(format!("{before}{own}{after}").as_bytes()),
+            // A `%` before it could take the first escape for its own.
+            2 => format!("{}{}{after}", before.replace('%', ""), own.bytes().map(|b| format!("%{b:02X}")).collect::<String>()),
+            _ => format!("{before} {after}"),
+        };
+        let mut scanner = scene.exchange.body_scanner().unwrap();
+        let found = pieces(body.as_bytes(), &cuts).into_iter().find_map(|piece| scanner.push(piece).err());
+        prop_assert_eq!(found.is_some(), form < 3, "{}", body);
+        if let Some(leak) = found {
+            prop_assert_eq!(leak.credential.as_str(), "github");
+        }
+    }
+
+    #[test]
+    fn no_chunking_brings_a_secret_in_and_no_length_changes(
+        before in "[ -~]{0,60}", between in "[ -~]{0,60}", which in 0_usize..2, form in any::<prop::sample::Index>(),
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let scene = &*BASIC;
+        let secret = [SECRET, OTHER][which];
+        let forms = forms::forms(secret.as_bytes());
+        let form = &form.get(&forms).bytes;
+        let body = [before.as_bytes(), form, between.as_bytes(), form, b"end"].concat();
+        let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+        let mut out = Vec::new();
+        for piece in pieces(&body, &cuts) {
+            out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(piece)));
+        }
+        out.extend_from_slice(&scrubber.finish());
+        prop_assert_eq!(out.len(), body.len());
+        prop_assert!(!out.windows(form.len()).any(|window| window == form.as_slice()));
+        prop_assert!(out.ends_with(b"end") && out.starts_with(before.as_bytes()));
+    }
+
+    #[test]
+    fn what_holds_no_secret_passes_unchanged(
+        body in proptest::collection::vec(any::<u8>(), 0..400),
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let scene = &*BASIC;
+        let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+        let mut out = Vec::new();
+        for piece in pieces(&body, &cuts) {
+            out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(piece)));
+        }
+        out.extend_from_slice(&scrubber.finish());
+        prop_assert_eq!(out, body);
+    }
+}
