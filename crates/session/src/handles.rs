@@ -11,7 +11,7 @@ use cofferdam_gateway::wire::HeldCredential;
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::net::credential::{CredentialName, SecretName};
 use cofferdam_policy::net::handle::{HANDLE_SEED_BYTES, Handle, LoginFacts, LoginKind, Shape, login_file};
-use cofferdam_policy::net::secret::{SecretEntry, SecretReport, Standing};
+use cofferdam_policy::net::secret::{SecretEntry, SecretReport};
 use cofferdam_policy::session_id::SessionId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,11 +51,11 @@ impl Handles {
         }
         let names: Vec<SecretName> =
             authority.credentials.iter().map(|credential| credential.secret.clone()).collect();
-        let reports = secrets::refresh(context, state, &names, session)?;
+        let reports = secrets::ready(context, &names, Some(session))?;
         let mut before = Self::of(&state.session(session))?;
         let mut handles = BTreeMap::new();
         for credential in &authority.credentials {
-            let entry = usable(&reports, &credential.secret)?;
+            let entry = entry(&reports, &credential.secret)?;
             let known = before.0.remove(&credential.name).filter(|kept| kept.shape == entry.shape);
             let login = entry.login.as_ref().map(|login| (login.kind, login.facts.clone()));
             let kept = match known {
@@ -128,24 +128,14 @@ impl Handles {
     }
 }
 
-fn usable<'r>(reports: &'r [SecretReport], name: &SecretName) -> Result<&'r SecretEntry, Error> {
+/// What is known of a secret that [`secrets::ready`] has found to count.
+fn entry<'r>(reports: &'r [SecretReport], name: &SecretName) -> Result<&'r SecretEntry, Error> {
     let report = reports.iter().find(|report| report.name == *name);
-    let standing = report.map_or(Standing::Missing, |report| report.standing);
-    let (why, hint) = match (standing, report.and_then(|report| report.entry.as_ref())) {
-        (Standing::Usable, Some(entry)) => return Ok(entry),
-        (Standing::Usable | Standing::Missing, _) => {
-            ("there is none of that name", format!("cofferdam secret add {name} --from prompt"))
-        }
-        (Standing::Expired, _) => {
-            ("it has expired", format!("cofferdam secret add {name} --replace --from prompt"))
-        }
-        (Standing::Revoked, _) => {
-            ("you revoked it", format!("cofferdam secret add {name} --replace --from prompt"))
-        }
-    };
-    Err(Error::new(ErrorKind::Secret, format!("cannot give the session the use of secret {name}"))
-        .since(why)
-        .hint(hint))
+    report.and_then(|report| report.entry.as_ref()).ok_or_else(|| {
+        Error::new(ErrorKind::Secret, format!("cannot give the session the use of secret {name}"))
+            .since("nothing is known of it")
+            .hint("cofferdam secret ls")
+    })
 }
 
 fn seed() -> Result<[u8; HANDLE_SEED_BYTES], Error> {
