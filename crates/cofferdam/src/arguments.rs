@@ -126,6 +126,18 @@ Examples:
     Untrust(DirectoryArguments),
     /// Write a commented policy for this directory, on your side
     Init(InitArguments),
+    /// Keep secrets that agents use by a handle and never see
+    #[command(after_help = "Examples:
+  cofferdam secret add github --from env:GH_TOKEN
+  cofferdam secret add registry --from 'command:pass show registry'
+  cofferdam secret add claude --from login:claude
+  cofferdam secret revoke github --session nightly
+
+A policy names them: [credential.github] secret = \"github\". See docs/secrets.md.")]
+    Secret {
+        #[command(subcommand)]
+        command: SecretCommand,
+    },
     /// Print completions for a shell
     #[command(after_help = "Examples:
   eval \"$(cofferdam completions bash)\"                              in ~/.bashrc
@@ -145,6 +157,54 @@ Examples:
         #[arg(default_value = "")]
         beginning: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Take a secret into the store
+    Add(SecretAddArguments),
+    /// List secrets: names, shapes and where they come from, never values
+    Ls,
+    /// Let a secret count for nothing, also where it is in use
+    Revoke(SecretRevokeArguments),
+    /// Remove a secret from the store
+    Rm {
+        /// What it is called
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Print what a credential of this name was used for
+    Log {
+        /// What it is called
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SecretAddArguments {
+    /// What it is to be called: a-z, 0-9 and `-`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// env:X, file:PATH, command:COMMAND, prompt, login:claude or login:codex
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) from: String,
+    /// In the place of one of that name
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Where a login is refreshed, in place of its provider's address
+    #[arg(long, value_name = "URL")]
+    pub(crate) token_endpoint: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SecretRevokeArguments {
+    /// What it is called
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Only for this session: name, id or its beginning [default: for all]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
 }
 
 /// What a session may touch.

@@ -22,6 +22,7 @@ mod refresh;
 mod resume;
 mod review;
 mod run;
+mod secret;
 mod show;
 mod stop;
 mod summary;
@@ -64,6 +65,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Trust(arguments) => trust::trust(context, output, &arguments),
         Command::Untrust(arguments) => trust::untrust(context, output, &arguments),
         Command::Init(arguments) => init::init(context, output, &arguments),
+        Command::Secret { command } => secret::secret(context, output, &command),
         Command::Completions { shell } => completions::completions(shell),
         Command::CompleteIds(arguments) => completions::ids(context, output, &arguments),
         Command::CompleteSessions { beginning } => completions::sessions(context, output, &beginning),

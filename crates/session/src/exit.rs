@@ -15,7 +15,7 @@ pub const UNENFORCEABLE: u8 = 203;
 pub const WORKSPACE: u8 = 204;
 /// No such session.
 pub const NO_SESSION: u8 = 205;
-/// The name is taken by another session.
+/// The name is taken by another session, or by another secret.
 pub const NAME_TAKEN: u8 = 206;
 /// The session is not in a state in which this can be done.
 pub const WRONG_STATE: u8 = 207;
@@ -29,7 +29,7 @@ pub const LEDGER: u8 = 210;
 pub const DECLINED: u8 = 211;
 /// The session came to its time limit.
 pub const TIME_LIMIT: u8 = 212;
-/// A secret would have entered the cell.
+/// A secret would have entered the cell, or one that is named has no value that counts.
 pub const SECRET: u8 = 213;
 /// A file or directory of our own state can't be used.
 pub const STATE: u8 = 214;

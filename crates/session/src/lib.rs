@@ -40,6 +40,7 @@ pub mod resolve;
 pub mod reviewed;
 mod roots;
 pub mod screen;
+pub mod secrets;
 pub mod selection;
 pub mod sessions;
 pub mod start;

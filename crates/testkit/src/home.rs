@@ -162,7 +162,10 @@ impl Home {
     #[track_caller]
     #[must_use]
     pub fn cofferdam(&self) -> Invocation {
-        self.invoke(binary::share("cofferdam", &self.root.join("bin")))
+        let directory = self.root.join("bin");
+        // It looks for the other one beside itself.
+        binary::share("cofferdam-gateway", &directory);
+        self.invoke(binary::share("cofferdam", &directory))
     }
 
     /// The path of the probe, readable and startable for every owner, outside home and work.

@@ -92,7 +92,8 @@ _cofferdam_with_sessions() {
     word=${COMP_WORDS[COMP_CWORD]}
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
         exec\ -s | exec\ --session | resume\ -s | resume\ --session | apply\ -s | apply\ --session | \
-            undo\ -s | undo\ --session | diff\ -s | diff\ --session | restore\ -s | restore\ --session) COMPREPLY=() ;;
+            undo\ -s | undo\ --session | diff\ -s | diff\ --session | restore\ -s | restore\ --session | \
+            secret\ -s | secret\ --session) COMPREPLY=() ;;
         show\ * | review\ * | attach\ * | logs\ * | events\ * | stop\ * | refresh\ * | checkpoint\ * | discard\ * | \
             explain\ explain)
             if [[ $word == -* ]]; then return; fi ;;
@@ -112,7 +113,7 @@ complete -F _cofferdam_with_sessions -o bashdefault -o default cofferdam
 
 const FISH: &str = r#"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand show review attach logs events stop refresh checkpoint discard explain" -f -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand exec resume diff apply undo restore" -s s -l session -x -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand exec resume diff apply undo restore secret" -s s -l session -x -a "(cofferdam complete-sessions -- (commandline -ct) 2>/dev/null)"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand undo" -f -a "(cofferdam complete-ids applies -- (commandline -ct) 2>/dev/null)"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand restore" -f -a "(cofferdam complete-ids checkpoints -- (commandline -ct) 2>/dev/null)"
 "#;

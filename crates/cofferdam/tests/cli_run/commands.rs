@@ -3,7 +3,7 @@
 use super::OWNER;
 use cofferdam_testkit::Home;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "run",
     "ls",
     "ps",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 24] = [
     "undo",
     "checkpoint",
     "restore",
+    "secret",
     "completions",
 ];
 

@@ -1,0 +1,319 @@
+//! The owner's secrets, by name: added, listed, revoked, removed, and what they were used for.
+//!
+//! No value ever comes here. Each order starts the program `cofferdam-gateway`, which is beside this one and says only what
+//! is known in the open.
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::sessions::{self, SessionRecord};
+use crate::state::State;
+use cofferdam_policy::event::{Event, UnixNanos};
+use cofferdam_policy::net::credential::SecretName;
+use cofferdam_policy::net::secret::{
+    SecretAnswer, SecretFailure, SecretFailureKind, SecretReport, Source, Standing,
+};
+use cofferdam_policy::session_id::{SessionId, SessionName};
+use std::ffi::{OsStr, OsString};
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The program that keeps secrets; beside our own.
+const PROGRAM: &str = "cofferdam-gateway";
+/// The longest answer of it, in bytes.
+const ANSWER_BYTES_MAX: u64 = 4 << 20;
+
+/// A secret to be added, as typed.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    /// What it is to be called.
+    pub name: String,
+    /// `env:X`, `file:PATH`, `command:…`, `prompt`, `login:claude`, `login:codex`
+    pub source: String,
+    /// In the place of one of that name.
+    pub replace: bool,
+    /// Where a login is refreshed, in place of its provider's address.
+    pub token_endpoint: Option<String>,
+}
+
+/// What a revocation did.
+#[derive(Debug)]
+pub struct Revoked {
+    /// The secret.
+    pub report: SecretReport,
+    /// Running sessions for which it counts for nothing now: their gateways are to be told.
+    pub running: Vec<SessionRecord>,
+}
+
+/// One use of a secret, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// By which session.
+    pub session: SessionName,
+    /// When it was recorded.
+    pub at: UnixNanos,
+    /// What the event says of it.
+    pub what: serde_json::Value,
+}
+
+/// Adds a secret.
+///
+/// # Errors
+/// [`ErrorKind::Usage`], [`ErrorKind::NameTaken`], [`ErrorKind::Secret`], [`ErrorKind::State`].
+pub fn add(context: &Context, addition: &Addition) -> Result<SecretReport, Error> {
+    let name = name(&addition.name)?;
+    let source = source(context, &addition.source)?;
+    let mut words: Vec<OsString> = vec!["add".into()];
+    if addition.replace {
+        words.push("--replace".into());
+    }
+    if let Some(endpoint) = &addition.token_endpoint {
+        words.extend(["--token-endpoint".into(), endpoint.into()]);
+    }
+    words.extend(["--".into(), name.as_str().into(), source.to_string().into()]);
+    one(ask(context, words)?)
+}
+
+/// All secrets, or those that are named, as they stand for a session or for any.
+///
+/// # Errors
+/// [`ErrorKind::State`].
+pub fn list(
+    context: &Context,
+    names: &[SecretName],
+    session: Option<&SessionId>,
+) -> Result<Vec<SecretReport>, Error> {
+    ask(context, words("list", names, session))
+}
+
+/// What a session is to be started with: files and commands are read anew, and each secret has a value that counts.
+///
+/// # Errors
+/// [`ErrorKind::Secret`] names the first that is missing, expired or revoked; [`ErrorKind::State`].
+pub fn ready(
+    context: &Context,
+    names: &[SecretName],
+    session: Option<&SessionId>,
+) -> Result<Vec<SecretReport>, Error> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reports = ask(context, words("refresh", names, session))?;
+    match reports.iter().find_map(unusable) {
+        Some(error) => Err(error),
+        None => Ok(reports),
+    }
+}
+
+/// Revokes a secret, for one session or for all.
+///
+/// # Errors
+/// [`ErrorKind::Secret`] if there is none of that name; [`ErrorKind::State`], [`ErrorKind::Ledger`].
+pub fn revoke(
+    context: &Context,
+    state: &State,
+    secret: &str,
+    session: Option<&SessionRecord>,
+) -> Result<Revoked, Error> {
+    let name = name(secret)?;
+    let id = session.map(|record| &record.id);
+    // Marked first: whatever starts from now on has it no more.
+    let report = one(ask(context, words("revoke", &[name], id))?)?;
+    let running = match session {
+        Some(record) => vec![record.clone()],
+        None => sessions::list(context, state)?,
+    };
+    Ok(Revoked { report, running: running.into_iter().filter(sessions::is_running).collect() })
+}
+
+/// Removes a secret, its value and what is known of it.
+///
+/// # Errors
+/// [`ErrorKind::Secret`] if there is none of that name; [`ErrorKind::State`].
+pub fn remove(context: &Context, secret: &str) -> Result<(), Error> {
+    let name = name(secret)?;
+    ask(context, words("remove", &[name], None)).map(|_none| ())
+}
+
+/// What a credential of this name was used for, oldest first, by the sessions that are not discarded.
+///
+/// # Errors
+/// [`ErrorKind::Usage`], [`ErrorKind::Ledger`].
+pub fn uses(context: &Context, state: &State, credential: &str) -> Result<Vec<Use>, Error> {
+    let name = name(credential)?;
+    let mut found = Vec::new();
+    for record in sessions::list(context, state)? {
+        for event in sessions::events(state, &record, 0)? {
+            let used = uses_in(&event.event, &name);
+            found.extend(used.into_iter().map(|what| Use {
+                session: record.name.clone(),
+                at: event.at,
+                what,
+            }));
+        }
+    }
+    found.sort_by_key(|used| used.at);
+    Ok(found)
+}
+
+/// The objects of an event that name the credential: one for each request of a batch, or what else there is of it.
+fn uses_in(event: &Event, name: &SecretName) -> Vec<serde_json::Value> {
+    let mut found = Vec::new();
+    let mut waiting = vec![serde_json::to_value(event).unwrap_or_default()];
+    while let Some(value) = waiting.pop() {
+        match value {
+            serde_json::Value::Object(members) => {
+                if members.get("credential").and_then(serde_json::Value::as_str) == Some(name.as_str()) {
+                    found.push(serde_json::Value::Object(members));
+                } else {
+                    waiting.extend(members.into_iter().map(|(_, value)| value));
+                }
+            }
+            serde_json::Value::Array(values) => waiting.extend(values.into_iter().rev()),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => {}
+        }
+    }
+    found
+}
+
+/// Why a secret can't be used, if it can't.
+fn unusable(report: &SecretReport) -> Option<Error> {
+    let name = &report.name;
+    let cannot = |why: &str, hint: String| {
+        Some(Error::new(ErrorKind::Secret, format!("cannot use the secret {name}")).since(why).hint(hint))
+    };
+    let again =
+        report.entry.as_ref().map_or_else(|| "…".to_owned(), |entry| quoted(&entry.source.to_string()));
+    match report.standing {
+        Standing::Usable => None,
+        Standing::Missing => cannot(
+            "the store has no value for it",
+            format!("cofferdam secret add {name} --from env:X, file:PATH, command:COMMAND or prompt"),
+        ),
+        Standing::Expired => {
+            cannot("its time is over", format!("cofferdam secret add {name} --replace --from {again}"))
+        }
+        Standing::Revoked => {
+            cannot("you revoked it", format!("cofferdam secret add {name} --replace --from {again}"))
+        }
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+fn name(text: &str) -> Result<SecretName, Error> {
+    text.parse().map_err(|error| {
+        Error::new(ErrorKind::Usage, "cannot take this name for a secret")
+            .because(error)
+            .hint("for example: cofferdam secret add github --from env:GH_TOKEN")
+    })
+}
+
+/// With the path of a file made absolute: the session that reads it anew starts elsewhere.
+fn source(context: &Context, text: &str) -> Result<Source, Error> {
+    let text = match text.strip_prefix("file:") {
+        Some(path) => {
+            let path = context.expand(path, &context.current);
+            format!("file:{}", path.to_string_lossy())
+        }
+        None => text.to_owned(),
+    };
+    text.parse().map_err(|error| {
+        Error::new(ErrorKind::Usage, "cannot take this source of a secret")
+            .because(error)
+            .hint("for example: cofferdam secret add github --from prompt")
+    })
+}
+
+fn words(mode: &str, names: &[SecretName], session: Option<&SessionId>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec![mode.into()];
+    if let Some(session) = session {
+        words.extend(["--session".into(), session.as_str().into()]);
+    }
+    words.push("--".into());
+    words.extend(names.iter().map(|name| name.as_str().into()));
+    words
+}
+
+fn one(reports: Vec<SecretReport>) -> Result<SecretReport, Error> {
+    reports.into_iter().next().ok_or_else(|| broken("it says nothing of the secret".to_owned()))
+}
+
+/// Starts the program with our terminal and environment, and reads what it says.
+fn ask(context: &Context, order: Vec<OsString>) -> Result<Vec<SecretReport>, Error> {
+    let program = program()?;
+    let places = [("--state", &context.state), ("--config", &context.config)];
+    let places = places.map(|(option, path)| [OsString::from(option), path.as_path().as_os_str().to_owned()]);
+    let mut command = Command::new(&program);
+    command.arg("secret").args(places.as_flattened()).args(order);
+    // HOME as we resolved it: a login lies below it.
+    command.env_clear().envs(&context.environment).env("HOME", context.home.as_path());
+    let cannot = |error: std::io::Error| {
+        Error::new(ErrorKind::State, format!("cannot run {}", program.display()))
+            .because(error)
+            .hint("install cofferdam and cofferdam-gateway of one version side by side")
+    };
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    let mut text = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
+    }
+    let status = child.wait().map_err(cannot)?;
+    match serde_json::from_slice(&text) {
+        Ok(SecretAnswer::Secrets(reports)) => Ok(reports),
+        Ok(SecretAnswer::Failed(failure)) => Err(told(failure)),
+        Err(_unreadable) => Err(broken(format!("it ended with {status}"))),
+    }
+}
+
+fn program() -> Result<PathBuf, Error> {
+    let beside = std::env::current_exe().map(|own| own.with_file_name(OsStr::new(PROGRAM)));
+    match beside {
+        Ok(path) if path.exists() => Ok(path),
+        Ok(path) => Err(Error::new(ErrorKind::State, format!("cannot find the program {PROGRAM}"))
+            .since(format!("it is not at {}", path.display()))
+            .hint("install cofferdam and cofferdam-gateway of one version side by side")),
+        Err(error) => Err(broken(error.to_string())),
+    }
+}
+
+fn told(failure: SecretFailure) -> Error {
+    let kind = match failure.kind {
+        SecretFailureKind::Usage => ErrorKind::Usage,
+        SecretFailureKind::Source => ErrorKind::Secret,
+        SecretFailureKind::Store => ErrorKind::State,
+        SecretFailureKind::Taken => ErrorKind::NameTaken,
+    };
+    Error::new(kind, failure.what).since(failure.why).hint(failure.what_to_do)
+}
+
+fn broken(why: String) -> Error {
+    Error::new(ErrorKind::State, format!("cannot understand the program {PROGRAM}"))
+        .since(why)
+        .hint("install cofferdam and cofferdam-gateway of one version side by side")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_again_is_one_word_for_a_shell() {
+        assert_eq!(quoted("env:GH_TOKEN"), "env:GH_TOKEN");
+        assert_eq!(quoted("command:pass show 'x'"), r"'command:pass show '\''x'\'''");
+    }
+
+    #[test]
+    fn an_event_that_names_no_credential_is_no_use() {
+        let name: SecretName = "github".parse().unwrap();
+        let event = Event::Executed { command: vec!["credential".into(), "github".into()] };
+        assert!(uses_in(&event, &name).is_empty());
+    }
+}
