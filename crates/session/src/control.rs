@@ -41,8 +41,8 @@ pub(crate) enum Ask {
     Network,
     /// Decide a held request: answered by whether it waited.
     Decide { id: u64, decision: Decision },
-    /// Let a credential be used no more, on open connections too: answered by whether the session has it.
-    Revoke { credential: String },
+    /// Let a secret be used no more, on open connections too: answered by whether the session has it.
+    Revoke { secret: String },
 }
 
 /// Rows and columns.

@@ -58,10 +58,10 @@ impl Networking {
         self.authority.on_handle_leak
     }
 
-    /// Takes a credential away, if it has it.
-    pub(crate) fn revoke(&mut self, name: &str) -> Option<CredentialName> {
-        let at = self.credentials.iter().position(|held| held.credential.name.as_str() == name)?;
-        Some(self.credentials.remove(at).credential.name)
+    /// Takes away every credential that is this secret.
+    pub(crate) fn revoke(&mut self, secret: &str) -> Vec<CredentialName> {
+        let is_it = |held: &mut HeldCredential| held.credential.secret.as_str() == secret;
+        self.credentials.extract_if(.., is_it).map(|held| held.credential.name).collect()
     }
 
     fn setup(&self, context: &Context, state: &State) -> Setup {

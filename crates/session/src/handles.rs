@@ -142,7 +142,9 @@ fn seed() -> Result<[u8; HANDLE_SEED_BYTES], Error> {
     let mut seed = [0_u8; HANDLE_SEED_BYTES];
     match rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()) {
         Ok(HANDLE_SEED_BYTES) => Ok(seed),
-        Ok(_) | Err(_) => Err(Error::new(ErrorKind::Internal, "cannot draw a random number").hint("try again")),
+        Ok(_) | Err(_) => {
+            Err(Error::new(ErrorKind::Internal, "cannot draw a random number").hint("try again"))
+        }
     }
 }
 

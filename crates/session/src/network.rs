@@ -176,12 +176,12 @@ pub fn decide(state: &State, record: &SessionRecord, id: u64, decision: Decision
     }
 }
 
-/// Lets a credential be used no more in a running session; whether the session has it at all.
+/// Lets a secret be used no more in a running session; whether the session has it at all.
 ///
 /// # Errors
 /// [`ErrorKind::WrongState`] if the session does not run.
-pub fn revoke(state: &State, record: &SessionRecord, credential: &str) -> Result<bool, Error> {
-    let ask = Ask::Revoke { credential: credential.to_owned() };
+pub(crate) fn revoke(state: &State, record: &SessionRecord, secret: &str) -> Result<bool, Error> {
+    let ask = Ask::Revoke { secret: secret.to_owned() };
     Ok(line(state, record)?.inquire::<bool>(&ask)?.unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::network;
 use crate::sessions::{self, SessionRecord};
 use crate::state::State;
 use cofferdam_policy::event::{Event, UnixNanos};
@@ -41,7 +42,7 @@ pub struct Addition {
 pub struct Revoked {
     /// The secret.
     pub report: SecretReport,
-    /// Running sessions for which it counts for nothing now: their gateways are to be told.
+    /// Running sessions that had the use of it; they have been told.
     pub running: Vec<SessionRecord>,
 }
 
@@ -123,7 +124,10 @@ pub fn revoke(
         Some(record) => vec![record.clone()],
         None => sessions::list(context, state)?,
     };
-    Ok(Revoked { report, running: running.into_iter().filter(sessions::is_running).collect() })
+    // One that ended meanwhile needs no telling.
+    let told = |record: &SessionRecord| network::revoke(state, record, secret).unwrap_or_default();
+    let running = running.into_iter().filter(|record| sessions::is_running(record) && told(record));
+    Ok(Revoked { report, running: running.collect() })
 }
 
 /// Removes a secret, its value and what is known of it.

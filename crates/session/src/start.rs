@@ -309,8 +309,16 @@ impl Begun<'_> {
         };
         let session = self.session;
         checkpoints::recover_for_start(self.context, self.state, &session.id)?;
-        let plan =
-            prepare::prepare(self.context, self.state, session, self.resolved, permit, &handles, ground, progress)?;
+        let plan = prepare::prepare(
+            self.context,
+            self.state,
+            session,
+            self.resolved,
+            permit,
+            &handles,
+            ground,
+            progress,
+        )?;
         let cell = waiting.build(&plan)?;
         let session = Supervised {
             context: self.context,

@@ -267,8 +267,8 @@ impl Supervisor<'_> {
                 self.clients.tell(number, &waited);
                 Ok(())
             }
-            Ask::Revoke { credential } => {
-                let had = self.revoke(&credential);
+            Ask::Revoke { secret } => {
+                let had = self.revoke(&secret);
                 self.clients.tell(number, &had);
                 Ok(())
             }

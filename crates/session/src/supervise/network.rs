@@ -234,14 +234,15 @@ impl Supervisor<'_> {
         true
     }
 
-    /// Lets a credential be used no more; whether the session has it.
-    pub(super) fn revoke(&mut self, credential: &str) -> bool {
-        let networking = &mut self.session.networking;
-        let Some(name) = networking.revoke(credential) else { return false };
-        self.network.note(Event::Revoked { credential: credential.to_owned() });
-        // A gateway that has not begun is told at its start; one that is gone needs no telling.
-        let _gone = self.network.order(&Order::Revoke { credential: name }).is_err();
-        true
+    /// Lets a secret be used no more; whether the session has it.
+    pub(super) fn revoke(&mut self, secret: &str) -> bool {
+        let revoked = self.session.networking.revoke(secret);
+        for credential in &revoked {
+            self.network.note(Event::Revoked { credential: credential.to_string() });
+            // A gateway that has not begun is told at its start; one that is gone needs no telling.
+            let _gone = self.network.order(&Order::Revoke { credential: credential.clone() }).is_err();
+        }
+        !revoked.is_empty()
     }
 
     /// Records what has waited long enough.
