@@ -23,6 +23,8 @@ pub const PROGRAM: &str = "cofferdam-gateway";
 pub const MODE_SERVE: &str = "serve";
 /// Its first argument, to make the certificate authority in the directory that follows.
 pub const MODE_AUTHORITY: &str = "authority";
+/// Its first argument, to take values into the store of secrets.
+pub const MODE_SECRET: &str = "secret";
 /// The number of the descriptor to the supervisor.
 pub const DESCRIPTOR_SUPERVISOR: i32 = 3;
 /// The number of the descriptor by which the cell's connections arrive.

@@ -331,7 +331,7 @@ impl Begun<'_> {
                 .get(LimitName::Time)
                 .map(|bound| Duration::from_secs(bound.limit.value())),
             regular: self.rhythm(),
-            networking: Networking::new(self.session.id.clone(), authority.clone(), Vec::new(), options.ask),
+            networking: Networking::new(self.session.id.clone(), authority.clone(), handles.held(authority), options.ask),
             notifier: self.resolved.notify.clone().map(Notifier::new),
             name: self.session.name.clone(),
             told: self.told,

@@ -1,0 +1,98 @@
+//! What the gateway gives up before it hears the first word from a cell.
+//!
+//! It holds secrets and reads hostile bytes. So from here on it can start no program, write no file, and read none but
+//! those that say how names are resolved; it makes sockets of the internet's families and no others.
+
+use cofferdam_syscall::confine::{landlock_allow, landlock_confine, landlock_ruleset, landlock_version};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Open descriptors: two for each connection, and some.
+const DESCRIPTORS_MAX: u64 = 16_384;
+
+// <linux/landlock.h>
+const READ_FILE: u64 = 1 << 2;
+/// Everything that the oldest version that is taken knows: the cell needs the same one.
+const ALL_OF_VERSION_2: u64 = (1 << 14) - 1;
+const TRUNCATE: u64 = 1 << 14;
+const IOCTL_DEV: u64 = 1 << 15;
+const VERSION_MIN: u32 = 2;
+/// Neither abstract sockets nor signals beyond itself.
+const SCOPED: u64 = 3;
+
+/// What could not be given up.
+#[derive(Debug, Error)]
+pub(crate) enum ConfineError {
+    /// Limits and the like.
+    #[error("cannot limit the process")]
+    Process(#[source] Errno),
+    /// Landlock.
+    #[error("cannot deny access to files by Landlock")]
+    Landlock(#[source] Errno),
+    /// Too old.
+    #[error(
+        "cannot deny access to files: this kernel's Landlock has version {0}, and {VERSION_MIN} is needed"
+    )]
+    OldLandlock(u32),
+    /// A file that has to stay readable.
+    #[error("cannot open {file}")]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: Errno,
+    },
+}
+
+/// Ends with the supervisor, however that ends; leaves no core and lets nobody trace it.
+pub(crate) fn outlive_nobody() -> Result<(), Errno> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(Resource::Core, none)
+}
+
+/// Gives up all but sockets and these files, for good. To be called while there is one thread.
+pub(crate) fn confine(readable: &[&Path]) -> Result<(), ConfineError> {
+    limits().map_err(ConfineError::Process)?;
+    rustix::thread::set_no_new_privs(true).map_err(ConfineError::Process)?;
+    landlock(readable)
+}
+
+fn limits() -> Result<(), Errno> {
+    let most = rustix::process::getrlimit(Resource::Nofile).maximum;
+    let most = most.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) })?;
+    rustix::process::setrlimit(Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) })
+}
+
+fn landlock(readable: &[&Path]) -> Result<(), ConfineError> {
+    let version = landlock_version().map_err(ConfineError::Landlock)?;
+    let handled = match version {
+        0..VERSION_MIN => return Err(ConfineError::OldLandlock(version)),
+        VERSION_MIN => ALL_OF_VERSION_2,
+        3..=4 => ALL_OF_VERSION_2 | TRUNCATE,
+        5.. => ALL_OF_VERSION_2 | TRUNCATE | IOCTL_DEV,
+    };
+    let scoped = if version >= 6 { SCOPED } else { 0 };
+    let ruleset = landlock_ruleset(version, handled, scoped).map_err(ConfineError::Landlock)?;
+    for path in readable {
+        let Some(file) = place(path)? else { continue };
+        landlock_allow(ruleset.as_fd(), file.as_fd(), READ_FILE).map_err(ConfineError::Landlock)?;
+    }
+    landlock_confine(ruleset.as_fd()).map_err(ConfineError::Landlock)
+}
+
+/// A file that is not there is not readable later either.
+fn place(path: &Path) -> Result<Option<OwnedFd>, ConfineError> {
+    match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(file) => Ok(Some(file)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(source) => Err(ConfineError::File { file: path.to_owned(), source }),
+    }
+}

@@ -1,0 +1,72 @@
+//! All that one session's gateway knows and has: what is granted, what is left of it, the ways in and out.
+
+use crate::asking::Asking;
+use crate::authority::Authority;
+use crate::budget::Budgets;
+use crate::origin::Origins;
+use crate::passage::Revoked;
+use crate::words::Words;
+use cofferdam_policy::net::grant::Grant;
+use cofferdam_policy::net::host::HostPattern;
+use cofferdam_policy::net::verdict::Grants;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Shared by all connections.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    grants: Mutex<Arc<Grants>>,
+    denied: Vec<HostPattern>,
+    pub(crate) authority: Authority,
+    pub(crate) origins: Origins,
+    pub(crate) budgets: Budgets,
+    pub(crate) words: Words,
+    pub(crate) asking: Asking,
+    pub(crate) revoked: Revoked,
+}
+
+/// The parts that need making.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) denied: Vec<HostPattern>,
+    pub(crate) authority: Authority,
+    pub(crate) origins: Origins,
+    pub(crate) words: Words,
+    pub(crate) asking: Asking,
+    pub(crate) revoked: Revoked,
+}
+
+impl Gate {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { grants, denied, authority, origins, words, asking, revoked } = parts;
+        let compiled = Arc::new(Grants::but(grants, denied.clone()));
+        Arc::new(Self {
+            grants: Mutex::new(compiled),
+            denied,
+            authority,
+            origins,
+            budgets: Budgets::default(),
+            words,
+            asking,
+            revoked,
+        })
+    }
+
+    /// What is granted now.
+    pub(crate) fn grants(&self) -> Arc<Grants> {
+        Arc::clone(&self.grants.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What would be granted with one grant more, which comes last, so that the others keep their places.
+    pub(crate) fn grants_with(&self, grant: Grant) -> Arc<Grants> {
+        let all = self.grants().iter().cloned().chain([grant]).collect();
+        Arc::new(Grants::but(all, self.denied.clone()))
+    }
+
+    /// One grant more until the session ends.
+    pub(crate) fn grant(&self, grant: Grant) -> Arc<Grants> {
+        let all = self.grants_with(grant);
+        *self.grants.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&all);
+        all
+    }
+}

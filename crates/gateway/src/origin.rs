@@ -1,0 +1,184 @@
+//! The other side: addresses that were checked, connections to exactly those, requests sent over them.
+//!
+//! Nothing is judged here: each door takes a permit, and goes where the permit says.
+
+mod connect;
+mod pool;
+mod resolve;
+mod trust;
+mod upstream;
+
+pub(crate) use connect::{Dialed, Dialer};
+pub(crate) use pool::{Lease, Pool, old_builder};
+pub(crate) use resolve::Resolver;
+pub(crate) use trust::{ClientTls, TrustError};
+pub(crate) use upstream::{Upstream, UpstreamError};
+
+use crate::body::Outgoing;
+use crate::passage::Exhausted;
+use cofferdam_policy::net::grant::Scheme;
+use cofferdam_policy::net::host::{Host, Port};
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use cofferdam_policy::net::verdict::{Permitted, RequestPermit};
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::uri::{self, Authority, PathAndQuery, Scheme as UriScheme};
+use hyper::{Request, Response, Uri, Version};
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// Until the head of a response has come: long enough for a model that thinks before it speaks.
+pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(900);
+
+/// Why an origin could not be reached, or could not be understood.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// No such name.
+    #[error("there is no such name")]
+    NoSuchName,
+    /// A name without an address.
+    #[error("the name has no address")]
+    NoAddress,
+    /// No name server that answers.
+    #[error("no name server answers")]
+    Resolver,
+    /// An address that may not be connected to.
+    #[error("the address may not be connected to")]
+    Forbidden(Box<Refusal>),
+    /// Nobody there.
+    #[error("cannot connect")]
+    Connect(#[source] std::io::Error),
+    /// The host's own proxy would not.
+    #[error("the host's proxy refuses")]
+    Proxy(#[source] UpstreamError),
+    /// Not who it says, or no TLS.
+    #[error("cannot speak TLS")]
+    Tls(#[source] std::io::Error),
+    /// Too late.
+    #[error("the origin takes too long")]
+    Timeout,
+    /// Not HTTP, or beyond a limit.
+    #[error("cannot read the answer")]
+    Malformed(#[source] hyper::Error),
+    /// The request's own body broke off.
+    #[error("the request broke off")]
+    Request,
+    /// The budget ended under way.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+}
+
+impl Failure {
+    /// As the agent and the owner are told.
+    pub(crate) fn reason(&self) -> RefusalReason {
+        match self {
+            Self::NoSuchName | Self::NoAddress | Self::Resolver => RefusalReason::NameNotResolved,
+            Self::Forbidden(refusal) => refusal.reason,
+            Self::Connect(_) | Self::Proxy(_) => RefusalReason::UpstreamUnreachable,
+            Self::Tls(_) => RefusalReason::UpstreamTls,
+            Self::Timeout => RefusalReason::UpstreamTimeout,
+            Self::Malformed(_) => RefusalReason::UpstreamMalformed,
+            Self::Request => RefusalReason::MessageMalformed,
+            Self::Exhausted(exhausted) => exhausted.reason(),
+        }
+    }
+
+    fn of_request(error: hyper::Error) -> Self {
+        let exhausted = error.source().and_then(|source| source.downcast_ref::<Exhausted>());
+        match exhausted {
+            Some(exhausted) => Self::Exhausted(*exhausted),
+            None if error.is_user() => Self::Request,
+            None if error.is_timeout() => Self::Timeout,
+            None => Self::Malformed(error),
+        }
+    }
+}
+
+/// All origins.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    pub(crate) dialer: Dialer,
+    pub(crate) pool: Pool,
+}
+
+impl Origins {
+    /// Sends a request over a connection of its own or one that waits; the lease comes back when the response has
+    /// been read.
+    pub(crate) async fn send(
+        &self,
+        permit: &RequestPermit,
+        mut request: Request<Outgoing>,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        let site = Site::of(permit)?;
+        while let Some(mut lease) = self.pool.waiting(permit) {
+            if !lease.is_ready().await {
+                continue;
+            }
+            match timeout(HEAD_TIME_MAX, lease.send(request, &site)).await {
+                Err(_elapsed) => return Err(Failure::Timeout),
+                Ok(Ok(response)) => return Ok((response, lease)),
+                // It had gone while it waited, and nothing was sent: another try can do no harm.
+                Ok(Err((_, Some(unsent)))) => request = unsent,
+                Ok(Err((error, None))) => return Err(Failure::of_request(error)),
+            }
+        }
+        let mut lease = self.pool.open(permit, self.dialer.http(permit).await?).await?;
+        match timeout(HEAD_TIME_MAX, lease.send(request, &site)).await {
+            Err(_elapsed) => Err(Failure::Timeout),
+            Ok(Ok(response)) => Ok((response, lease)),
+            Ok(Err((error, _unsent))) => Err(Failure::of_request(error)),
+        }
+    }
+}
+
+/// A place as requests name it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    scheme: Scheme,
+    host: HeaderValue,
+}
+
+impl Site {
+    /// Without the port where the scheme implies it.
+    pub(crate) fn of(permit: &impl Permitted) -> Result<Self, Failure> {
+        let (destination, scheme) = (permit.destination(), permit.grant().scheme);
+        let host = match &destination.host {
+            Host::Address(IpAddr::V6(address)) => format!("[{address}]"),
+            Host::Name(_) | Host::Address(IpAddr::V4(_)) => destination.host.to_string(),
+        };
+        let usual = match scheme {
+            Scheme::Https => Port::HTTPS,
+            Scheme::Http => Port::HTTP,
+        };
+        let port = destination.port;
+        let host = if port == usual { host } else { format!("{host}:{}", port.get()) };
+        Ok(Self { scheme, host: HeaderValue::try_from(host).ok().ok_or(Failure::Request)? })
+    }
+
+    /// As HTTP/1.1 has it: the path in the request line, the place in `Host`.
+    pub(crate) fn address_old<B>(&self, request: &mut Request<B>) {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(HOST, self.host.clone());
+    }
+
+    /// As HTTP/2 has it: all of it in pseudo-headers.
+    pub(crate) fn address_new<B>(&self, request: &mut Request<B>) {
+        let scheme = match self.scheme {
+            Scheme::Https => UriScheme::HTTPS,
+            Scheme::Http => UriScheme::HTTP,
+        };
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(scheme);
+        parts.authority = Authority::try_from(self.host.as_bytes()).ok();
+        parts.path_and_query =
+            request.uri().path_and_query().cloned().or_else(|| Some(PathAndQuery::from_static("/")));
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(HOST);
+    }
+}

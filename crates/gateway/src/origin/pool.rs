@@ -1,0 +1,203 @@
+//! Connections that wait for another request to the same place under the same grant.
+//!
+//! A grant names the credential, so no connection ever serves two. HTTP/2 connections are shared, others are lent.
+
+use super::connect::Dialed;
+use super::{Failure, Site};
+use crate::body::Outgoing;
+use crate::passage::Revoked;
+use cofferdam_policy::net::credential::CredentialName;
+use cofferdam_policy::net::host::Destination;
+use cofferdam_policy::net::verdict::{Permitted as _, RequestPermit};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Shorter than most servers keep a connection that says nothing.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
+const IDLE_PER_PLACE_MAX: usize = 64;
+const PLACES_MAX: usize = 1_024;
+/// Head of a response.
+const HEAD_BYTES_MAX: usize = 128 << 10;
+const FIELDS_MAX: usize = 200;
+const WINDOW_BYTES: u32 = 1 << 20;
+
+type Place = (usize, Destination);
+type Old = http1::SendRequest<Outgoing>;
+type New = http2::SendRequest<Outgoing>;
+
+#[derive(Debug, Default)]
+struct Waiting {
+    new: Option<(New, Instant)>,
+    old: Vec<(Old, Instant)>,
+}
+
+/// All that wait.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    places: Arc<Mutex<HashMap<Place, Waiting>>>,
+    revoked: Revoked,
+}
+
+#[derive(Debug)]
+enum Sender {
+    Old(Old),
+    New(New),
+}
+
+/// A connection on loan, for one request.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    sender: Sender,
+    place: Place,
+    pool: Pool,
+}
+
+impl Pool {
+    pub(crate) fn new(revoked: Revoked) -> Self {
+        Self { places: Arc::default(), revoked }
+    }
+
+    /// One that waits for this grant and place.
+    pub(crate) fn waiting(&self, permit: &RequestPermit) -> Option<Lease> {
+        let place = (permit.index(), permit.destination().clone());
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = places.get_mut(&place)?;
+        let now = Instant::now();
+        if let Some((sender, used)) = &mut waiting.new {
+            if sender.is_closed() {
+                waiting.new = None;
+            } else {
+                *used = now;
+                return Some(Lease { sender: Sender::New(sender.clone()), place, pool: self.clone() });
+            }
+        }
+        while let Some((sender, since)) = waiting.old.pop() {
+            if !sender.is_closed() && now.duration_since(since) < IDLE_TIME_MAX {
+                return Some(Lease { sender: Sender::Old(sender), place, pool: self.clone() });
+            }
+        }
+        None
+    }
+
+    /// Begins HTTP on a new connection. It is cut when its credential is revoked.
+    pub(crate) async fn open(&self, permit: &RequestPermit, dialed: Dialed) -> Result<Lease, Failure> {
+        let place = (permit.index(), permit.destination().clone());
+        let credential = permit.credential().cloned();
+        let is_new = dialed.is_http2();
+        let sender = match dialed {
+            Dialed::Tls(stream) if is_new => {
+                let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                    .timer(TokioTimer::new())
+                    .initial_stream_window_size(WINDOW_BYTES)
+                    .initial_connection_window_size(WINDOW_BYTES * 2)
+                    .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+                    .handshake(TokioIo::new(*stream))
+                    .await
+                    .map_err(Failure::Malformed)?;
+                self.drive(credential, connection);
+                let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+                places.entry(place.clone()).or_default().new = Some((sender.clone(), Instant::now()));
+                Sender::New(sender)
+            }
+            Dialed::Tls(stream) => self.begin(credential, *stream).await?,
+            Dialed::Clear(socket) => self.begin(credential, socket).await?,
+        };
+        Ok(Lease { sender, place, pool: self.clone() })
+    }
+
+    async fn begin<S>(&self, credential: Option<CredentialName>, stream: S) -> Result<Sender, Failure>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = old_builder().handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(Failure::Malformed)?;
+        self.drive(credential, connection);
+        Ok(Sender::Old(sender))
+    }
+
+    fn drive<C>(&self, credential: Option<CredentialName>, connection: C)
+    where
+        C: Future<Output = hyper::Result<()>> + Send + 'static,
+    {
+        let revoked = self.revoked.clone();
+        tokio::spawn(async move {
+            // How it ended is told by the request that it carried.
+            tokio::select! {
+                _ended = connection => {}
+                () = revoked.wait(credential.as_ref()) => {}
+            }
+        });
+    }
+
+    fn give_back(&self, place: Place, sender: Old) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= PLACES_MAX {
+            places.clear();
+        }
+        let waiting = places.entry(place).or_default();
+        if waiting.old.len() < IDLE_PER_PLACE_MAX {
+            waiting.old.push((sender, Instant::now()));
+        }
+    }
+
+    /// Closes what has waited too long; to be called now and then.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        let is_fresh = |since: &Instant| now.duration_since(*since) < IDLE_TIME_MAX;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|_, waiting| {
+            waiting.old.retain(|(sender, since)| is_fresh(since) && !sender.is_closed());
+            waiting.new = waiting.new.take().filter(|(sender, used)| is_fresh(used) && !sender.is_closed());
+            waiting.new.is_some() || !waiting.old.is_empty()
+        });
+    }
+}
+
+/// HTTP/1.1 towards an origin.
+pub(crate) fn old_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD_BYTES_MAX).max_headers(FIELDS_MAX);
+    builder
+}
+
+impl Lease {
+    pub(crate) async fn is_ready(&mut self) -> bool {
+        match &mut self.sender {
+            Sender::Old(sender) => sender.ready().await.is_ok(),
+            Sender::New(sender) => sender.ready().await.is_ok(),
+        }
+    }
+
+    /// Sends the request; on failure it comes back, if nothing of it was sent.
+    pub(crate) async fn send(
+        &mut self,
+        mut request: Request<Outgoing>,
+        to: &Site,
+    ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<Outgoing>>)> {
+        match self.sender {
+            Sender::Old(_) => to.address_old(&mut request),
+            Sender::New(_) => to.address_new(&mut request),
+        }
+        let sent = match &mut self.sender {
+            Sender::Old(sender) => sender.try_send_request(request).await,
+            Sender::New(sender) => sender.try_send_request(request).await,
+        };
+        sent.map_err(|mut error| {
+            let unsent = error.take_message();
+            (error.into_error(), unsent)
+        })
+    }
+
+    /// The response has been read to its end: the connection may serve again.
+    pub(crate) fn give_back(self) {
+        match self.sender {
+            Sender::Old(sender) => self.pool.give_back(self.place, sender),
+            Sender::New(_shared) => {}
+        }
+    }
+}

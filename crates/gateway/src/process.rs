@@ -1,0 +1,202 @@
+//! The gateway of one session as a process: what it is told, what it gives up, and how long it lives.
+//!
+//! 1. Take over the two descriptors, and end when the supervisor does.
+//! 2. Read the setup, and everything that is to be read: authority, roots, name servers.
+//! 3. Give up all that is not needed from here on.
+//! 4. Say that it is ready; take connections and orders until told to stop.
+
+use crate::arrivals::{Arrivals, CONNECTIONS_MAX};
+use crate::asking::Asking;
+use crate::authority::{Authority, AuthorityError};
+use crate::confine::{self, ConfineError};
+use crate::gate::{Gate, Parts};
+use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, TrustError, Upstream, UpstreamError};
+use crate::passage::Revoked;
+use crate::wire::{self, Order, Setup, Word};
+use crate::words::{LOT_EVERY, Words};
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Semaphore;
+
+/// Between looks at connections that wait too long.
+const SWEEP_EVERY: Duration = Duration::from_secs(20);
+/// What there is to say at the end is said within this time, or not at all.
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Why there is no gateway.
+#[derive(Debug, Error)]
+pub(crate) enum ProcessError {
+    /// Not started by a supervisor.
+    #[error("cannot take over descriptors 3 and 4: this program is started by cofferdam, not by hand")]
+    Descriptors(#[source] Errno),
+    /// No setup.
+    #[error("cannot read what the supervisor says")]
+    Setup(#[source] Errno),
+    /// No certificate authority.
+    #[error("cannot use the certificate authority")]
+    Authority(#[from] AuthorityError),
+    /// No roots.
+    #[error("cannot tell which servers to believe")]
+    Trust(#[from] TrustError),
+    /// The host's proxy can't be understood.
+    #[error("cannot use the host's proxy")]
+    Proxy(#[from] UpstreamError),
+    /// Not confined, hence not run.
+    #[error("cannot confine the gateway")]
+    Confine(#[from] ConfineError),
+    /// The runtime.
+    #[error("cannot wait for events")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// The gateway's two descriptors, in the order in which they are handed over from number 3 on.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    /// To the supervisor.
+    pub(crate) supervisor: OwnedFd,
+    /// By which connections arrive.
+    pub(crate) arrivals: OwnedFd,
+}
+
+impl Inherited {
+    /// Takes them over, first of all in `main`.
+    ///
+    /// # Errors
+    /// [`ProcessError::Descriptors`] for a process that was not started as the gateway.
+    pub(crate) fn take() -> Result<Self, ProcessError> {
+        let [supervisor, arrivals] =
+            cofferdam_syscall::inherited::take().map_err(ProcessError::Descriptors)?;
+        Ok(Self { supervisor, arrivals })
+    }
+}
+
+/// Serves one session; returns when the supervisor has ended it, or is gone.
+///
+/// # Errors
+/// [`ProcessError`], which the supervisor has been told.
+pub(crate) fn serve(inherited: Inherited) -> Result<(), ProcessError> {
+    let Inherited { supervisor, arrivals } = inherited;
+    let told = supervisor.try_clone();
+    run(supervisor, arrivals).inspect_err(|error| {
+        if let Ok(supervisor) = told {
+            // Nobody may be left to be told.
+            let _gone = wire::send(supervisor.as_fd(), &Word::Failed { causes: causes(error) });
+        }
+    })
+}
+
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.map(ToString::to_string).collect()
+}
+
+fn run(supervisor: OwnedFd, arrivals: OwnedFd) -> Result<(), ProcessError> {
+    confine::outlive_nobody().map_err(ConfineError::Process)?;
+    let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
+    let gate = gate(&setup)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ProcessError::Runtime)?;
+    confine::confine(&[&setup.resolver.configuration, &setup.resolver.hosts])?;
+    runtime.block_on(live(gate, supervisor, arrivals)).map_err(ProcessError::Runtime)
+}
+
+fn gate(setup: &Setup) -> Result<Arc<Gate>, ProcessError> {
+    let revoked = Revoked::none();
+    let upstream = setup.proxy.as_ref().map(Upstream::read).transpose()?;
+    let resolver = Resolver::read(&setup.resolver);
+    let dialer = Dialer { resolver, tls: ClientTls::read(&setup.trust)?, upstream };
+    Ok(Gate::new(Parts {
+        grants: setup.grants.clone(),
+        denied: setup.denied_hosts.clone(),
+        authority: Authority::read(&setup.authority)?,
+        origins: Origins { dialer, pool: Pool::new(revoked.clone()) },
+        words: Words::default(),
+        asking: Asking::new(setup.ask),
+        revoked,
+    }))
+}
+
+/// From being ready to the end.
+pub(crate) async fn live(gate: Arc<Gate>, supervisor: OwnedFd, arrivals: OwnedFd) -> std::io::Result<()> {
+    let supervisor = crate::stream::watched(supervisor)?;
+    let arrivals = Arrivals::new(arrivals)?;
+    gate.words.say(Word::Ready { program: env!("CARGO_PKG_VERSION").to_owned(), warnings: Vec::new() });
+    let ended = tokio::select! {
+        ended = obey(&gate, &supervisor) => ended,
+        ended = speak(&gate.words, &supervisor) => ended,
+        ended = take_in(&gate, &arrivals) => ended,
+        () = sweep(&gate) => Ok(()),
+    };
+    // The supervisor may be gone, and then there is nobody to say them to.
+    let _unsaid = tokio::time::timeout(LAST_WORDS_TIME_MAX, say_lot(&gate.words, &supervisor)).await;
+    ended
+}
+
+/// Takes connections in until the session ends: the cell may be gone before, and its last requests still under way.
+async fn take_in(gate: &Arc<Gate>, arrivals: &Arrivals) -> std::io::Result<()> {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Some((arrival, socket)) = arrivals.next().await? {
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            gate.words.refused(&Refusal::of_nowhere(RefusalReason::TooManyOpen));
+            crate::stream::reset(socket);
+            continue;
+        };
+        let gate = Arc::clone(gate);
+        tokio::spawn(async move {
+            crate::tunnel::serve(gate, arrival, socket).await;
+            drop(place);
+        });
+    }
+    std::future::pending().await
+}
+
+/// Takes orders until there is one to stop, or nobody to give any.
+async fn obey(gate: &Arc<Gate>, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    loop {
+        let mut ready = supervisor.readable().await?;
+        match wire::receive::<Order>(supervisor.get_ref().as_fd(), RecvFlags::DONTWAIT) {
+            Ok(None | Some(Order::Stop {})) => return Ok(()),
+            Ok(Some(Order::Decide { id, decision })) => gate.asking.decide(id, decision),
+            Ok(Some(Order::Revoke { credential })) => gate.revoked.revoke(credential),
+            Ok(Some(Order::Report {})) => gate.words.say(gate.words.report()),
+            Err(Errno::AGAIN) => ready.clear_ready(),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Says what there is to say, no faster than it can be listened to.
+async fn speak(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    loop {
+        words.something().await;
+        say_lot(words, supervisor).await?;
+        tokio::time::sleep(LOT_EVERY).await;
+    }
+}
+
+async fn say_lot(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    for word in words.lot(Instant::now()) {
+        loop {
+            let mut ready = supervisor.writable().await?;
+            match wire::send(supervisor.get_ref().as_fd(), &word) {
+                Ok(()) => break,
+                Err(Errno::AGAIN) => ready.clear_ready(),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn sweep(gate: &Arc<Gate>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        gate.origins.pool.sweep();
+    }
+}

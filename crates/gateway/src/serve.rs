@@ -1,0 +1,288 @@
+//! HTTP with a cell: connections are served, and each request on them is judged anew.
+//!
+//! What goes on is written anew from what was understood; nothing of a head is passed on as it came. What is refused
+//! is answered at once, with a reason. Whether a request may go is decided in the policy, and how it is sent in `origin`.
+
+mod guarded;
+mod request;
+mod said;
+mod websocket;
+
+use crate::asking::Asked;
+use crate::body::{Answer, Counted, Outgoing, Passed};
+use crate::gate::Gate;
+use crate::origin::Failure;
+use crate::passage::{Named, Passage};
+use crate::protocol::head::{FIELDS_MAX, HEAD_BYTES_MAX, HeadError};
+use crate::wire::Decision;
+use cofferdam_policy::net::grant::{self, Grant, GrantOrigin, Protocol, Scheme};
+use cofferdam_policy::net::host::Destination;
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use cofferdam_policy::net::verdict::RequestPermit;
+use guarded::Guarded;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use request::Seen;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use websocket::WebSocket;
+
+/// Streams of one HTTP/2 connection at once.
+const STREAMS_MAX: u32 = 128;
+const WINDOW_BYTES: u32 = 512 << 10;
+/// An HTTP/2 connection that says nothing is asked after this long whether it still stands.
+const PING_AFTER: Duration = Duration::from_secs(60);
+
+/// What requests on a connection can be for.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// The one place that it goes to.
+    At(Destination, Scheme),
+    /// Whatever each says: the HTTP proxy.
+    Proxy,
+}
+
+/// One connection that speaks HTTP.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) place: Place,
+    /// All of it is refused for this reason, whatever is asked.
+    pub(crate) doom: Option<RefusalReason>,
+}
+
+/// What becomes of a connection after HTTP/1.
+#[derive(Debug)]
+pub(crate) enum After<S> {
+    /// Nothing.
+    Closed,
+    /// A tunnel: the client, what it said already, and where to.
+    Tunnel(S, Bytes, Destination),
+}
+
+/// What a response has made of its connection.
+#[derive(Debug)]
+enum Becomes {
+    Tunnel(Destination),
+    WebSocket(Box<WebSocket>),
+}
+
+/// The service of one connection.
+#[derive(Debug, Clone)]
+struct Server {
+    talk: Arc<Talk>,
+    becomes: Arc<Mutex<Option<Becomes>>>,
+}
+
+impl Service<Request<Incoming>> for Server {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let server = self.clone();
+        Box::pin(async move { Ok(server.answer(request).await) })
+    }
+}
+
+impl Talk {
+    /// Until the client or the last request ends it.
+    pub(crate) async fn http1<S>(self, stream: S) -> After<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let server = Server { talk: Arc::new(self), becomes: Arc::default() };
+        let mut builder = http1::Builder::new();
+        builder
+            .header_read_timeout(None)
+            .max_headers(FIELDS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX * 2)
+            .auto_date_header(false);
+        let io = TokioIo::new(Guarded::new(stream));
+        let mut connection = builder.serve_connection(io, server.clone());
+        let ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)).await;
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        let guarded = io.into_inner();
+        let (malformed, mut stream) = guarded.into_parts();
+        if let Some(error) = malformed {
+            server.talk.refuse_stream(&mut stream, error).await;
+            return After::Closed;
+        }
+        let becomes = server.becomes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match becomes.filter(|_| ended.is_ok()) {
+            Some(Becomes::Tunnel(to)) => After::Tunnel(stream, read_buf, to),
+            Some(Becomes::WebSocket(websocket)) => {
+                websocket.pass(stream, &read_buf).await;
+                After::Closed
+            }
+            None => {
+                // The client may have gone before.
+                let _gone = stream.shutdown().await;
+                After::Closed
+            }
+        }
+    }
+
+    /// Until the client ends it.
+    pub(crate) async fn http2<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let server = Server { talk: Arc::new(self), becomes: Arc::default() };
+        let served = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES * 2)
+            .keep_alive_interval(PING_AFTER)
+            .auto_date_header(false)
+            .serve_connection(TokioIo::new(stream), server);
+        // How it ended is the client's affair: its requests have been told of.
+        let _ended = served.await;
+    }
+
+    /// What is no request is answered in the plainest way, and ends the connection.
+    async fn refuse_stream<S: AsyncWrite + Unpin>(&self, stream: &mut S, error: guarded::Broken) {
+        let reason = match error {
+            guarded::Broken::Malformed(HeadError::TooLong) => RefusalReason::TooLarge,
+            guarded::Broken::Malformed(_) => RefusalReason::MessageMalformed,
+            guarded::Broken::Slow => RefusalReason::TooSlow,
+        };
+        let refusal = match &self.place {
+            Place::At(destination, _) => Refusal::of_connection(reason, destination),
+            Place::Proxy => Refusal::of_nowhere(reason),
+        };
+        self.gate.words.refused(&refusal);
+        // The client may not want to hear it.
+        let _gone = stream.write_all(&said::plain(&refusal)).await;
+        let _gone = stream.shutdown().await;
+    }
+}
+
+impl Server {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
+        let (parts, body) = request.into_parts();
+        let is_last = request::asks_for_websocket(&parts);
+        let mut response = match self.pass(parts, body).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                self.talk.gate.words.refused(&refusal);
+                said::refused(&refusal)
+            }
+        };
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // What the client says after such a request was not looked at.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// The way of a request, in the order of the design's verdict.
+    async fn pass(&self, mut parts: request::Parts, body: Incoming) -> Result<Response<Answer>, Refusal> {
+        let gate = &self.talk.gate;
+        // 1. Normalise.
+        let seen = Seen::read(&parts, &self.talk.place)?;
+        if let Some(reason) = self.talk.doom {
+            return Err(seen.refusal(&parts, reason));
+        }
+        if parts.method == Method::CONNECT && matches!(self.talk.place, Place::Proxy) {
+            *self.becomes.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Becomes::Tunnel(seen.destination));
+            return Ok(said::tunnel());
+        }
+        if grant::Method::is_never_granted(parts.method.as_str()) {
+            return Err(seen.refusal(&parts, RefusalReason::MethodNotGranted));
+        }
+        // 2. Match grants.
+        let permit = self.permit(&parts, &seen).await?;
+        // 3. Charge budgets.
+        let named = Named { method: parts.method.as_str(), path: parts.uri.path() };
+        let allowance = gate.budgets.of(permit.index(), permit.budget());
+        let passage = Passage::begin(&gate.words, allowance, &permit, named)
+            .map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
+        let failed = {
+            let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+            let destination = seen.destination.clone();
+            move |failure: Failure| of_failure(&failure, &destination, method.as_str(), &path)
+        };
+        // 4. Swap the handle.
+        if let Some(credential) = permit.credential() {
+            let is_revoked = gate.revoked.has(credential);
+            let reason = match is_revoked {
+                true => RefusalReason::CredentialRevoked,
+                false => RefusalReason::CredentialMissing,
+            };
+            return Err(seen.refusal(&parts, reason));
+        }
+        if permit.protocol() == Protocol::Websocket {
+            let (response, websocket) =
+                websocket::open(gate, &permit, parts, passage).await.map_err(failed)?;
+            if let Some(websocket) = websocket {
+                *self.becomes.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Becomes::WebSocket(Box::new(websocket)));
+            }
+            return Ok(response);
+        }
+        // 5. Send what was understood, and stream both ways.
+        request::clean(&mut parts);
+        let body = match hyper::body::Body::is_end_stream(&body) {
+            true => Outgoing::Empty,
+            false => Outgoing::Passed(Counted::up(body, Arc::clone(&passage))),
+        };
+        let request = Request::from_parts(parts, body);
+        let (response, lease) = gate.origins.send(&permit, request).await.map_err(failed)?;
+        let (mut head, body) = response.into_parts();
+        passage.answered(head.status.as_u16());
+        request::clean_answer(&mut head);
+        let body = Counted::down(body, passage);
+        Ok(Response::from_parts(head, Answer::Passed(Box::new(Passed::new(body, lease)))))
+    }
+
+    /// The policy's verdict, or the owner's where the owner is to be asked.
+    async fn permit(&self, parts: &request::Parts, seen: &Seen) -> Result<RequestPermit, Refusal> {
+        let gate = &self.talk.gate;
+        let refusal = match seen.judge(parts, &gate.grants()) {
+            Ok(permit) => return Ok(permit),
+            Err(refusal) => refusal,
+        };
+        let decision = match gate.asking.ask(&refusal, &gate.words).await {
+            Asked::Never => return Err(refusal),
+            Asked::Refused(reason) => return Err(Refusal { reason, ..refusal }),
+            Asked::Allowed(decision) => decision,
+        };
+        let grant = refusal.allow.as_deref().and_then(|line| Grant::from_line(line, GrantOrigin::Flag).ok());
+        let Some(grant) = grant else { return Err(refusal) };
+        let grants = match decision {
+            Decision::AllowForSession => gate.grant(grant),
+            Decision::AllowOnce => gate.grants_with(grant),
+            Decision::Deny => return Err(refusal),
+        };
+        seen.judge(parts, &grants)
+    }
+}
+
+/// What the agent is told of an origin that failed: the reason, and nothing of our insides.
+fn of_failure(failure: &Failure, destination: &Destination, method: &str, path: &str) -> Refusal {
+    let refusal = Refusal::of_request(failure.reason(), destination, method, path);
+    match failure {
+        Failure::Forbidden(forbidden) => refusal.allowed_by(forbidden.allow.clone()),
+        Failure::NoSuchName
+        | Failure::NoAddress
+        | Failure::Resolver
+        | Failure::Connect(_)
+        | Failure::Proxy(_)
+        | Failure::Tls(_)
+        | Failure::Timeout
+        | Failure::Malformed(_)
+        | Failure::Request
+        | Failure::Exhausted(_) => refusal,
+    }
+}

@@ -1,0 +1,186 @@
+//! What a request is for, read once from its head; and heads without what concerns one connection only.
+
+use super::Place;
+use cofferdam_policy::net::grant::Scheme;
+use cofferdam_policy::net::host::{Destination, Port};
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use cofferdam_policy::net::verdict::{Grants, Head, RequestPermit, Upgrade};
+use hyper::header::{
+    ALT_SVC, CONNECTION, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    UPGRADE,
+};
+pub(super) use hyper::http::request::Parts;
+use hyper::http::response;
+use hyper::{Method, Uri};
+
+/// Of one connection only (RFC 9110, 7.6.1), and of the gateway itself.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authorization"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Names that a request's connection header may hold.
+const CONNECTION_NAMES_MAX: usize = 32;
+
+/// What a request says of where it goes.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Where its connection goes; through the proxy, where it says that it goes.
+    pub(super) destination: Destination,
+    authority: Destination,
+    upgrade: Upgrade,
+    scheme: Scheme,
+}
+
+impl Seen {
+    pub(super) fn read(parts: &Parts, place: &Place) -> Result<Self, Refusal> {
+        let (destination, scheme) = match place {
+            Place::At(destination, scheme) => (destination.clone(), *scheme),
+            Place::Proxy => (asked(parts)?, Scheme::Http),
+        };
+        let default = match scheme {
+            Scheme::Https => Port::HTTPS,
+            Scheme::Http => Port::HTTP,
+        };
+        let refuse = |reason| refusal(&destination, parts, reason);
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        let (host, None) = (hosts.next(), hosts.next()) else {
+            return Err(refuse(RefusalReason::MessageMalformed));
+        };
+        let parse = |text: &[u8]| {
+            Destination::parse(text, default).map_err(|_form| refuse(RefusalReason::HostMalformed))
+        };
+        let written =
+            parts.uri.authority().map(|authority| parse(authority.as_str().as_bytes())).transpose()?;
+        let host = host.map(|host| parse(host.as_bytes())).transpose()?;
+        let authority = match (written, host) {
+            // CONNECT names a port always, and Host need not.
+            (Some(written), Some(_)) if parts.method == Method::CONNECT => written,
+            (Some(written), Some(host)) if written != host => {
+                return Err(refuse(RefusalReason::AuthorityMismatch));
+            }
+            (Some(authority), _) | (None, Some(authority)) => authority,
+            (None, None) => return Err(refuse(RefusalReason::AuthorityMismatch)),
+        };
+        Ok(Self { destination, authority, upgrade: upgrade(&parts.headers), scheme })
+    }
+
+    /// The policy's verdict.
+    pub(super) fn judge(&self, parts: &Parts, grants: &Grants) -> Result<RequestPermit, Refusal> {
+        let names: Vec<&str> = parts.headers.keys().map(HeaderName::as_str).collect();
+        let head = Head {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            upgrade: self.upgrade,
+            header_names: &names,
+            authority: &self.authority,
+            scheme: self.scheme,
+        };
+        grants.judge(&self.destination, &head)
+    }
+
+    pub(super) fn refusal(&self, parts: &Parts, reason: RefusalReason) -> Refusal {
+        refusal(&self.destination, parts, reason)
+    }
+}
+
+fn refusal(destination: &Destination, parts: &Parts, reason: RefusalReason) -> Refusal {
+    Refusal::of_request(reason, destination, parts.method.as_str(), parts.uri.path())
+}
+
+/// Where a request to the proxy wants to go: the authority of `CONNECT`, or an absolute form.
+fn asked(parts: &Parts) -> Result<Destination, Refusal> {
+    let nowhere =
+        |reason| Refusal { method: Some(parts.method.as_str().to_owned()), ..Refusal::of_nowhere(reason) };
+    let Some(authority) = parts.uri.authority() else {
+        return Err(nowhere(RefusalReason::MessageMalformed));
+    };
+    let is_connect = parts.method == Method::CONNECT;
+    match parts.uri.scheme_str() {
+        None if is_connect && authority.port().is_some() => {}
+        Some("http") if !is_connect => {}
+        Some(_) | None => return Err(nowhere(RefusalReason::ProtocolUnknown)),
+    }
+    let destination = Destination::parse(authority.as_str(), Port::HTTP);
+    destination.map_err(|_form| nowhere(RefusalReason::HostMalformed))
+}
+
+/// Whether the connection is this request's alone from here on; the stream's guard reads it in the same way.
+pub(super) fn asks_for_websocket(parts: &Parts) -> bool {
+    let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
+    parts.headers.get_all(UPGRADE).iter().any(is_websocket)
+}
+
+/// HTTP/2 in clear text is not changed to: the offer is overlooked, as RFC 9113 lets a server do.
+fn upgrade(headers: &HeaderMap) -> Upgrade {
+    let mut wanted = Upgrade::None;
+    for value in headers.get_all(UPGRADE) {
+        let value = value.as_bytes().trim_ascii();
+        wanted = match wanted {
+            Upgrade::None if value.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
+            Upgrade::None if value.eq_ignore_ascii_case(b"h2c") => Upgrade::None,
+            Upgrade::None | Upgrade::WebSocket | Upgrade::Other => Upgrade::Other,
+        };
+    }
+    wanted
+}
+
+/// Takes out of a request what concerns the cell's connection only.
+pub(super) fn clean(parts: &mut Parts) {
+    let takes_trailers = parts.headers.get(TE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|word| word.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    clean_headers(&mut parts.headers);
+    parts.headers.remove(EXPECT);
+    if takes_trailers {
+        parts.headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    join_cookies(&mut parts.headers);
+    if parts.uri.path().is_empty() {
+        parts.uri = Uri::from_static("/");
+    }
+    parts.extensions.clear();
+}
+
+/// Takes out of a response what concerns the origin's connection only, and ways around the gateway.
+pub(super) fn clean_answer(head: &mut response::Parts) {
+    clean_headers(&mut head.headers);
+    head.headers.remove(ALT_SVC);
+    head.extensions.clear();
+}
+
+fn clean_headers(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .take(CONNECTION_NAMES_MAX)
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// HTTP/2 may send a cookie in pieces, HTTP/1 may not (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut pieces = headers.get_all(COOKIE).iter();
+    if pieces.next().is_none() || pieces.next().is_none() {
+        return;
+    }
+    let pieces: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&pieces.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}

@@ -1,0 +1,72 @@
+//! Refusals that the owner may lift, one by one.
+
+use super::harness::{Cell, Wishes, get, run, say, start};
+use super::origin::{echo, listen};
+use crate::wire::{Ask, Decision, Order, Word};
+use cofferdam_policy::net::refusal::RefusalReason;
+
+fn asking(seconds: u32, held_max: u32, port: u16) -> Cell {
+    // Something has to name the address: nothing on this machine is reached without.
+    let grants = vec![format!("http://a.test:{port}/known address=127.0.0.1")];
+    start(Wishes { grants, ask: Some(Ask { seconds, held_max }), ..Wishes::default() })
+}
+
+async fn held(cell: &Cell) -> u64 {
+    cell.word(|word| if let Word::Held { id, .. } = word { Some(*id) } else { None }).await
+}
+
+#[test]
+fn a_held_request_waits_for_the_owner_and_is_refused_by_a_no() {
+    run(async {
+        let origin = listen(echo).await;
+        let cell = asking(20, 4, origin.port());
+        let host = format!("a.test:{}", origin.port());
+        let mut client = cell.connect(&host).await;
+        let owner = async {
+            let id = held(&cell).await;
+            cell.order(&Order::Decide { id, decision: Decision::Deny });
+        };
+        let request = get("/asked", &host);
+        let (answer, ()) = tokio::join!(say(&mut client, &request), owner);
+        assert!(answer.contains("\"reason\":\"held-denied\""), "{answer}");
+        cell.word(|word| matches!(word, Word::Released { .. }).then_some(())).await;
+    });
+}
+
+#[test]
+fn a_yes_lets_it_through_once_or_for_the_session() {
+    run(async {
+        // An address is granted as such: it needs no name server, and no word about where it lies.
+        let origin = listen(echo).await;
+        let wishes = Wishes { ask: Some(Ask { seconds: 20, held_max: 4 }), ..Wishes::default() };
+        let cell = start(wishes);
+        let host = format!("127.0.0.1:{}", origin.port());
+        let request = get("/asked", &host);
+        for (decision, asked) in
+            [(Decision::AllowOnce, true), (Decision::AllowForSession, true), (Decision::Deny, false)]
+        {
+            let mut client = cell.connect(&host).await;
+            let owner = async {
+                if asked {
+                    let id = held(&cell).await;
+                    cell.order(&Order::Decide { id, decision });
+                }
+            };
+            let (answer, ()) = tokio::join!(say(&mut client, &request), owner);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{decision:?}: {answer}");
+        }
+    });
+}
+
+#[test]
+fn nobody_answers_and_floods_are_refused() {
+    run(async {
+        let cell = asking(1, 1, 1);
+        let request = get("/asked", "b.test");
+        let (mut first, mut second) = (cell.connect("b.test:80").await, cell.connect("b.test:80").await);
+        let (first, second) = tokio::join!(say(&mut first, &request), say(&mut second, &request));
+        assert!(first.contains("held-timeout"), "{first}");
+        assert!(second.contains("held-flood"), "{second}");
+        cell.refused(RefusalReason::HeldFlood).await;
+    });
+}

@@ -1,0 +1,234 @@
+//! What is said to the supervisor: joined where it is alike, and never more than can be listened to.
+//!
+//! An agent can cause as many refusals as it likes. Those that are alike are said once and then counted; a flood of
+//! different ones is joined by host. Nothing here waits for the supervisor to listen.
+
+use crate::wire::{
+    HostTraffic, RefusalNote, RequestNote, WORD_HOSTS_MAX, WORD_PATH_BYTES_MAX, WORD_REQUESTS_MAX, Word,
+};
+use cofferdam_policy::net::host::{Destination, Host};
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Between one lot of words and the next.
+pub(crate) const LOT_EVERY: Duration = Duration::from_millis(50);
+/// Words of one lot: 200 a second.
+const LOT_WORDS_MAX: usize = 10;
+/// The same refusal is said again, with a count, no earlier than this.
+const REPEATED_AFTER: Duration = Duration::from_secs(5);
+/// Different refusals that are remembered; beyond, they are joined by host.
+const REFUSALS_MAX: usize = 1_024;
+/// Requests that wait to be said; beyond, they are counted.
+const REQUESTS_MAX: usize = 1_024;
+/// Other words that wait; beyond, the eldest is dropped.
+const OTHERS_MAX: usize = 1_024;
+/// Hosts that are counted apart; beyond, under the name of the first.
+const HOSTS_MAX: usize = 4_096;
+
+/// The sum of what has passed between the cell and one host.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) requests: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) up: AtomicU64,
+    pub(crate) down: AtomicU64,
+    pub(crate) open: AtomicU64,
+}
+
+/// Where words are gathered; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Words(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    traffic: Mutex<HashMap<Host, Arc<Traffic>>>,
+    something: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    others: VecDeque<Word>,
+    refusals: HashMap<Alike, Said>,
+    requests: VecDeque<RequestNote>,
+    unsaid: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Alike {
+    reason: RefusalReason,
+    destination: Option<Destination>,
+    method: Option<String>,
+    path: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    allow: Option<String>,
+    /// Not said yet.
+    count: u64,
+    last: Option<Instant>,
+}
+
+impl Words {
+    /// Something that is said once, and soon.
+    pub(crate) fn say(&self, word: Word) {
+        let mut waiting = self.waiting();
+        if waiting.others.len() >= OTHERS_MAX {
+            waiting.others.pop_front();
+        }
+        waiting.others.push_back(word);
+        drop(waiting);
+        self.0.something.notify_one();
+    }
+
+    /// A refusal.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        if let Some(destination) = &refusal.destination {
+            self.traffic(&destination.host).refused.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut alike = Alike {
+            reason: refusal.reason,
+            destination: refusal.destination.clone(),
+            method: refusal.method.clone(),
+            path: refusal.path.as_deref().map(|path| cut(path).to_owned()),
+        };
+        let mut waiting = self.waiting();
+        if waiting.refusals.len() >= REFUSALS_MAX && !waiting.refusals.contains_key(&alike) {
+            waiting.refusals.retain(|_, said| said.count > 0);
+            if waiting.refusals.len() >= REFUSALS_MAX {
+                (alike.method, alike.path) = (None, None);
+            }
+            if waiting.refusals.len() >= 2 * REFUSALS_MAX {
+                alike.destination = None;
+            }
+        }
+        let said = waiting.refusals.entry(alike).or_default();
+        said.count += 1;
+        said.allow.clone_from(&refusal.allow);
+        drop(waiting);
+        self.0.something.notify_one();
+    }
+
+    /// A request that has ended.
+    pub(crate) fn request(&self, note: RequestNote) {
+        let mut waiting = self.waiting();
+        if waiting.requests.len() < REQUESTS_MAX {
+            waiting.requests.push_back(note);
+        } else {
+            waiting.unsaid += 1;
+        }
+        drop(waiting);
+        self.0.something.notify_one();
+    }
+
+    /// The sums of one host.
+    pub(crate) fn traffic(&self, host: &Host) -> Arc<Traffic> {
+        let mut traffic = self.0.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = traffic.get(host) {
+            return Arc::clone(known);
+        }
+        if traffic.len() >= HOSTS_MAX {
+            // A stranger among thousands: refused names are the agent's to make up, and are not kept for ever.
+            traffic.retain(|_, sums| sums.requests.load(Ordering::Relaxed) > 0);
+        }
+        let sums = Arc::<Traffic>::default();
+        if traffic.len() < HOSTS_MAX {
+            traffic.insert(host.clone(), Arc::clone(&sums));
+        }
+        sums
+    }
+
+    /// All sums, those with the most requests first.
+    pub(crate) fn report(&self) -> Word {
+        let traffic = self.0.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts: Vec<HostTraffic> = traffic
+            .iter()
+            .map(|(host, sums)| HostTraffic {
+                host: host.clone(),
+                requests: sums.requests.load(Ordering::Relaxed),
+                refused: sums.refused.load(Ordering::Relaxed),
+                up: sums.up.load(Ordering::Relaxed),
+                down: sums.down.load(Ordering::Relaxed),
+                open: sums.open.load(Ordering::Relaxed),
+            })
+            .collect();
+        hosts.sort_by(|a, b| (b.requests, b.refused).cmp(&(a.requests, a.refused)).then(a.host.cmp(&b.host)));
+        hosts.truncate(WORD_HOSTS_MAX);
+        Word::Traffic { hosts }
+    }
+
+    /// Waits until there is something to say.
+    pub(crate) async fn something(&self) {
+        if self.waiting().refusals.values().any(|said| said.count > 0) {
+            // Repeated refusals wait for their time without being notified of.
+            let _ended = tokio::time::timeout(LOT_EVERY * 20, self.0.something.notified()).await;
+        } else {
+            self.0.something.notified().await;
+        }
+    }
+
+    /// The next words to say; no more than one lot.
+    pub(crate) fn lot(&self, now: Instant) -> Vec<Word> {
+        let mut waiting = self.waiting();
+        let mut lot = Vec::new();
+        while lot.len() < LOT_WORDS_MAX
+            && let Some(word) = waiting.others.pop_front()
+        {
+            lot.push(word);
+        }
+        let room = LOT_WORDS_MAX.saturating_sub(lot.len() + 1);
+        let is_due = |said: &Said| said.last.is_none_or(|last| now.duration_since(last) >= REPEATED_AFTER);
+        let due = waiting.refusals.iter_mut().filter(|(_, said)| said.count > 0 && is_due(said));
+        for (alike, said) in due.take(room) {
+            lot.push(Word::Refused(note(alike, said.allow.clone(), said.count)));
+            (said.count, said.last) = (0, Some(now));
+        }
+        while lot.len() < LOT_WORDS_MAX && (!waiting.requests.is_empty() || waiting.unsaid > 0) {
+            let count = waiting.requests.len().min(WORD_REQUESTS_MAX);
+            let requests = waiting.requests.drain(..count).collect();
+            lot.push(Word::Requests { requests, unsaid: std::mem::take(&mut waiting.unsaid) });
+        }
+        let more = !waiting.others.is_empty() || !waiting.requests.is_empty();
+        drop(waiting);
+        if more {
+            self.0.something.notify_one();
+        }
+        lot
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note(alike: &Alike, allow: Option<String>, count: u64) -> RefusalNote {
+    RefusalNote {
+        reason: alike.reason,
+        destination: alike.destination.clone(),
+        method: alike.method.clone(),
+        path: alike.path.clone(),
+        allow,
+        count,
+    }
+}
+
+/// One refusal as the supervisor is told of it.
+pub(crate) fn one(refusal: &Refusal) -> RefusalNote {
+    RefusalNote {
+        reason: refusal.reason,
+        destination: refusal.destination.clone(),
+        method: refusal.method.clone(),
+        path: refusal.path.as_deref().map(|path| cut(path).to_owned()),
+        allow: refusal.allow.clone(),
+        count: 1,
+    }
+}
+
+fn cut(path: &str) -> &str {
+    path.get(..path.floor_char_boundary(WORD_PATH_BYTES_MAX)).unwrap_or_default()
+}
