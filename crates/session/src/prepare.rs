@@ -52,7 +52,7 @@ pub(crate) fn ground(
     id: &SessionId,
     id_base: Option<u32>,
 ) -> Result<Ground, Error> {
-    let system = system::look(state, &authority.identity)?;
+    let system = system::look(state, &authority.identity, system::authority(state)?)?;
     let groups = machine.hierarchies.groups(&authority.limits, id.as_str());
     Ok(Ground { id_base, system, groups, capture: capture(state, authority) })
 }
@@ -123,7 +123,7 @@ pub(crate) fn prepare(
     }
     crate::home::furnish(context, &resolved.authority, handles, &place.home(), owner)?;
     let hostname = hostname(session);
-    let names = system::names(&hostname, session.id.as_str())?;
+    let names = system::names(&hostname, session.id.as_str(), &[])?;
     let host = Host { ground, places, home: absolute(&place.home())?, hostname, names };
     layout::compute(permit, &host).map_err(no_layout)
 }

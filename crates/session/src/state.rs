@@ -111,6 +111,11 @@ impl State {
         self.root.as_path().join("etc")
     }
 
+    /// Where the authority lies that the cells of this owner trust, if it was made.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.root.as_path().join("authority")
+    }
+
     /// Where applies are kept, with what they replaced.
     pub(crate) fn applies(&self) -> PathBuf {
         self.root.as_path().join("applies")

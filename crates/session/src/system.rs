@@ -5,6 +5,8 @@
 //! may read are taken, and no link is followed out of `/usr` and `/etc`.
 
 mod etc;
+mod keystore;
+mod trust;
 
 pub(crate) use etc::OWN_PLACE;
 
@@ -12,17 +14,24 @@ use crate::error::{Error, ErrorKind};
 use crate::state::{self, State};
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::layout::System;
+use cofferdam_policy::net::host::DnsName;
 use cofferdam_policy::path::AbsPath;
-use cofferdam_policy::presets::system;
+use cofferdam_policy::presets::{network, system};
 use rustix::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What a cell for this identity shows of the host.
+/// The file in [`State::authority`].
+const AUTHORITY_CERTIFICATE: &str = "certificate.pem";
+/// The longest such certificate, in bytes.
+const AUTHORITY_BYTES_MAX: usize = 16 << 10;
+
+/// What a cell for this identity shows of the host. `authority` is the certificate, as text, of the authority that its
+/// programs are to trust beside the host's.
 ///
 /// # Errors
 /// [`ErrorKind::State`] if its `/etc` can't be made.
-pub(crate) fn look(state: &State, identity: &Identity) -> Result<System, Error> {
+pub(crate) fn look(state: &State, identity: &Identity, authority: Option<Vec<u8>>) -> Result<System, Error> {
     let mut found = System::default();
     for directory in system::DIRECTORIES {
         if is_directory(Path::new(directory)) {
@@ -39,11 +48,15 @@ pub(crate) fn look(state: &State, identity: &Identity) -> Result<System, Error> 
             Err(_) => {}
         }
     }
-    let parts = etc::Parts::look();
+    let parts = etc::Parts::look(authority);
     for path in &parts.directories {
         found.directories.extend(AbsPath::new(path));
     }
-    found.etc.extend(AbsPath::new(shared_etc(state, &parts, identity)?));
+    let etc = shared_etc(state, &parts, identity)?;
+    for (directory, below) in parts.over() {
+        found.over.extend(AbsPath::new(directory).ok().zip(AbsPath::new(etc.join(below)).ok()));
+    }
+    found.etc.extend(AbsPath::new(etc));
     for name in ["online", "possible", "present"] {
         let path = AbsPath::new(Path::new("/sys/devices/system/cpu").join(name)).ok();
         found.made.extend(path.map(|path| (path, cpus())));
@@ -51,13 +64,26 @@ pub(crate) fn look(state: &State, identity: &Identity) -> Result<System, Error> 
     Ok(found)
 }
 
-/// The files that tell a cell its name; `seed` is the session's own.
+/// The certificate of the owner's authority, as text; `None` while there is none.
+///
+/// # Errors
+/// [`ErrorKind::State`] if it is there and can't be read.
+pub(crate) fn authority(state: &State) -> Result<Option<Vec<u8>>, Error> {
+    match std::fs::read(state.authority().join(AUTHORITY_CERTIFICATE)) {
+        Ok(text) if text.len() <= AUTHORITY_BYTES_MAX => Ok(Some(text)),
+        Ok(_) => Err(cannot(&"the authority's certificate is too long")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot(&error)),
+    }
+}
+
+/// The files that are a session's own; `seed` is too, and `hosts` are those that git reaches by HTTPS alone.
 ///
 /// # Errors
 /// [`ErrorKind::State`] for a name that no machine can have.
-pub(crate) fn names(hostname: &str, seed: &str) -> Result<Vec<(AbsPath, String)>, Error> {
-    let hosts = system::hosts(hostname).map_err(|error| cannot(&error))?;
-    let texts = [format!("{hostname}\n"), hosts, system::machine_id(seed)];
+pub(crate) fn names(hostname: &str, seed: &str, hosts: &[DnsName]) -> Result<Vec<(AbsPath, String)>, Error> {
+    let known = system::hosts(hostname).map_err(|error| cannot(&error))?;
+    let texts = [format!("{hostname}\n"), known, system::machine_id(seed), network::gitconfig(hosts)];
     let place =
         |name: &str| AbsPath::new(Path::new(etc::OWN_PLACE).join(name)).map_err(|error| cannot(&error));
     etc::OWN.into_iter().zip(texts).map(|(name, text)| Ok((place(name)?, text))).collect()

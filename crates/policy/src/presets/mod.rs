@@ -9,6 +9,7 @@ pub mod clones;
 pub mod filter;
 pub mod instructions;
 pub mod limits;
+pub mod network;
 pub mod piece;
 pub mod system;
 pub mod tools;

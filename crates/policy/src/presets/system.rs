@@ -80,6 +80,7 @@ pub const ETC_FILES: &[EtcFile] = &[
     EtcFile::Text("ssl/openssl.cnf"),
     EtcFile::Text("pki/tls/openssl.cnf"),
     EtcFile::Text("pki/tls/cert.pem"),
+    EtcFile::Text("ssl/cert.pem"),
     EtcFile::Text("ca-certificates.conf"),
     // The launcher of Debian's browser reads all of these, and ends when there is none.
     EtcFile::Text("chromium.d/*"),
@@ -99,10 +100,46 @@ pub const ETC_FILES: &[EtcFile] = &[
     EtcFile::Text("maven/logging/*"),
 ];
 
-/// What is made for the cell rather than taken, below `/etc`: by this module, except for `gitconfig`, which the
-/// workspace makes of `user.*` and `init.defaultBranch`.
-pub const ETC_MADE: [&str; 8] =
-    ["passwd", "group", "hosts", "hostname", "resolv.conf", "nsswitch.conf", "machine-id", "gitconfig"];
+/// What is made for the cell rather than taken, below `/etc`: by this module, and by [`network`](super::network) where
+/// it is about certificates or git.
+pub const ETC_MADE: [&str; 9] = [
+    "passwd",
+    "group",
+    "hosts",
+    "hostname",
+    "resolv.conf",
+    "nsswitch.conf",
+    "machine-id",
+    "gitconfig",
+    "cofferdam",
+];
+
+/// A file of trusted certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustStore {
+    /// Certificates as text, one after the other.
+    Bundle,
+    /// Java's.
+    Java,
+}
+
+/// Where distributions keep them: a directory of [`ETC_DIRECTORIES`], and the file in it.
+pub const TRUST_STORES: &[(&str, &str, TrustStore)] = &[
+    ("ssl/certs", "ca-certificates.crt", TrustStore::Bundle),
+    ("ssl/certs", "ca-bundle.crt", TrustStore::Bundle),
+    ("ssl/certs", "java/cacerts", TrustStore::Java),
+    ("pki/tls/certs", "ca-bundle.crt", TrustStore::Bundle),
+    ("pki/ca-trust/extracted", "pem/tls-ca-bundle.pem", TrustStore::Bundle),
+    ("pki/ca-trust/extracted", "java/cacerts", TrustStore::Java),
+    ("ca-certificates/extracted", "tls-ca-bundle.pem", TrustStore::Bundle),
+    ("ca-certificates/extracted", "java-cacerts.jks", TrustStore::Java),
+];
+
+/// Bundles among [`ETC_FILES`].
+pub const TRUST_FILES: [&str; 2] = ["pki/tls/cert.pem", "ssl/cert.pem"];
+
+/// Directories of [`ETC_DIRECTORIES`] in which OpenSSL looks certificates up by their subject.
+pub const TRUST_DIRECTORIES: [&str; 2] = ["ssl/certs", "pki/tls/certs"];
 
 /// What no list here may name or contain, as a second check: patterns below `/etc`.
 pub const ETC_NEVER: &[&str] = &[

@@ -1,6 +1,7 @@
 //! The pieces of the host's `/etc` that a cell gets, and the directory that is made of them.
 
 use super::is_directory;
+use super::trust::Trust;
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::presets::system::{self, Account, EtcFile};
 use sha2::{Digest as _, Sha256};
@@ -11,9 +12,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Counts up when the way in which the directory is made changes.
-const LAYOUT_VERSION: u32 = 2;
+const LAYOUT_VERSION: u32 = 3;
 /// What is a session's own: names in `/etc` that are links to [`OWN_PLACE`].
-pub(super) const OWN: [&str; 3] = ["hostname", "hosts", "machine-id"];
+pub(super) const OWN: [&str; 4] = ["hostname", "hosts", "machine-id", "gitconfig"];
 /// Where the cell keeps them; on its read-only root.
 pub(crate) const OWN_PLACE: &str = "/var/lib/cofferdam";
 /// The longest file that is copied.
@@ -32,14 +33,17 @@ pub(super) struct Parts {
     files: Vec<(PathBuf, EtcFile, Metadata)>,
     /// The directory of links, as it is.
     links: Option<Metadata>,
+    /// What its programs trust.
+    trust: Option<Trust>,
 }
 
 impl Parts {
-    pub(super) fn look() -> Self {
+    pub(super) fn look(authority: Option<Vec<u8>>) -> Self {
         let mut listings = Listings::default();
         let named = system::ETC_DIRECTORIES.iter().flat_map(|pattern| listings.matching(pattern));
         // A link would have to be resolved to a place that may be hidden.
-        let directories = named.filter(|path| is_directory(path) && path != Path::new(LINKS)).collect();
+        let directories: Vec<PathBuf> =
+            named.filter(|path| is_directory(path) && path != Path::new(LINKS)).collect();
         let mut files = Vec::new();
         for file in system::ETC_FILES {
             for path in listings.matching(file.pattern()) {
@@ -49,7 +53,14 @@ impl Parts {
             }
         }
         let links = std::fs::symlink_metadata(LINKS).ok().filter(Metadata::is_dir);
-        Self { directories, files, links }
+        let trust = authority.map(|certificate| Trust::look(certificate, &directories));
+        Self { directories, files, links, trust }
+    }
+
+    /// The directories over which something of ours lies, and where it is below the directory that is made.
+    pub(super) fn over(&self) -> impl Iterator<Item = (PathBuf, &'static str)> {
+        let below = self.trust.iter().flat_map(Trust::directories);
+        below.map(|below| (Path::new("/etc").join(below), below))
     }
 
     /// Changes when anything does that the directory is made of.
@@ -68,6 +79,9 @@ impl Parts {
         add(self.links.as_ref().map_or_else(String::new, stamp));
         for path in &self.directories {
             add(format!("{}\n", path.display()));
+        }
+        if let Some(trust) = &self.trust {
+            add(trust.key(stamp));
         }
         digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -95,6 +109,9 @@ impl Parts {
         // Mount points.
         for path in &self.directories {
             std::fs::create_dir_all(at.join(path.strip_prefix("/etc").unwrap_or(path)))?;
+        }
+        if let Some(trust) = &self.trust {
+            trust.make(at)?;
         }
         for (name, text) in made(identity)? {
             write(&at.join(name), text.as_bytes())?;
@@ -142,7 +159,7 @@ fn made(identity: &Identity) -> io::Result<[(&'static str, String); 4]> {
     ])
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::write(path, bytes)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
 }
@@ -200,7 +217,7 @@ impl Listings {
     }
 }
 
-fn is_public_file(path: &Path) -> bool {
+pub(super) fn is_public_file(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|found| {
         found.is_file() && found.permissions().mode() & 0o004 != 0 && found.len() <= FILE_BYTES_MAX
     })
