@@ -5,6 +5,7 @@
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::state::State;
+use crate::system;
 use cofferdam_gateway::wire::{
     self, Ask, HeldCredential, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy,
 };
@@ -142,14 +143,14 @@ pub(crate) fn start(context: &Context, words: &[&str], beside: &[BorrowedFd<'_>]
     spawn(&program, &arguments, &ExecStrings::new(Vec::new()), &descriptors).map_err(unstartable)
 }
 
-/// The certificate that cells trust, made anew when there is none or it is old.
+/// Sees that there is a certificate that cells can trust: made anew when there is none, or it is old.
 ///
 /// # Errors
 /// [`ErrorKind::State`] if it can't be made.
-pub(crate) fn certificate(context: &Context, state: &State) -> Result<PathBuf, Error> {
-    let path = state.authority().join("certificate.pem");
+pub(crate) fn ensure_authority(context: &Context, state: &State) -> Result<(), Error> {
+    let path = state.authority().join(system::AUTHORITY_CERTIFICATE);
     if is_fresh(context, &path) {
-        return Ok(path);
+        return Ok(());
     }
     let directory = state.authority();
     let words = [wire::MODE_AUTHORITY, directory.to_str().unwrap_or_default()];
@@ -157,7 +158,7 @@ pub(crate) fn certificate(context: &Context, state: &State) -> Result<PathBuf, E
     let ended = waitpid(Some(child), WaitOptions::empty()).ok().flatten();
     let made = ended.and_then(|(_, status)| status.exit_status());
     if made == Some(0) && path.is_file() {
-        return Ok(path);
+        return Ok(());
     }
     Err(Error::new(ErrorKind::State, "cannot make the certificate authority of your cells")
         .since(format!("the gateway's program could not write it into {}", directory.display()))

@@ -6,6 +6,7 @@ use crate::handles::Handles;
 use crate::resolve;
 use cofferdam_cell::Program;
 use cofferdam_policy::authority::{Authority, EnvValue};
+use cofferdam_policy::presets::network;
 use cofferdam_policy::session_id::SessionName;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -70,6 +71,8 @@ fn environment(
         let value = context.variable(key).filter(|value| value.len() <= TASTE_BYTES_MAX && plain(value));
         variables.extend(value.map(|value| (key.to_owned(), value.into())));
     }
+    let network = network::network_environment();
+    variables.extend(network.into_iter().map(|(key, value)| (key.to_owned(), value.into())));
     for (key, value) in &authority.environment {
         let value = match value {
             EnvValue::Literal(text) => Some(OsString::from(text)),

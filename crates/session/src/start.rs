@@ -7,7 +7,7 @@ use crate::changes::{self, Changes};
 use crate::checkpoints;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::gateway::Networking;
+use crate::gateway::{self, Networking};
 use crate::handles::Handles;
 use crate::machine::{self, Machine};
 use crate::network;
@@ -133,6 +133,7 @@ pub fn run(
         )),
     };
     let permit = permit(resolved.authority.clone(), &machine)?;
+    gateway::ensure_authority(context, &state)?;
     let id = new_id()?;
     // An owner with one id needs no range of ids from the ledger: the cell is begun beside its first record.
     let ground = match context.uid {
@@ -185,6 +186,7 @@ pub fn resume(
         command.to_vec()
     };
     sessions::require_end(context, &state, &former.id)?;
+    gateway::ensure_authority(context, &state)?;
     let waiting = Waiting::launch()?;
     let session = state.ledger()?.resume(
         &former.id,
@@ -331,7 +333,12 @@ impl Begun<'_> {
                 .get(LimitName::Time)
                 .map(|bound| Duration::from_secs(bound.limit.value())),
             regular: self.rhythm(),
-            networking: Networking::new(self.session.id.clone(), authority.clone(), handles.held(authority), options.ask),
+            networking: Networking::new(
+                self.session.id.clone(),
+                authority.clone(),
+                handles.held(authority),
+                options.ask,
+            ),
             notifier: self.resolved.notify.clone().map(Notifier::new),
             name: self.session.name.clone(),
             told: self.told,

@@ -121,11 +121,6 @@ impl State {
         self.root.as_path().join("applies")
     }
 
-    /// Where the certificate authority of the owner's cells lies.
-    pub(crate) fn authority(&self) -> PathBuf {
-        self.root.as_path().join("authority")
-    }
-
     /// Where secrets lie, encrypted, and what is known of them.
     pub(crate) fn secrets(&self) -> PathBuf {
         self.root.as_path().join("secrets")

@@ -22,7 +22,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file in [`State::authority`].
-const AUTHORITY_CERTIFICATE: &str = "certificate.pem";
+pub(crate) const AUTHORITY_CERTIFICATE: &str = "certificate.pem";
 /// The longest such certificate, in bytes.
 const AUTHORITY_BYTES_MAX: usize = 16 << 10;
 
