@@ -334,6 +334,7 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::grant::GrantOrigin;
     use crate::presets::limits::Machine;
 
     fn authority(limits: &[&str]) -> Authority {
@@ -371,5 +372,63 @@ mod tests {
         );
         assert!(tight.beyond(&before).is_empty());
         assert!(before.beyond(&before).is_empty());
+    }
+
+    fn granted(lines: &[&str]) -> Authority {
+        let mut granted = authority(&[]);
+        let read = |line: &&str| Grant::from_line(line, GrantOrigin::Policy).unwrap();
+        granted.grants = lines.iter().map(read).collect();
+        granted
+    }
+
+    #[test]
+    fn every_grant_and_credential_is_an_item_and_weaker_ones_say_so() {
+        let mut granted = granted(&[
+            "GET api.example.com/repos/** credential=github",
+            "db.example.com:5432 protocols=tcp",
+            "tls.example.com protocols=tls-passthrough",
+        ]);
+        granted.credentials = vec![Credential {
+            name: "github".parse().unwrap(),
+            secret: "github".parse().unwrap(),
+            place: "header:Authorization: Bearer {}".parse().unwrap(),
+            environment: vec!["GH_TOKEN".parse().unwrap()],
+        }];
+        let items: Vec<String> = granted.beyond(&authority(&[])).into_iter().collect();
+        assert_eq!(
+            items,
+            [
+                "credential github: secret github in header authorization (as \"Bearer …\"), only for api.example.com:443; its handle in GH_TOKEN",
+                "grant GET api.example.com:443/repos/** credential=github",
+                "grant db.example.com:5432 protocols=tcp (weaker: passed on unread)",
+                "grant tls.example.com:443 protocols=tls-passthrough (weaker: passed on unread)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_grant_that_loses_its_budget_or_gains_a_credential_is_shown_as_widening() {
+        let before = granted(&["a.example up=1MB", "b.example"]);
+        assert!(granted(&["b.example"]).beyond(&before).is_empty());
+        for wider in ["a.example", "a.example up=2MB", "b.example credential=x", "* b.example", "*.b.example"]
+        {
+            assert_eq!(granted(&[wider]).beyond(&before).len(), 1, "{wider}");
+        }
+    }
+
+    #[test]
+    fn an_authority_without_network_is_written_as_ever_and_one_with_it_is_read_back() {
+        let without = authority(&[]);
+        for key in ["grants", "credentials", "denied_hosts", "on_handle_leak"] {
+            assert!(!without.canonical().contains(key), "{key}");
+        }
+        let mut with = granted(&["POST a.example/x,/y up=1MB address=10.0.0.1"]);
+        with.denied_hosts = vec!["**.b.example".parse().unwrap()];
+        with.on_handle_leak = OnHandleLeak::Stop;
+        let read: Authority = serde_json::from_str(&with.canonical()).unwrap();
+        assert_eq!(read, with);
+        assert_ne!(read.digest(), without.digest());
+        let forged = with.canonical().replace("10.0.0.1", "10.0.0.1 colour=red");
+        assert!(serde_json::from_str::<Authority>(&forged).is_err());
     }
 }

@@ -316,6 +316,9 @@ impl Wish {
 mod fuzz;
 
 #[cfg(test)]
+mod network_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -16,7 +16,7 @@ use crate::net::grant::{Grant, Methods, ModelApi, Protocol, QueryRule, Scheme};
 use crate::net::host::{Destination, Host, HostPattern};
 use crate::net::path::{CanonicalPath, PathPattern};
 use crate::net::refusal::{Refusal, RefusalReason};
-use index::{Bucket, Index, Rule};
+use index::{Bucket, HostSet, Index, Rule};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub struct Grants {
     grants: Vec<Arc<Grant>>,
     index: Index,
-    denied: Vec<HostPattern>,
+    denied: HostSet,
 }
 
 /// What of a request is judged.
@@ -163,7 +163,7 @@ impl Grants {
     #[must_use]
     pub fn but(grants: Vec<Grant>, denied: Vec<HostPattern>) -> Self {
         let grants: Vec<Arc<Grant>> = grants.into_iter().map(Arc::new).collect();
-        Self { index: Index::of(&grants), grants, denied }
+        Self { index: Index::of(&grants), grants, denied: HostSet::of(&denied) }
     }
 
     /// All grants, in the order in which they were given.
@@ -180,7 +180,9 @@ impl Grants {
         if buckets.iter().any(|bucket| bucket.is_read()) {
             return Ok(Reach::Read);
         }
-        let unread = buckets.iter().flat_map(|bucket| bucket.unread());
+        // The exact host comes first, then what is below the longer name.
+        let unread = buckets.iter().find(|bucket| !bucket.unread().is_empty());
+        let unread = unread.into_iter().flat_map(|bucket| bucket.unread());
         let best = unread.filter_map(|index| Some((*index, self.grants.get(*index)?)));
         let best = best.max_by_key(|(_, grant)| (grant.protocols.permit(Protocol::TlsPassthrough), *grant));
         let found = best.and_then(|(index, grant)| Some((index, grant, grant.protocols.unread()?)));
@@ -220,7 +222,7 @@ impl Grants {
                 protocol: head.upgrade.protocol().unwrap_or(Protocol::Http),
             }),
             Some(Best { is_ambiguous: true, .. }) => Err(refuse(RefusalReason::CredentialAmbiguous)),
-            None => Err(refuse(self.reason(&buckets, &path, head, search.came_to))),
+            None => Err(refuse(reason(&buckets, &path, head, search.came_to))),
         }
     }
 
@@ -230,40 +232,38 @@ impl Grants {
             let line = offered(reason, destination, scheme, None);
             Refusal::of_connection(reason, destination).allowed_by(line)
         };
-        if self.denied.iter().any(|pattern| pattern.matches(&destination.host)) {
+        if self.denied.means(&destination.host) {
             return Err(refuse(RefusalReason::HostDenied));
         }
         let buckets = self.index.at(destination);
         if !buckets.is_empty() {
             return Ok(buckets);
         }
-        let is_elsewhere = self.grants.iter().any(|grant| grant.host.matches(&destination.host));
+        let is_elsewhere = self.index.knows(&destination.host);
         Err(refuse(if is_elsewhere { RefusalReason::PortNotGranted } else { RefusalReason::HostNotGranted }))
     }
+}
 
-    /// The reason for a request that no grant permits, when the search came as far as `came_to`.
-    fn reason(
-        &self,
-        buckets: &[&Bucket],
-        path: &CanonicalPath<'_>,
-        head: &Head<'_>,
-        came_to: RefusalReason,
-    ) -> RefusalReason {
-        if came_to != RefusalReason::PathNotGranted {
-            return came_to;
-        }
-        if !buckets.iter().any(|bucket| bucket.is_read()) {
-            return RefusalReason::ProtocolNotGranted;
-        }
-        if path.has_encoded_slash() {
-            return RefusalReason::PathNotCanonical;
-        }
-        let mut read = buckets.iter().flat_map(|bucket| bucket.read()).filter_map(|at| self.grants.get(*at));
-        if read.any(|grant| grant.methods.permit(head.method)) {
-            RefusalReason::PathNotGranted
-        } else {
-            RefusalReason::MethodNotGranted
-        }
+/// The reason for a request that no grant permits, when the search came as far as `came_to`.
+fn reason(
+    buckets: &[&Bucket],
+    path: &CanonicalPath<'_>,
+    head: &Head<'_>,
+    came_to: RefusalReason,
+) -> RefusalReason {
+    if came_to != RefusalReason::PathNotGranted {
+        return came_to;
+    }
+    if !buckets.iter().any(|bucket| bucket.is_read()) {
+        return RefusalReason::ProtocolNotGranted;
+    }
+    if path.has_encoded_slash() {
+        return RefusalReason::PathNotCanonical;
+    }
+    if buckets.iter().any(|bucket| bucket.permits_method(head.method)) {
+        RefusalReason::PathNotGranted
+    } else {
+        RefusalReason::MethodNotGranted
     }
 }
 

@@ -1,12 +1,12 @@
 //! Where the grants for a destination and a path are found without going through all of them.
 //!
-//! Hosts are looked up whole and by what follows each dot; paths by the literal beginning of their patterns. A lookup
-//! finds every grant that could match and some that don't: it never decides.
+//! Hosts are looked up whole and by what follows each dot; paths by the literal beginning of their patterns. Whether a
+//! grant permits anything is not decided here.
 
-use crate::net::grant::{Grant, Methods, QueryRule};
+use crate::net::grant::{Grant, Method, Methods, QueryRule};
 use crate::net::host::{Destination, DnsName, Host, HostPattern, Port};
 use crate::net::path::{CanonicalPath, PathPattern};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,16 @@ pub(super) struct Index {
     below: HashMap<String, Below>,
     /// The most parts that a name in `below` has.
     suffix_labels_max: usize,
+    /// At whatever port.
+    hosts: HostSet,
+}
+
+/// Host patterns, to ask whether any of them means a host.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HostSet {
+    exactly: HashSet<Host>,
+    one_label: HashSet<String>,
+    any_depth: HashSet<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -29,7 +39,8 @@ pub(super) struct Bucket {
     by_prefix: HashMap<String, Vec<Rule>>,
     /// The most segments that a key of `by_prefix` has.
     prefix_segments_max: usize,
-    read: Vec<usize>,
+    /// What the grants that are read permit together; `None` if there is no such grant.
+    methods: Option<Methods>,
     unread: Vec<usize>,
 }
 
@@ -53,8 +64,14 @@ impl Index {
         let mut index = Self::default();
         for (at, grant) in grants.iter().enumerate() {
             index.bucket(grant).take(at, grant);
+            index.hosts.take(&grant.host);
         }
         index
+    }
+
+    /// Whether anything is granted at `host`, at whatever port.
+    pub(super) fn knows(&self, host: &Host) -> bool {
+        self.hosts.means(host)
     }
 
     fn bucket(&mut self, grant: &Grant) -> &mut Bucket {
@@ -97,13 +114,45 @@ impl Index {
     }
 }
 
+impl HostSet {
+    pub(super) fn of(patterns: &[HostPattern]) -> Self {
+        let mut set = Self::default();
+        patterns.iter().for_each(|pattern| set.take(pattern));
+        set
+    }
+
+    fn take(&mut self, pattern: &HostPattern) {
+        match pattern {
+            HostPattern::Exactly(host) => self.exactly.insert(host.clone()),
+            HostPattern::OneLabelBelow(suffix) => self.one_label.insert(suffix.as_str().to_owned()),
+            HostPattern::Below(suffix) => self.any_depth.insert(suffix.as_str().to_owned()),
+        };
+    }
+
+    pub(super) fn means(&self, host: &Host) -> bool {
+        if self.exactly.contains(host) {
+            return true;
+        }
+        let parent = host.name().and_then(DnsName::parent);
+        let mut above = std::iter::successors(parent, |name| name.split_once('.').map(|(_, rest)| rest));
+        parent.is_some_and(|parent| self.one_label.contains(parent))
+            || (!self.any_depth.is_empty() && above.any(|name| self.any_depth.contains(name)))
+    }
+}
+
 impl Bucket {
     fn take(&mut self, at: usize, grant: &Grant) {
         if grant.is_unread() {
             self.unread.push(at);
             return;
         }
-        self.read.push(at);
+        self.methods = Some(match (self.methods.take(), &grant.methods) {
+            (Some(Methods::These(own)), Methods::These(more)) => {
+                Methods::These(own.union(more).cloned().collect::<BTreeSet<Method>>())
+            }
+            (None, methods) => methods.clone(),
+            (Some(Methods::Any), _) | (Some(_), Methods::Any) => Methods::Any,
+        });
         for pattern in &grant.paths {
             let prefix = pattern.literal_prefix();
             let segments = prefix.matches('/').count();
@@ -129,11 +178,12 @@ impl Bucket {
     }
 
     pub(super) fn is_read(&self) -> bool {
-        !self.read.is_empty()
+        self.methods.is_some()
     }
 
-    pub(super) fn read(&self) -> &[usize] {
-        &self.read
+    /// Whether any grant that is read permits `method`, at whatever path.
+    pub(super) fn permits_method(&self, method: &str) -> bool {
+        self.methods.as_ref().is_some_and(|methods| methods.permit(method))
     }
 
     pub(super) fn unread(&self) -> &[usize] {
