@@ -220,10 +220,12 @@ impl PathPattern {
     /// which a pattern can't hold.
     #[must_use]
     pub fn of(path: &CanonicalPath<'_>) -> Option<Self> {
-        let segment = |text: &str| match text.strip_suffix(',') {
-            Some(rest) => format!("{}*", rest.trim_end_matches('*')),
-            None if text.contains("**") => "*".to_owned(),
-            None => text.to_owned(),
+        let segment = |text: &str| {
+            let text = text.strip_suffix(',').map_or_else(|| text.to_owned(), |rest| format!("{rest}*"));
+            let mut before = ' ';
+            let is_first_star =
+                |character: &char| std::mem::replace(&mut before, *character) != '*' || *character != '*';
+            text.chars().filter(is_first_star).collect::<String>()
         };
         path.as_str().split('/').map(segment).collect::<Vec<_>>().join("/").parse().ok()
     }

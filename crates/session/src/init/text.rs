@@ -45,6 +45,13 @@ const MORE: &str = "\
 # Named widenings of the system-call filter: chromium (its own sandbox needs nested namespaces).
 #profiles = [\"chromium\"]
 
+# What a session may reach; else nothing. A host alone means GET and HEAD of all its paths. More in docs/grants.md:
+# methods, paths, budgets, credentials ([credential.NAME]), other protocols.
+#allow = [\"docs.example.com\", \"GET,POST api.example.com/v1/** up=10MB\"]
+
+# What becomes of a session whose handle of a secret is seen where it doesn't belong: refuse (the request) or stop.
+#on-handle-leak = \"stop\"
+
 # What a session may use up. A limit that is named here and that nothing on this machine can keep is refused.
 [limits]
 #memory = \"8G\"
@@ -66,6 +73,7 @@ const MORE: &str = "\
 #agent-homes = [\"aider\"]
 #tools = [\"local-bin\"]
 #profiles = [\"chromium\"]
+#hosts = [\"**.internal.example.com\"]
 ";
 
 /// The whole file.
