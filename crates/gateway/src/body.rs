@@ -1,60 +1,64 @@
 //! Bodies as they pass: counted while they stream, cut when a budget or a credential ends, never gathered.
 
+use crate::exchange::{BodyScanner, Exchange, Scrubber};
 use crate::origin::Lease;
-use crate::passage::{Exhausted, Passage};
+use crate::passage::Passage;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use thiserror::Error;
 
 /// Why a body ended before its end.
 pub(crate) type Cut = Box<dyn std::error::Error + Send + Sync>;
 
-/// Which way a body goes.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    Up,
-    Down,
-}
-
-/// Another's body, counted.
+/// A request's body, counted, and looked through for handles.
 #[derive(Debug)]
 pub(crate) struct Counted {
     inner: Incoming,
-    way: Way,
     passage: Arc<Passage>,
+    exchange: Arc<Exchange>,
+    scanner: Option<BodyScanner>,
 }
 
+/// A handle stood in what was sent.
+#[derive(Debug, Clone, Copy, Error)]
+#[error("a handle stands in the body")]
+pub(crate) struct Leaked;
+
 impl Counted {
-    /// A request's.
-    pub(crate) fn up(inner: Incoming, passage: Arc<Passage>) -> Self {
-        Self { inner, way: Way::Up, passage }
+    pub(crate) fn new(inner: Incoming, passage: Arc<Passage>, exchange: Arc<Exchange>) -> Self {
+        let scanner = exchange.body_scanner();
+        Self { inner, passage, exchange, scanner }
     }
 
-    /// A response's.
-    pub(crate) fn down(inner: Incoming, passage: Arc<Passage>) -> Self {
-        Self { inner, way: Way::Down, passage }
-    }
-
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let frame = match std::task::ready!(Pin::new(&mut self.inner).poll_frame(context)) {
             None => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
             Some(Ok(frame)) => frame,
         };
-        let count = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-        let counted = match self.way {
-            Way::Up => self.passage.up(count),
-            Way::Down => self.passage.down(count),
-        };
-        Poll::Ready(Some(counted.map(|()| frame).map_err(Into::into)))
+        Poll::Ready(Some(self.checked(&frame).map(|()| frame)))
     }
 
-    pub(crate) fn passage(&self) -> &Arc<Passage> {
-        &self.passage
+    fn checked(&mut self, frame: &Frame<Bytes>) -> Result<(), Cut> {
+        let scanned = match (frame.data_ref(), frame.trailers_ref(), &mut self.scanner) {
+            (Some(data), _, Some(scanner)) => scanner.push(data),
+            (None, Some(trailers), Some(_)) => self.exchange.leak_in_headers(trailers).map_or(Ok(()), Err),
+            (..) => Ok(()),
+        };
+        if let Err(leak) = scanned {
+            self.passage.words().leaked(&leak, self.passage.destination());
+            return Err(Leaked.into());
+        }
+        Ok(self.passage.up(length(frame))?)
     }
+}
+
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX))
 }
 
 impl Body for Counted {
@@ -127,39 +131,104 @@ pub(crate) enum Answer {
 /// An origin's body, and the connection that it comes by.
 #[derive(Debug)]
 pub(crate) struct Passed {
-    body: Counted,
+    inner: Incoming,
+    passage: Arc<Passage>,
     lease: Option<Lease>,
+    scrubbing: Option<Scrubbing>,
     has_ended: bool,
 }
 
+/// Where a secret was sent, none comes back.
+#[derive(Debug)]
+pub(crate) struct Scrubbing {
+    pub(crate) scrubber: Scrubber,
+    pub(crate) exchange: Arc<Exchange>,
+    /// What comes after what was held back: nothing, once it is `None`.
+    last: Option<Frame<Bytes>>,
+}
+
+impl Scrubbing {
+    pub(crate) fn new(scrubber: Scrubber, exchange: Arc<Exchange>) -> Self {
+        Self { scrubber, exchange, last: None }
+    }
+
+    /// The part of a frame that can go on now.
+    fn pass(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        match frame.into_data() {
+            Ok(data) => Some(Frame::data(self.scrubber.push(data))).filter(|frame| length(frame) > 0),
+            Err(frame) => {
+                let mut trailers = frame.into_trailers().unwrap_or_default();
+                self.exchange.scrub_headers(&mut trailers);
+                let held = self.scrubber.finish();
+                let trailers = Frame::trailers(trailers);
+                if held.is_empty() {
+                    return Some(trailers);
+                }
+                self.last = Some(trailers);
+                Some(Frame::data(held))
+            }
+        }
+    }
+
+    fn rest(&mut self) -> Option<Frame<Bytes>> {
+        let held = self.scrubber.finish();
+        if held.is_empty() { None } else { Some(Frame::data(held)) }
+    }
+}
+
 impl Passed {
-    pub(crate) fn new(body: Counted, lease: Lease) -> Self {
-        Self { body, lease: Some(lease), has_ended: false }
+    pub(crate) fn new(
+        inner: Incoming,
+        passage: Arc<Passage>,
+        lease: Lease,
+        scrubbing: Option<Scrubbing>,
+    ) -> Self {
+        Self { inner, passage, lease: Some(lease), scrubbing, has_ended: false }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let frame = std::task::ready!(self.body.poll(context));
-        match &frame {
-            None => self.has_ended = true,
-            Some(Ok(_)) => {}
-            Some(Err(error)) => {
-                let exhausted = error.downcast_ref::<Exhausted>();
-                let reason =
-                    exhausted.map_or(RefusalReason::UpstreamMalformed, |exhausted| exhausted.reason());
-                let passage = self.body.passage();
-                let (destination, method, path) = (passage.destination(), passage.method(), passage.path());
-                passage.words().refused(&Refusal::of_request(reason, destination, method, path));
-                self.lease = None;
+        loop {
+            if let Some(last) = self.scrubbing.as_mut().and_then(|scrubbing| scrubbing.last.take()) {
+                return Poll::Ready(Some(Ok(last)));
+            }
+            let frame = match std::task::ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => {
+                    return Poll::Ready(Some(Err(self.cut(RefusalReason::UpstreamMalformed, error))));
+                }
+                None => {
+                    self.has_ended = true;
+                    return Poll::Ready(self.scrubbing.as_mut().and_then(Scrubbing::rest).map(Ok));
+                }
+            };
+            if let Err(exhausted) = self.passage.down(length(&frame)) {
+                return Poll::Ready(Some(Err(self.cut(exhausted.reason(), exhausted))));
+            }
+            let Some(scrubbing) = &mut self.scrubbing else { return Poll::Ready(Some(Ok(frame))) };
+            if let Some(frame) = scrubbing.pass(frame) {
+                return Poll::Ready(Some(Ok(frame)));
             }
         }
-        Poll::Ready(frame)
+    }
+
+    /// The head is long gone: what is wrong is told to the owner, and the agent sees a body cut short.
+    fn cut(&mut self, reason: RefusalReason, error: impl Into<Cut>) -> Cut {
+        let passage = &self.passage;
+        let (destination, method, path) = (passage.destination(), passage.method(), passage.path());
+        passage.words().refused(&Refusal::of_request(reason, destination, method, path));
+        self.lease = None;
+        error.into()
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.has_ended || (self.scrubbing.is_none() && self.inner.is_end_stream())
     }
 }
 
 impl Drop for Passed {
     /// A connection whose response was read to its end may serve again; any other ends here.
     fn drop(&mut self) {
-        if (self.has_ended || self.body.is_end_stream())
+        if (self.has_ended || self.inner.is_end_stream())
             && let Some(lease) = self.lease.take()
         {
             lease.give_back();
@@ -184,14 +253,14 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Said(body) => body.is_end_stream(),
-            Self::Passed(passed) => passed.body.is_end_stream(),
+            Self::Passed(passed) => passed.is_at_end(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Said(body) => body.size_hint(),
-            Self::Passed(passed) => passed.body.size_hint(),
+            Self::Passed(passed) => passed.inner.size_hint(),
         }
     }
 }

@@ -3,11 +3,13 @@
 use crate::asking::Asking;
 use crate::authority::Authority;
 use crate::budget::Budgets;
+use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
 use crate::words::Words;
+use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Grant;
-use cofferdam_policy::net::host::HostPattern;
+use cofferdam_policy::net::host::{Destination, HostPattern};
 use cofferdam_policy::net::verdict::Grants;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +19,7 @@ pub(crate) struct Gate {
     grants: Mutex<Arc<Grants>>,
     denied: Vec<HostPattern>,
     pub(crate) authority: Authority,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) origins: Origins,
     pub(crate) budgets: Budgets,
     pub(crate) words: Words,
@@ -30,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) grants: Vec<Grant>,
     pub(crate) denied: Vec<HostPattern>,
     pub(crate) authority: Authority,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) origins: Origins,
     pub(crate) words: Words,
     pub(crate) asking: Asking,
@@ -38,18 +42,32 @@ pub(crate) struct Parts {
 
 impl Gate {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { grants, denied, authority, origins, words, asking, revoked } = parts;
+        let Parts { grants, denied, authority, exchange, origins, words, asking, revoked } = parts;
         let compiled = Arc::new(Grants::but(grants, denied.clone()));
         Arc::new(Self {
             grants: Mutex::new(compiled),
             denied,
             authority,
+            exchange,
             origins,
             budgets: Budgets::default(),
             words,
             asking,
             revoked,
         })
+    }
+
+    /// A credential of no use from here on: in no request, and on no connection.
+    pub(crate) fn revoke(&self, credential: &CredentialName) {
+        self.exchange.revoke(credential);
+        self.revoked.revoke(credential.clone());
+    }
+
+    /// Whether the name of a host holds a handle; then that is told.
+    pub(crate) fn leaks_in(&self, destination: &Destination, name: &[u8]) -> bool {
+        let Some(credential) = self.exchange.leak_in(name) else { return false };
+        self.words.leaked(&Leak { credential, place: LeakPlace::Name }, destination);
+        true
     }
 
     /// What is granted now.

@@ -41,13 +41,13 @@ pub fn main() -> ExitCode {
     let mode = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
     match (mode.to_str(), rest.as_slice()) {
-        (Some(wire::MODE_SERVE), []) => ended(process::Inherited::take().and_then(process::serve)),
+        (Some(wire::MODE_SERVE), []) => {
+            ended(process::Inherited::take().and_then(|taken| process::serve(taken, now())))
+        }
         (Some(wire::MODE_AUTHORITY), [directory]) => {
             ended(authority::make(Path::new(directory), seconds(now())))
         }
-        (Some(wire::MODE_SECRET), rest) => {
-            secret::command::run(rest.to_vec(), std::env::vars_os().collect(), now())
-        }
+        (Some(wire::MODE_SECRET), _) => secret::command::run(rest, std::env::vars_os().collect(), now()),
         _ => {
             tell("cofferdam-gateway is started by cofferdam, and not by hand");
             ExitCode::from(2)

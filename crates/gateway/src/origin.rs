@@ -14,7 +14,7 @@ pub(crate) use resolve::Resolver;
 pub(crate) use trust::{ClientTls, TrustError};
 pub(crate) use upstream::{Upstream, UpstreamError};
 
-use crate::body::Outgoing;
+use crate::body::{Leaked, Outgoing};
 use crate::passage::Exhausted;
 use cofferdam_policy::net::grant::Scheme;
 use cofferdam_policy::net::host::{Host, Port};
@@ -66,6 +66,9 @@ pub(crate) enum Failure {
     /// The request's own body broke off.
     #[error("the request broke off")]
     Request,
+    /// A handle stood in the request's body.
+    #[error(transparent)]
+    Leaked(#[from] Leaked),
     /// The budget ended under way.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
@@ -82,14 +85,18 @@ impl Failure {
             Self::Timeout => RefusalReason::UpstreamTimeout,
             Self::Malformed(_) => RefusalReason::UpstreamMalformed,
             Self::Request => RefusalReason::MessageMalformed,
+            Self::Leaked(_) => RefusalReason::HandleMisplaced,
             Self::Exhausted(exhausted) => exhausted.reason(),
         }
     }
 
     fn of_request(error: hyper::Error) -> Self {
-        let exhausted = error.source().and_then(|source| source.downcast_ref::<Exhausted>());
-        match exhausted {
-            Some(exhausted) => Self::Exhausted(*exhausted),
+        let source = error.source();
+        if let Some(exhausted) = source.and_then(|source| source.downcast_ref::<Exhausted>()) {
+            return Self::Exhausted(*exhausted);
+        }
+        match source.and_then(|source| source.downcast_ref::<Leaked>()) {
+            Some(leaked) => Self::Leaked(*leaked),
             None if error.is_user() => Self::Request,
             None if error.is_timeout() => Self::Timeout,
             None => Self::Malformed(error),

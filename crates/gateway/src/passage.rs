@@ -131,10 +131,6 @@ impl Revoked {
         self.0.send_modify(|all| all.push(credential));
     }
 
-    pub(crate) fn has(&self, credential: &CredentialName) -> bool {
-        self.0.borrow().contains(credential)
-    }
-
     /// Ends when this credential is revoked; never without one.
     pub(crate) async fn wait(&self, credential: Option<&CredentialName>) {
         let Some(credential) = credential else { return std::future::pending().await };

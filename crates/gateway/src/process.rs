@@ -9,11 +9,14 @@ use crate::arrivals::{Arrivals, CONNECTIONS_MAX};
 use crate::asking::Asking;
 use crate::authority::{Authority, AuthorityError};
 use crate::confine::{self, ConfineError};
+use crate::exchange::{Exchange, ExchangeError};
 use crate::gate::{Gate, Parts};
 use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, TrustError, Upstream, UpstreamError};
 use crate::passage::Revoked;
+use crate::secret::store::Store;
 use crate::wire::{self, Order, Setup, Word};
 use crate::words::{LOT_EVERY, Words};
+use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
@@ -47,6 +50,9 @@ pub(crate) enum ProcessError {
     /// The host's proxy can't be understood.
     #[error("cannot use the host's proxy")]
     Proxy(#[from] UpstreamError),
+    /// The secrets can't be read.
+    #[error("cannot take the session's secrets")]
+    Secrets(#[from] ExchangeError),
     /// Not confined, hence not run.
     #[error("cannot confine the gateway")]
     Confine(#[from] ConfineError),
@@ -80,10 +86,10 @@ impl Inherited {
 ///
 /// # Errors
 /// [`ProcessError`], which the supervisor has been told.
-pub(crate) fn serve(inherited: Inherited) -> Result<(), ProcessError> {
+pub(crate) fn serve(inherited: Inherited, now: UnixNanos) -> Result<(), ProcessError> {
     let Inherited { supervisor, arrivals } = inherited;
     let told = supervisor.try_clone();
-    run(supervisor, arrivals).inspect_err(|error| {
+    run(supervisor, arrivals, now).inspect_err(|error| {
         if let Ok(supervisor) = told {
             // Nobody may be left to be told.
             let _gone = wire::send(supervisor.as_fd(), &Word::Failed { causes: causes(error) });
@@ -96,17 +102,17 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
     all.map(ToString::to_string).collect()
 }
 
-fn run(supervisor: OwnedFd, arrivals: OwnedFd) -> Result<(), ProcessError> {
+fn run(supervisor: OwnedFd, arrivals: OwnedFd, now: UnixNanos) -> Result<(), ProcessError> {
     confine::outlive_nobody().map_err(ConfineError::Process)?;
     let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
-    let gate = gate(&setup)?;
+    let gate = gate(&setup, now)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ProcessError::Runtime)?;
     confine::confine(&[&setup.resolver.configuration, &setup.resolver.hosts])?;
     runtime.block_on(live(gate, supervisor, arrivals)).map_err(ProcessError::Runtime)
 }
 
-fn gate(setup: &Setup) -> Result<Arc<Gate>, ProcessError> {
+fn gate(setup: &Setup, now: UnixNanos) -> Result<Arc<Gate>, ProcessError> {
     let revoked = Revoked::none();
     let upstream = setup.proxy.as_ref().map(Upstream::read).transpose()?;
     let resolver = Resolver::read(&setup.resolver);
@@ -115,11 +121,24 @@ fn gate(setup: &Setup) -> Result<Arc<Gate>, ProcessError> {
         grants: setup.grants.clone(),
         denied: setup.denied_hosts.clone(),
         authority: Authority::read(&setup.authority)?,
+        exchange: Arc::new(exchange(setup, now)?),
         origins: Origins { dialer, pool: Pool::new(revoked.clone()) },
         words: Words::default(),
         asking: Asking::new(setup.ask),
         revoked,
     }))
+}
+
+/// The secrets of the session, read once: from here on they are in memory only.
+fn exchange(setup: &Setup, now: UnixNanos) -> Result<Exchange, ExchangeError> {
+    let held = setup.credentials.iter().map(|held| (held.credential.clone(), held.handle.clone())).collect();
+    match &setup.secrets {
+        Some(files) => {
+            Exchange::open(held, &Store::of_files(&files.store, &files.identity), &setup.session, now)
+        }
+        // Nothing is in no store: whatever names a credential is refused for want of it.
+        None => Exchange::new(Vec::new()),
+    }
 }
 
 /// From being ready to the end.
@@ -163,7 +182,7 @@ async fn obey(gate: &Arc<Gate>, supervisor: &AsyncFd<OwnedFd>) -> std::io::Resul
         match wire::receive::<Order>(supervisor.get_ref().as_fd(), RecvFlags::DONTWAIT) {
             Ok(None | Some(Order::Stop {})) => return Ok(()),
             Ok(Some(Order::Decide { id, decision })) => gate.asking.decide(id, decision),
-            Ok(Some(Order::Revoke { credential })) => gate.revoked.revoke(credential),
+            Ok(Some(Order::Revoke { credential })) => gate.revoke(&credential),
             Ok(Some(Order::Report {})) => gate.words.say(gate.words.report()),
             Err(Errno::AGAIN) => ready.clear_ready(),
             Err(errno) => return Err(errno.into()),

@@ -9,7 +9,7 @@ mod said;
 mod websocket;
 
 use crate::asking::Asked;
-use crate::body::{Answer, Counted, Outgoing, Passed};
+use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing};
 use crate::gate::Gate;
 use crate::origin::Failure;
 use crate::passage::{Named, Passage};
@@ -203,28 +203,23 @@ impl Server {
         }
         // 2. Match grants.
         let permit = self.permit(&parts, &seen).await?;
-        // 3. Charge budgets.
-        let named = Named { method: parts.method.as_str(), path: parts.uri.path() };
+        // 3. Swap the handle, in what is left without what concerns the cell's connection only.
+        request::clean(&mut parts);
+        if let Err(misuse) = gate.exchange.outgoing(&permit, &mut parts) {
+            if let Some(leak) = &misuse.leak {
+                gate.words.leaked(leak, &seen.destination);
+            }
+            return Err(misuse.refusal);
+        }
+        // 4. Charge budgets.
+        let named = Named { method: parts.method.as_str(), path: &seen.path };
         let allowance = gate.budgets.of(permit.index(), permit.budget());
         let passage = Passage::begin(&gate.words, allowance, &permit, named)
             .map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
-        let failed = {
-            let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-            let destination = seen.destination.clone();
-            move |failure: Failure| of_failure(&failure, &destination, method.as_str(), &path)
-        };
-        // 4. Swap the handle.
-        if let Some(credential) = permit.credential() {
-            let is_revoked = gate.revoked.has(credential);
-            let reason = match is_revoked {
-                true => RefusalReason::CredentialRevoked,
-                false => RefusalReason::CredentialMissing,
-            };
-            return Err(seen.refusal(&parts, reason));
-        }
+        let failed = |failure: Failure| of_failure(&failure, &passage);
         if permit.protocol() == Protocol::Websocket {
             let (response, websocket) =
-                websocket::open(gate, &permit, parts, passage).await.map_err(failed)?;
+                websocket::open(gate, &permit, parts, Arc::clone(&passage)).await.map_err(failed)?;
             if let Some(websocket) = websocket {
                 *self.becomes.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Becomes::WebSocket(Box::new(websocket)));
@@ -232,18 +227,21 @@ impl Server {
             return Ok(response);
         }
         // 5. Send what was understood, and stream both ways.
-        request::clean(&mut parts);
+        let exchange = &gate.exchange;
         let body = match hyper::body::Body::is_end_stream(&body) {
             true => Outgoing::Empty,
-            false => Outgoing::Passed(Counted::up(body, Arc::clone(&passage))),
+            false => Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange))),
         };
         let request = Request::from_parts(parts, body);
         let (response, lease) = gate.origins.send(&permit, request).await.map_err(failed)?;
         let (mut head, body) = response.into_parts();
         passage.answered(head.status.as_u16());
         request::clean_answer(&mut head);
-        let body = Counted::down(body, passage);
-        Ok(Response::from_parts(head, Answer::Passed(Box::new(Passed::new(body, lease)))))
+        exchange.scrub_head(&permit, &mut head);
+        let scrubber = exchange.scrubber(&permit);
+        let scrubbing = scrubber.map(|scrubber| Scrubbing::new(scrubber, Arc::clone(exchange)));
+        let body = Passed::new(body, passage, lease, scrubbing);
+        Ok(Response::from_parts(head, Answer::Passed(Box::new(body))))
     }
 
     /// The policy's verdict, or the owner's where the owner is to be asked.
@@ -253,6 +251,15 @@ impl Server {
             Ok(permit) => return Ok(permit),
             Err(refusal) => refusal,
         };
+        if let Some(leak) = seen.leak(parts, &gate.exchange) {
+            // It goes nowhere, and its being tried is what the owner wants to know of.
+            gate.words.leaked(&leak, &seen.destination);
+            return Err(Refusal {
+                path: None,
+                allow: None,
+                ..seen.refusal(parts, RefusalReason::HandleMisplaced)
+            });
+        }
         let decision = match gate.asking.ask(&refusal, &gate.words).await {
             Asked::Never => return Err(refusal),
             Asked::Refused(reason) => return Err(Refusal { reason, ..refusal }),
@@ -270,7 +277,8 @@ impl Server {
 }
 
 /// What the agent is told of an origin that failed: the reason, and nothing of our insides.
-fn of_failure(failure: &Failure, destination: &Destination, method: &str, path: &str) -> Refusal {
+fn of_failure(failure: &Failure, passage: &Passage) -> Refusal {
+    let (destination, method, path) = (passage.destination(), passage.method(), passage.path());
     let refusal = Refusal::of_request(failure.reason(), destination, method, path);
     match failure {
         Failure::Forbidden(forbidden) => refusal.allowed_by(forbidden.allow.clone()),
@@ -283,6 +291,7 @@ fn of_failure(failure: &Failure, destination: &Destination, method: &str, path: 
         | Failure::Timeout
         | Failure::Malformed(_)
         | Failure::Request
+        | Failure::Leaked(_)
         | Failure::Exhausted(_) => refusal,
     }
 }

@@ -135,6 +135,9 @@ enum Spoken {
 }
 
 async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
+    if gate.leaks_in(&to, to.host.to_string().as_bytes()) {
+        return client.reset();
+    }
     let (patience, unheard, unread) = match gate.grants().reach(&to) {
         Ok(Reach::Unread(permit)) if permit.protocol() == Protocol::Tcp => {
             return pass_on(&gate, &permit, client).await;
@@ -198,6 +201,9 @@ fn may_be_http(bytes: &[u8]) -> Option<bool> {
 }
 
 async fn tls(gate: Arc<Gate>, to: Destination, client: Client, hello: &Hello, unread: Option<SplicePermit>) {
+    if hello.server_name.as_ref().is_some_and(|name| gate.leaks_in(&to, name)) {
+        return client.reset();
+    }
     let doom = doom(&to, hello, unread.is_some());
     match unread {
         Some(permit) if doom.is_none() => pass_on(&gate, &permit, client).await,

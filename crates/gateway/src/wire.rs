@@ -6,6 +6,7 @@
 
 use cofferdam_policy::net::credential::{Credential, CredentialName, OnHandleLeak};
 use cofferdam_policy::net::grant::Grant;
+use cofferdam_policy::net::handle::Handle;
 use cofferdam_policy::net::host::{Destination, Host, HostPattern};
 use cofferdam_policy::net::refusal::RefusalReason;
 use cofferdam_syscall::packet;
@@ -82,7 +83,7 @@ pub struct HeldCredential {
     /// The credential.
     pub credential: Credential,
     /// The session's handle for it.
-    pub handle: String,
+    pub handle: Handle,
 }
 
 /// The two files of the secret store.

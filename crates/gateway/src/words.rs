@@ -3,8 +3,10 @@
 //! An agent can cause as many refusals as it likes. Those that are alike are said once and then counted; a flood of
 //! different ones is joined by host. Nothing here waits for the supervisor to listen.
 
+use crate::exchange::Leak;
 use crate::wire::{
-    HostTraffic, RefusalNote, RequestNote, WORD_HOSTS_MAX, WORD_PATH_BYTES_MAX, WORD_REQUESTS_MAX, Word,
+    HostTraffic, LeakNote, RefusalNote, RequestNote, WORD_HOSTS_MAX, WORD_PATH_BYTES_MAX, WORD_REQUESTS_MAX,
+    Word,
 };
 use cofferdam_policy::net::host::{Destination, Host};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
@@ -112,6 +114,15 @@ impl Words {
         said.allow.clone_from(&refusal.allow);
         drop(waiting);
         self.0.something.notify_one();
+    }
+
+    /// A handle where it does not belong.
+    pub(crate) fn leaked(&self, leak: &Leak, destination: &Destination) {
+        self.say(Word::Leak(LeakNote {
+            credential: leak.credential.clone(),
+            destination: destination.clone(),
+            place: leak.place.name().to_owned(),
+        }));
     }
 
     /// A request that has ended.

@@ -1,6 +1,7 @@
 //! What a request is for, read once from its head; and heads without what concerns one connection only.
 
 use super::Place;
+use crate::exchange::{Exchange, Leak, LeakPlace};
 use cofferdam_policy::net::grant::Scheme;
 use cofferdam_policy::net::host::{Destination, Port};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
@@ -34,6 +35,8 @@ const CONNECTION_NAMES_MAX: usize = 32;
 pub(super) struct Seen {
     /// Where its connection goes; through the proxy, where it says that it goes.
     pub(super) destination: Destination,
+    /// The path that is judged; a place in the query may be filled later.
+    pub(super) path: String,
     authority: Destination,
     upgrade: Upgrade,
     scheme: Scheme,
@@ -69,7 +72,8 @@ impl Seen {
             (Some(authority), _) | (None, Some(authority)) => authority,
             (None, None) => return Err(refuse(RefusalReason::AuthorityMismatch)),
         };
-        Ok(Self { destination, authority, upgrade: upgrade(&parts.headers), scheme })
+        let path = parts.uri.path().to_owned();
+        Ok(Self { destination, path, authority, upgrade: upgrade(&parts.headers), scheme })
     }
 
     /// The policy's verdict.
@@ -85,6 +89,15 @@ impl Seen {
             scheme: self.scheme,
         };
         grants.judge(&self.destination, &head)
+    }
+
+    /// A handle in a request that no grant permits.
+    pub(super) fn leak(&self, parts: &Parts, exchange: &Exchange) -> Option<Leak> {
+        let url = parts.uri.path_and_query().map(|url| url.as_str().as_bytes()).unwrap_or_default();
+        match exchange.leak_in(url) {
+            Some(credential) => Some(Leak { credential, place: LeakPlace::Url }),
+            None => exchange.leak_in_headers(&parts.headers),
+        }
     }
 
     pub(super) fn refusal(&self, parts: &Parts, reason: RefusalReason) -> Refusal {

@@ -37,7 +37,6 @@ pub(super) async fn open(
     mut parts: Parts,
     passage: Arc<Passage>,
 ) -> Result<(Response<Answer>, Option<WebSocket>), Failure> {
-    request::clean(&mut parts);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     let mut request = Request::from_parts(parts, Outgoing::Empty);
@@ -57,6 +56,7 @@ pub(super) async fn open(
     let (mut head, _nothing) = response.into_parts();
     let accepted = head.headers.contains_key(SEC_WEBSOCKET_ACCEPT);
     request::clean_answer(&mut head);
+    gate.exchange.scrub_head(permit, &mut head);
     head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     if !accepted {

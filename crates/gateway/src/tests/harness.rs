@@ -2,6 +2,7 @@
 
 use crate::asking::Asking;
 use crate::authority::{self, Authority, CERTIFICATE_FILE};
+use crate::exchange::{Exchange, HeldSecret};
 use crate::gate::{Gate, Parts};
 use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, Upstream};
 use crate::passage::Revoked;
@@ -47,6 +48,7 @@ pub(super) struct Wishes {
     /// Lines of `hosts`, and of `resolv.conf`.
     pub(super) hosts: String,
     pub(super) resolv: String,
+    pub(super) secrets: Vec<HeldSecret>,
 }
 
 /// A gateway, and the ends of its sockets that others hold.
@@ -86,6 +88,7 @@ pub(super) fn start(wishes: Wishes) -> Cell {
         grants: wishes.grants.iter().map(grant).collect(),
         denied: wishes.denied.iter().map(|pattern| pattern.parse().unwrap()).collect(),
         authority: Authority::read(&directory).unwrap(),
+        exchange: Arc::new(Exchange::new(wishes.secrets).unwrap()),
         origins: Origins { dialer, pool: Pool::new(revoked.clone()) },
         words: Words::default(),
         asking: Asking::new(wishes.ask),
