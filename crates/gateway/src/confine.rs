@@ -3,7 +3,11 @@
 //! It holds secrets and reads hostile bytes. So from here on it can start no program, write no file, and read none but
 //! those that say how names are resolved; it makes sockets of the internet's families and no others.
 
-use cofferdam_syscall::confine::{landlock_allow, landlock_confine, landlock_ruleset, landlock_version};
+mod calls;
+
+use cofferdam_syscall::confine::{
+    install_filter, landlock_allow, landlock_confine, landlock_ruleset, landlock_version,
+};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -47,6 +51,9 @@ pub(crate) enum ConfineError {
         #[source]
         source: Errno,
     },
+    /// Seccomp.
+    #[error("cannot filter system calls")]
+    Filter(#[source] Errno),
 }
 
 /// Ends with the supervisor, however that ends; leaves no core and lets nobody trace it.
@@ -61,7 +68,8 @@ pub(crate) fn outlive_nobody() -> Result<(), Errno> {
 pub(crate) fn confine(readable: &[&Path]) -> Result<(), ConfineError> {
     limits().map_err(ConfineError::Process)?;
     rustix::thread::set_no_new_privs(true).map_err(ConfineError::Process)?;
-    landlock(readable)
+    landlock(readable)?;
+    install_filter(&calls::filter()).map_err(ConfineError::Filter)
 }
 
 fn limits() -> Result<(), Errno> {

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod confine;
+pub mod filter;
 pub mod inherited;
 pub mod mount;
 pub mod network;

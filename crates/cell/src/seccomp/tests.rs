@@ -1,6 +1,10 @@
 //! The filter, judged by an interpreter of its own instructions.
 
 use super::*;
+use cofferdam_syscall::filter::{
+    AND, ARCHITECTURE_X86_64, JUMP_AT_LEAST, JUMP_EQUAL, LOAD, RETURN, RETURN_ALLOW, RETURN_ERRNO,
+    RETURN_KILL_PROCESS, conditional, is_always,
+};
 
 /// Runs the program as the kernel would: the return value for one call.
 fn verdict(program: &[Instruction], architecture: u32, number: i64, arguments: [u64; 6]) -> u32 {
