@@ -10,6 +10,7 @@ use crate::sessions::{self, SessionRecord};
 use crate::state::State;
 use cofferdam_policy::event::{Event, UnixNanos};
 use cofferdam_policy::net::credential::SecretName;
+use cofferdam_policy::net::handle::{HANDLE_SEED_BYTES, Handle};
 use cofferdam_policy::net::secret::{
     SecretAnswer, SecretFailure, SecretFailureKind, SecretReport, Source, Standing,
 };
@@ -104,6 +105,24 @@ pub fn ready(
         Some(error) => Err(error),
         None => Ok(reports),
     }
+}
+
+/// A fresh handle for a secret, to stand for it in one session.
+///
+/// # Errors
+/// [`ErrorKind::Secret`] if nothing is known of the secret, [`ErrorKind::Internal`] without random bytes.
+pub fn new_handle(report: &SecretReport) -> Result<Handle, Error> {
+    let entry = report.entry.as_ref();
+    let entry = entry.ok_or_else(|| {
+        Error::new(ErrorKind::Secret, format!("cannot make a handle for the secret {}", report.name))
+            .since("nothing is known of it")
+            .hint("cofferdam secret ls")
+    })?;
+    let mut seed = [0; HANDLE_SEED_BYTES];
+    rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).map_err(|errno| {
+        Error::new(ErrorKind::Internal, "cannot make a handle").because(errno).hint("please report this")
+    })?;
+    Ok(Handle::new(&entry.shape, &seed))
 }
 
 /// Revokes a secret, for one session or for all.

@@ -63,6 +63,9 @@ enum UsageError {
 
 /// Does one order: `--state DIR --config DIR add|refresh|list|revoke|remove …`.
 pub fn run(arguments: Vec<OsString>, environment: BTreeMap<OsString, OsString>, now: UnixNanos) -> ExitCode {
+    // No core dump of it, and nobody else of this user's reads its memory.
+    let _tried =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_ok();
     let world = World { environment, now };
     let done =
         parse(arguments).map_err(CommandError::Usage).and_then(|(store, order)| act(&world, &store, order));

@@ -171,6 +171,8 @@ impl<'s> Chance<'s> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
