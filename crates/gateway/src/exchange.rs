@@ -125,7 +125,7 @@ impl Exchange {
         if credentials.is_empty() {
             return Self::new(Vec::new());
         }
-        let mut contents = store.contents()?;
+        let contents = store.contents()?;
         let held = credentials.into_iter().map(|(credential, handle)| {
             let entry = contents.entries.get(&credential.secret);
             let standing = entry.map_or(Standing::Missing, |entry| entry.standing(now, Some(session)));
@@ -136,7 +136,7 @@ impl Exchange {
             };
             let expires = entry.filter(|entry| entry.login.is_some()).and_then(|entry| entry.expires);
             // Two credentials may stand for one secret; so it stays for the next.
-            let value = contents.values.get_mut(&credential.secret).filter(|_| usable);
+            let value = contents.values.get(&credential.secret).filter(|_| usable);
             HeldSecret {
                 value: value.map(|value| value.secret.clone()),
                 credential,
@@ -145,9 +145,7 @@ impl Exchange {
                 revoked,
             }
         });
-        let held = held.collect();
-        drop(contents.values);
-        Self::new(held)
+        Self::new(held.collect())
     }
 
     /// Makes a request that was permitted into the one that is sent. In order: no handle may stand anywhere but in its

@@ -135,7 +135,7 @@ impl Scrubber {
         Self { patterns, held: Zeroizing::new(Vec::new()) }
     }
 
-    /// Takes the next bytes and gives those that can go on; the rest may be the beginning of a secret.
+    /// Takes the next bytes and gives those that can go on, which may be none; the rest may be the beginning of a secret.
     pub fn push(&mut self, bytes: Bytes) -> Bytes {
         if self.held.is_empty() && self.patterns.found.find(&bytes).is_none() {
             // The usual case: nothing is copied.

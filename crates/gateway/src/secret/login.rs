@@ -260,6 +260,15 @@ pub fn token_answer(
     Ok((Value { secret, refresh: Some(refresh) }, expires))
 }
 
+/// A login with enough time left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewed {
+    /// What requests carry from now on.
+    pub secret: Secret,
+    /// When it ends.
+    pub expires: Option<UnixNanos>,
+}
+
 /// Why a login was not refreshed.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError<E: std::error::Error + 'static> {
@@ -272,13 +281,17 @@ pub enum RenewError<E: std::error::Error + 'static> {
     /// It was not reached.
     #[error("cannot reach the token endpoint")]
     Send(#[source] E),
+    /// It counts for nothing any more.
+    #[error("it was revoked")]
+    Revoked,
     /// Another session is at it for too long.
     #[error("another session is refreshing it for {REFRESH_WAIT_SECONDS_MAX} s")]
     Busy,
 }
 
 /// The value of a login with enough time left, refreshed if need be. `send` posts a [`TokenRequest`]. One at a time
-/// over all sessions; who waited finds the new one in the store and asks nobody.
+/// over all sessions; who waited finds the new one in the store and asks nobody. What comes of it is for
+/// `Exchange::refreshed`. It writes into the store's directory: who confines itself leaves that open.
 ///
 /// # Errors
 /// [`RenewError`].
@@ -287,7 +300,7 @@ pub async fn renew<E>(
     name: &SecretName,
     now: UnixNanos,
     send: impl AsyncFnOnce(TokenRequest) -> Result<TokenAnswer, E>,
-) -> Result<Secret, RenewError<E>>
+) -> Result<Renewed, RenewError<E>>
 where
     E: std::error::Error + 'static,
 {
@@ -308,10 +321,13 @@ where
     let (Some(entry), Some(value)) = (contents.entries.get(name), contents.values.get(name)) else {
         return Err(LoginError::NoLogin.into());
     };
+    if entry.revoked.is_some() {
+        return Err(RenewError::Revoked);
+    }
     let Some(login) = &entry.login else { return Err(LoginError::NoLogin.into()) };
     let soon = now.0.saturating_add(REFRESH_EARLY_SECONDS * NANOS_PER_SECOND);
     if entry.expires.is_none_or(|end| end.0 > soon) {
-        return Ok(value.secret.clone());
+        return Ok(Renewed { secret: value.secret.clone(), expires: entry.expires });
     }
     let refresh = value.refresh.clone().ok_or(LoginError::NoLogin)?;
     // 3. Ask; the store's own lock is free meanwhile.
@@ -328,7 +344,7 @@ where
         }
         Ok(())
     })?;
-    Ok(secret)
+    Ok(Renewed { secret, expires })
 }
 
 #[cfg(test)]

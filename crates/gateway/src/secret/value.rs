@@ -10,12 +10,12 @@ use zeroize::{Zeroize as _, Zeroizing};
 ///
 /// It can be looked at by [`Secret::expose`] only:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let secret = cofferdam_gateway::secret::Secret::new(b"hunter2hunter2".to_vec()).unwrap();
 /// println!("{secret}");
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let secret = cofferdam_gateway::secret::Secret::new(b"hunter2hunter2".to_vec()).unwrap();
 /// serde_json::to_string(&secret).unwrap();
 /// ```

@@ -108,10 +108,11 @@ async fn a_login_near_its_end_is_refreshed_and_kept_before_it_is_used() {
         Ok::<_, Infallible>(answer(200, RENEWED))
     };
     // Time enough: nobody is asked.
-    let value = renew(&scene.store, &scene.name, UnixNanos(0), &send).await.unwrap();
+    let value = renew(&scene.store, &scene.name, UnixNanos(0), &send).await.unwrap().secret;
     assert_eq!((value.expose(), *asked.borrow()), (b"access-one".as_slice(), 0));
-    let value = renew(&scene.store, &scene.name, UnixNanos(HOUR), &send).await.unwrap();
-    assert_eq!((value.expose(), *asked.borrow()), (b"access-two".as_slice(), 1));
+    let renewed = renew(&scene.store, &scene.name, UnixNanos(HOUR), &send).await.unwrap();
+    assert_eq!((renewed.secret.expose(), *asked.borrow()), (b"access-two".as_slice(), 1));
+    assert_eq!(renewed.expires, Some(UnixNanos(9 * HOUR)));
     let contents = scene.store.contents().unwrap();
     assert_eq!(contents.values[&scene.name].refresh.as_ref().unwrap().expose(), b"refresh-two");
     assert_eq!(contents.entries[&scene.name].expires, Some(UnixNanos(9 * HOUR)));
@@ -129,9 +130,22 @@ async fn many_sessions_at_once_refresh_once() {
     let one = || renew(&scene.store, &scene.name, UnixNanos(HOUR), &send);
     let (first, second, third) = tokio::join!(one(), one(), one());
     for value in [first, second, third] {
-        assert_eq!(value.unwrap().expose(), b"access-two");
+        assert_eq!(value.unwrap().secret.expose(), b"access-two");
     }
     assert_eq!(asked.borrow().len(), 1, "a refresh token is good for one use");
+}
+
+#[tokio::test]
+async fn a_revoked_login_is_not_refreshed() {
+    let scene = scene(0);
+    let revoked: Result<(), StoreError> = scene.store.change_entries(|entries| {
+        entries.values_mut().for_each(|entry| entry.revoked = Some(UnixNanos(1)));
+        Ok(())
+    });
+    revoked.unwrap();
+    let send = async |_: TokenRequest| -> Result<TokenAnswer, Infallible> { panic!("nobody is asked") };
+    let renewed = renew(&scene.store, &scene.name, UnixNanos(HOUR), send).await;
+    assert!(matches!(renewed, Err(RenewError::Revoked)));
 }
 
 #[tokio::test]
