@@ -121,7 +121,7 @@ impl Handles {
     /// Each credential with its handle, for the gateway.
     pub(crate) fn held(&self, authority: &Authority) -> Vec<HeldCredential> {
         let held = |credential: &cofferdam_policy::net::credential::Credential| {
-            let handle = self.0.get(&credential.name)?.handle.as_str().to_owned();
+            let handle = self.0.get(&credential.name)?.handle.clone();
             Some(HeldCredential { credential: credential.clone(), handle })
         };
         authority.credentials.iter().filter_map(held).collect()

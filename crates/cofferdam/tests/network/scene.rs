@@ -1,0 +1,76 @@
+//! A server on loopback, an owner who trusts its authority, and sessions that are granted some of it.
+
+use super::OWNER;
+use cofferdam_testkit::pki::Pki;
+use cofferdam_testkit::server::{Answer, Seen, Server};
+use cofferdam_testkit::{Home, Invocation, Outcome};
+use std::path::Path;
+
+/// The name of the server; no resolver knows it.
+pub(super) const NAME: &str = "api.service.test";
+/// What it answers to everything.
+pub(super) const WORD: &str = "all is well";
+
+pub(super) struct Scene {
+    pub(super) home: Home,
+    pub(super) pki: Pki,
+    pub(super) server: Server,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self::answering(|_| Answer::text(WORD))
+    }
+
+    pub(super) fn answering(answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let pki = Pki::new();
+        let server = Server::secure(&pki, &[NAME], answer);
+        Self { home: Home::of(OWNER), pki, server }
+    }
+
+    /// `HOST:PORT` of the server.
+    pub(super) fn place(&self) -> String {
+        format!("{NAME}:{}", self.server.address().port())
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.place())
+    }
+
+    /// A grant of `METHODS PLACE{rest}`, at loopback.
+    pub(super) fn grant(&self, methods: &str, rest: &str) -> String {
+        format!("{methods} {}{rest} address=127.0.0.1", self.place())
+    }
+
+    /// Any command of the owner's, who trusts the server's authority.
+    pub(super) fn cofferdam(&self, words: &[&str]) -> Invocation {
+        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(self.project())
+    }
+
+    /// A session of this name that runs `script`, with these further flags.
+    pub(super) fn session(&self, name: &str, flags: &[&str], script: &str) -> Outcome {
+        let words = [&["run", "--name", name], flags, &["--", "sh", "-c", script]].concat();
+        self.cofferdam(&words).run()
+    }
+
+    pub(super) fn project(&self) -> std::path::PathBuf {
+        let project = self.home.work().join("project");
+        if !Path::new(&project).is_dir() {
+            self.home.directory("work/project");
+        }
+        project
+    }
+
+    /// The events of a session, as one text of JSON.
+    pub(super) fn events(&self, name: &str) -> serde_json::Value {
+        self.cofferdam(&["events", name, "--json"]).run().assert_success().json()
+    }
+
+    /// The bodies of the events of a kind.
+    pub(super) fn events_of(&self, name: &str, kind: &str) -> Vec<serde_json::Value> {
+        let all = self.events(name);
+        let of_kind = |event: &&serde_json::Value| event["event"]["kind"] == kind;
+        all.as_array().unwrap().iter().filter(of_kind).map(|event| event["event"]["body"].clone()).collect()
+    }
+}
