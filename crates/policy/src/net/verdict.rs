@@ -81,12 +81,12 @@ pub enum Reach {
 /// It can't be made in any other way:
 ///
 /// ```compile_fail,E0451
-/// use cofferdam_policy::net::grant::Grant;
+/// use cofferdam_policy::net::grant::{Grant, Protocol};
 /// use cofferdam_policy::net::host::Destination;
 /// use cofferdam_policy::net::verdict::RequestPermit;
 ///
 /// fn forged(grant: std::sync::Arc<Grant>, destination: Destination) -> RequestPermit {
-///     RequestPermit { index: 0, grant, destination, protocol: todo!() }
+///     RequestPermit { index: 0, grant, destination, protocol: Protocol::Http }
 /// }
 /// ```
 ///
