@@ -13,6 +13,7 @@ mod root {
     mod environment;
     mod homes;
     mod repositories;
+    mod trusting;
 }
 
 #[path = "cli_workspaces"]
@@ -23,4 +24,5 @@ mod ordinary {
     mod environment;
     mod homes;
     mod repositories;
+    mod trusting;
 }
