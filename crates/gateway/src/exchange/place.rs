@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 /// Headers by which clients commonly authenticate: on a grant with a credential the agent's own are removed, so that
 /// the owner's secret never rides along with somebody else's account, nor somebody else's key in place of it.
-const AUTHENTICATING_HEADERS: [&str; 37] = [
+const AUTHENTICATING_HEADERS: [&str; 36] = [
     "api-key",
     "apikey",
     "auth-token",
@@ -27,7 +27,6 @@ const AUTHENTICATING_HEADERS: [&str; 37] = [
     "dd-application-key",
     "deploy-token",
     "job-token",
-    "npm-auth-type",
     "npm-otp",
     "ocp-apim-subscription-key",
     "private-token",

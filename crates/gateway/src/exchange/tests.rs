@@ -273,6 +273,10 @@ fn an_event_stream_is_not_held_up() {
     assert!(scrubber.finish().is_empty());
 }
 
+/// One scene for each kind of place.
+static PLACES: LazyLock<[Scene; 3]> =
+    LazyLock::new(|| ["header:Authorization: Bearer {}", "basic", "query:key"].map(scene));
+
 /// Cuts `bytes` at these places.
 fn pieces<'b>(bytes: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
@@ -327,6 +331,37 @@ proptest! {
         prop_assert_eq!(out.len(), body.len());
         prop_assert!(!out.windows(form.len()).any(|window| window == form.as_slice()));
         prop_assert!(out.ends_with(b"end") && out.starts_with(before.as_bytes()));
+    }
+
+    #[test]
+    fn whatever_is_let_out_keeps_its_path_and_has_the_secret_once_and_no_handle(
+        path in "(/[a-z0-9%]{0,6}){1,3}", queries in proptest::collection::vec((0_usize..6, 0_usize..5), 0..4),
+        headers in proptest::collection::vec((0_usize..6, 0_usize..5), 0..4), host in 0_usize..3, place in 0_usize..3,
+    ) {
+        let scene = &PLACES[place];
+        let (own, other) = (handle(SECRET, 1), handle(OTHER, 2));
+        let texts = [
+            "x".to_owned(),
+            own.as_str().to_owned(),
+            other.as_str().to_owned(),
+            format!("Bearer {}", own.as_str()),
+            format!("Basic {}", BASE64.encode(format!("me:{}", own.as_str()).as_bytes())),
+        ];
+        let keys = ["key", "k%65y", "access_token", "q", "KEY", "api_key"];
+        let names = ["authorization", "x-api-key", "cookie", "accept", "x-note", "proxy-authorization"];
+        let query: Vec<String> =
+            queries.iter().map(|(key, text)| format!("{}={}", keys[*key], texts[*text].replace(' ', "+"))).collect();
+        let uri = if query.is_empty() { path.clone() } else { format!("{path}?{}", query.join("&")) };
+        let headers: Vec<_> = headers.iter().map(|(name, text)| (names[*name], texts[*text].as_str())).collect();
+        let host = ["api.example", "other.example", "open.example"][host];
+        let Ok(parts) = scene.sent(host, &uri, &headers) else { return Ok(()) };
+        prop_assert_eq!(parts.uri.path(), path);
+        let values = parts.headers.values().map(|value| String::from_utf8(value.as_bytes().to_vec()).unwrap());
+        let decoded = values.map(|value| place::basic(value.as_bytes()).map_or(value, |pair| pair.to_string()));
+        let sent = format!("{} {}", parts.uri, decoded.collect::<Vec<_>>().join(" "));
+        prop_assert!(!sent.contains(own.as_str()) && !sent.contains(other.as_str()), "{}", sent);
+        prop_assert_eq!(sent.matches(SECRET).count(), usize::from(host == "api.example"), "{}", sent);
+        prop_assert_eq!(sent.matches(OTHER).count(), usize::from(host == "other.example"), "{}", sent);
     }
 
     #[test]
