@@ -4,7 +4,6 @@ use super::OWNER;
 use cofferdam_testkit::pki::Pki;
 use cofferdam_testkit::server::{Answer, Seen, Server};
 use cofferdam_testkit::{Home, Invocation, Outcome};
-use std::path::Path;
 
 /// The name of the server; no resolver knows it.
 pub(super) const NAME: &str = "api.service.test";
@@ -54,12 +53,8 @@ impl Scene {
         self.cofferdam(&words).run()
     }
 
-    pub(super) fn project(&self) -> std::path::PathBuf {
-        let project = self.home.work().join("project");
-        if !Path::new(&project).is_dir() {
-            self.home.directory("work/project");
-        }
-        project
+    fn project(&self) -> std::path::PathBuf {
+        self.home.directory("project")
     }
 
     /// The events of a session, as one text of JSON.

@@ -199,7 +199,7 @@ impl Grants {
     /// # Errors
     /// A [`Refusal`] that names the first respect in which no grant permits it, and the grant that would.
     pub fn judge(&self, destination: &Destination, head: &Head<'_>) -> Result<RequestPermit, Refusal> {
-        let refuse = |reason| refusal(reason, destination, head);
+        let refuse = |reason| self.refusal(reason, destination, head);
         let buckets = self.buckets(destination).map_err(|refusal| refuse(refusal.reason))?;
         if head.authority != destination {
             return Err(refuse(RefusalReason::AuthorityMismatch));
@@ -229,7 +229,7 @@ impl Grants {
     fn buckets(&self, destination: &Destination) -> Result<Vec<&Bucket>, Refusal> {
         let refuse = |reason| {
             let scheme = Scheme::usual_at(destination.port);
-            let line = offered(reason, destination, scheme, None);
+            let line = self.offered(reason, destination, scheme, None);
             Refusal::of_connection(reason, destination).allowed_by(line)
         };
         if self.denied.means(&destination.host) {
@@ -368,31 +368,39 @@ impl Upgrade {
     }
 }
 
-fn refusal(reason: RefusalReason, destination: &Destination, head: &Head<'_>) -> Refusal {
-    let line = offered(reason, destination, head.scheme, Some(head));
-    Refusal::of_request(reason, destination, head.method, head.path).allowed_by(line)
-}
+impl Grants {
+    fn refusal(&self, reason: RefusalReason, destination: &Destination, head: &Head<'_>) -> Refusal {
+        let line = self.offered(reason, destination, head.scheme, Some(head));
+        Refusal::of_request(reason, destination, head.method, head.path).allowed_by(line)
+    }
 
-/// The narrowest grant that would allow what is refused, if a grant could.
-fn offered(
-    reason: RefusalReason,
-    destination: &Destination,
-    scheme: Scheme,
-    head: Option<&Head<'_>>,
-) -> Option<String> {
-    if !reason.is_of_grants() {
-        return None;
+    /// The narrowest grant that would allow what is refused, if a grant could: at the addresses that others name for the
+    /// place, without which it would lead nowhere.
+    fn offered(
+        &self,
+        reason: RefusalReason,
+        destination: &Destination,
+        scheme: Scheme,
+        head: Option<&Head<'_>>,
+    ) -> Option<String> {
+        if !reason.is_of_grants() {
+            return None;
+        }
+        let host = HostPattern::Exactly(destination.host.clone());
+        let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
+        grant.scheme = scheme;
+        let is_there =
+            |known: &&Arc<Grant>| known.port == destination.port && known.host.matches(&destination.host);
+        let mut addresses = self.grants.iter().filter(is_there).map(|known| &known.addresses);
+        grant.addresses = addresses.find(|addresses| !addresses.is_empty()).cloned().unwrap_or_default();
+        if let Some(head) = head {
+            let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes()).ok()?;
+            grant.methods = Methods::parse([head.method]).ok().filter(|methods| *methods != Methods::Any)?;
+            grant.paths = vec![PathPattern::of(&path)?];
+            grant.protocols = crate::net::grant::Protocols::new([head.upgrade.protocol()?]).ok()?;
+        }
+        grant.checked().ok().map(|grant| grant.line())
     }
-    let host = HostPattern::Exactly(destination.host.clone());
-    let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
-    grant.scheme = scheme;
-    if let Some(head) = head {
-        let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes()).ok()?;
-        grant.methods = Methods::parse([head.method]).ok().filter(|methods| *methods != Methods::Any)?;
-        grant.paths = vec![PathPattern::of(&path)?];
-        grant.protocols = crate::net::grant::Protocols::new([head.upgrade.protocol()?]).ok()?;
-    }
-    grant.checked().ok().map(|grant| grant.line())
 }
 
 impl RequestPermit {
