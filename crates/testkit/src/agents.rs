@@ -53,21 +53,51 @@ impl Agent {
     /// How it is driven with this prompt.
     #[must_use]
     pub fn driven(self, endpoint: Endpoint<'_>, prompt: &str) -> Driven {
-        let mut driven = match self {
+        let driven = match self {
             Self::Claude => claude(endpoint, prompt),
             Self::Codex => codex(endpoint, prompt),
             Self::Opencode => opencode(endpoint, prompt),
             Self::Pi => pi(endpoint, prompt),
         };
-        if let Some(root) = endpoint.root_file {
-            let root = root.to_string_lossy().into_owned();
-            driven.environment.extend([("NODE_EXTRA_CA_CERTS", root.clone()), ("SSL_CERT_FILE", root)]);
+        driven.trusting(endpoint.root_file)
+    }
+
+    /// How it is driven as it comes, with a key and nothing said of an endpoint: it asks its vendor's hosts, and more of
+    /// them than the one that infers. `None` for those that have no vendor.
+    #[must_use]
+    pub fn driven_at_vendor(self, key: &str, root_file: Option<&Path>, prompt: &str) -> Option<Driven> {
+        let mut driven = self.driven(Endpoint { url: "", key, root_file }, prompt);
+        match self {
+            Self::Claude => driven.environment.retain(|(name, _)| *name != "ANTHROPIC_BASE_URL"),
+            Self::Codex => {
+                driven.environment.push(("CODEX_API_KEY", key.to_owned()));
+                driven.files = vec![(".codex/config.toml", "web_search = \"disabled\"\n".to_owned())];
+            }
+            Self::Opencode | Self::Pi => return None,
         }
-        driven
+        Some(driven)
+    }
+
+    /// The host that infers, when it is driven at its vendor's.
+    #[must_use]
+    pub fn vendor_host(self) -> Option<&'static str> {
+        match self {
+            Self::Claude => Some("api.anthropic.com"),
+            Self::Codex => Some("api.openai.com"),
+            Self::Opencode | Self::Pi => None,
+        }
     }
 }
 
 impl Driven {
+    fn trusting(mut self, root_file: Option<&Path>) -> Self {
+        if let Some(root) = root_file {
+            let root = root.to_string_lossy().into_owned();
+            self.environment.extend([("NODE_EXTRA_CA_CERTS", root.clone()), ("SSL_CERT_FILE", root)]);
+        }
+        self
+    }
+
     /// Writes its files into a home, and gives its command there, outside any cell.
     #[track_caller]
     #[must_use]

@@ -45,6 +45,13 @@ pub enum Act {
         /// What stands there afterwards.
         new: String,
     },
+    /// Calls a tool of one agent's own.
+    Tool {
+        /// Its name there.
+        name: String,
+        /// By its schema.
+        input: Value,
+    },
 }
 
 impl Act {

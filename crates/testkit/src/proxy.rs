@@ -1,4 +1,4 @@
-//! An HTTP proxy that knows `CONNECT` and nothing else, and takes every name to 127.0.0.1.
+//! An HTTP proxy that knows `CONNECT` and nothing else, and takes every name to 127.0.0.1, or to one server.
 //!
 //! It lets real programs reach the test servers by their names without a word in the machine's own files, and it plays
 //! the proxy that a host may need to get out. It records what it was asked for.
@@ -23,10 +23,22 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// On a free port of 127.0.0.1.
+    /// On a free port of 127.0.0.1; every name is there too, at the port that was asked for.
     #[track_caller]
     #[must_use]
     pub fn start() -> Self {
+        Self::run(None)
+    }
+
+    /// As [`Proxy::start`], but whatever name and port is asked for, it is this server that answers.
+    #[track_caller]
+    #[must_use]
+    pub fn to(server: SocketAddr) -> Self {
+        Self::run(Some(server))
+    }
+
+    #[track_caller]
+    fn run(server: Option<SocketAddr>) -> Self {
         let listener = must(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), "listen");
         must(listener.set_nonblocking(true), "make the listener wait for nobody");
         let address = must(listener.local_addr(), "read the listener's address");
@@ -39,7 +51,7 @@ impl Proxy {
             runtime.block_on(async move {
                 let listener = must(TcpListener::from_std(listener), "take the listener");
                 tokio::select! {
-                    () = accept_all(listener, record) => {}
+                    () = accept_all(listener, record, server) => {}
                     _asked_or_dropped = stopped => {}
                 }
             });
@@ -82,18 +94,18 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept_all(listener: TcpListener, asked: Arc<Mutex<Vec<String>>>) {
+async fn accept_all(listener: TcpListener, asked: Arc<Mutex<Vec<String>>>, server: Option<SocketAddr>) {
     while let Ok((stream, _peer)) = listener.accept().await {
         let asked = Arc::clone(&asked);
         drop(tokio::spawn(async move {
             // A connection that breaks is the client's to notice.
-            let _broken = carry(stream, &asked).await.is_none();
+            let _broken = carry(stream, &asked, server).await.is_none();
         }));
     }
 }
 
 /// One tunnel, to its end.
-async fn carry(stream: TcpStream, asked: &Mutex<Vec<String>>) -> Option<()> {
+async fn carry(stream: TcpStream, asked: &Mutex<Vec<String>>, server: Option<SocketAddr>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut request = String::new();
     stream.read_line(&mut request).await.ok()?;
@@ -107,7 +119,8 @@ async fn carry(stream: TcpStream, asked: &Mutex<Vec<String>>) -> Option<()> {
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(target.to_owned());
     let (host, port) = target.rsplit_once(':')?;
     let address = host.trim_matches(['[', ']']).parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let Ok(mut server) = TcpStream::connect((address, port.parse().ok()?)).await else {
+    let address = server.unwrap_or(SocketAddr::new(address, port.parse().ok()?));
+    let Ok(mut server) = TcpStream::connect(address).await else {
         return stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await.ok();
     };
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;

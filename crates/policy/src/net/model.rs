@@ -213,6 +213,28 @@ impl ModelRefusal {
     }
 }
 
+impl ModelRefusal {
+    /// The name by which the owner could let this through; none where no name could.
+    #[must_use]
+    pub fn name_to_grant(&self) -> Option<&str> {
+        let name = match self {
+            Self::TooLong { .. }
+            | Self::TooManyValues
+            | Self::NotJson { .. }
+            | Self::TwoMeanings { .. }
+            | Self::OtherKind { .. } => return None,
+            Self::NotKnown { what, .. } | Self::ServerTool { what, .. } => what,
+            Self::RemoteServer { at } | Self::KeptThere { at } | Self::Fetched { at } => {
+                at.rsplit('/').find(|name| !name.bytes().all(|byte| byte.is_ascii_digit()))?
+            }
+            Self::Beta { feature } => feature,
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+        let whole = !name.is_empty() && name.len() < spot::SHOWN_CHARS_MAX;
+        (whole && name.bytes().all(plain)).then_some(name)
+    }
+}
+
 /// What is let out and yet worth telling: fields that let data rest at the vendor's, or take it from there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ModelNotes {
@@ -222,16 +244,19 @@ pub struct ModelNotes {
 
 /// Reads the body of a call. One with a `content-encoding` must have been refused or decoded before.
 ///
+/// `granted` names what the owner lets through all the same: fields, and types of tools, items or blocks, each with its
+/// dated versions. What is let through so is not looked into.
+///
 /// # Errors
 /// The first thing in it that is not known to be harmless, with its place.
-pub fn inspect(call: ModelCall, body: &[u8]) -> Result<ModelNotes, ModelRefusal> {
+pub fn inspect(call: ModelCall, body: &[u8], granted: &[String]) -> Result<ModelNotes, ModelRefusal> {
     let form = match call {
         ModelCall::ModelList if body.is_empty() => return Ok(ModelNotes::default()),
         ModelCall::ModelList => return Err(ModelRefusal::OtherKind { at: String::new() }),
         ModelCall::Inference(form) | ModelCall::TokenCount(form) => form,
     };
     let document = document::read(body)?;
-    let top = Spot::top(&document);
+    let top = Spot::top(&document, granted);
     let (fields, resting) = match form {
         BodyForm::Messages => (anthropic::REQUEST, &[][..]),
         BodyForm::Responses => (responses::REQUEST, responses::RESTING),
@@ -256,7 +281,7 @@ fn model_searches(name: &str) -> bool {
 /// A model by its name.
 const MODEL: Rule = |spot| {
     let name = spot.text()?;
-    if model_searches(name) { Err(spot.server_tool(name)) } else { Ok(()) }
+    if model_searches(name) && !spot.is_granted(name) { Err(spot.server_tool(name)) } else { Ok(()) }
 };
 
 #[cfg(test)]

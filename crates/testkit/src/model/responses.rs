@@ -43,7 +43,7 @@ pub(super) fn answer(asked: &Value, reply: &Reply<'_>) -> Answer {
 
 fn item(call: &Call) -> Value {
     let id = format!("fc_{}", call.id);
-    match &call.input {
+    let mut item = match &call.input {
         Input::Object(input) => json!({
             "type": "function_call", "id": id, "call_id": call.id, "name": call.tool,
             "arguments": input.to_string(), "status": "completed",
@@ -52,7 +52,11 @@ fn item(call: &Call) -> Value {
             "type": "custom_tool_call", "id": id, "call_id": call.id, "name": call.tool, "input": input,
             "status": "completed",
         }),
+    };
+    if let (Some(namespace), Some(item)) = (&call.namespace, item.as_object_mut()) {
+        item.insert("namespace".to_owned(), json!(namespace));
     }
+    item
 }
 
 fn streamed(index: usize, item: &Value) -> Vec<Value> {

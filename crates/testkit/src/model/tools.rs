@@ -20,10 +20,14 @@ const NEW: [&str; 3] = ["new_string", "newString", "newText"];
 /// What the ids of our calls begin with; every protocol takes it.
 const ID_PREFIX: &str = "call_turn";
 
+/// A tool that takes a script, in which the agent's other tools are functions.
+const SCRIPTED: [&str; 1] = ["exec"];
+
 /// A call of a tool.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) id: String,
+    pub(super) namespace: Option<String>,
     pub(super) tool: String,
     pub(super) input: Input,
 }
@@ -42,28 +46,39 @@ pub(super) struct Tools(Vec<Tool>);
 #[derive(Debug)]
 struct Tool {
     name: String,
+    namespace: Option<String>,
     /// The properties of its schema; none where it takes free text.
     properties: Option<Map<String, Value>>,
     required: Vec<String>,
 }
 
 impl Tools {
-    /// The `tools` of a request of any protocol.
+    /// The `tools` of a request of any protocol, those that its items bring included.
     pub(super) fn of(asked: &Value) -> Self {
-        let mut tools = Vec::new();
-        for offered in asked.get("tools").and_then(Value::as_array).into_iter().flatten() {
+        let items = asked.get("input").and_then(Value::as_array).into_iter().flatten();
+        let mut tools = Self(Vec::new());
+        for place in std::iter::once(asked).chain(items) {
+            tools.add(place.get("tools"), None);
+        }
+        tools
+    }
+
+    fn add(&mut self, list: Option<&Value>, namespace: Option<&str>) {
+        for offered in list.and_then(Value::as_array).into_iter().flatten() {
             let declared =
                 offered.get("functionDeclarations").or_else(|| offered.get("function_declarations"));
-            match declared.and_then(Value::as_array) {
-                Some(declared) => tools.extend(declared.iter().filter_map(Tool::of)),
-                None => tools.extend(Tool::of(offered.get("function").unwrap_or(offered))),
+            if let Some(declared) = declared {
+                self.add(Some(declared), None);
+            } else if let Some(inner) = offered.get("tools") {
+                self.add(Some(inner), offered.get("name").and_then(Value::as_str));
+            } else {
+                self.0.extend(Tool::of(offered.get("function").unwrap_or(offered), namespace));
             }
         }
-        Self(tools)
     }
 
     pub(super) fn can_act(&self) -> bool {
-        self.named(&SHELLS).is_some()
+        self.named(&SHELLS).or(self.named(&SCRIPTED)).is_some()
     }
 
     fn named(&self, names: &[&str]) -> Option<&Tool> {
@@ -75,12 +90,14 @@ impl Tools {
     pub(super) fn call(&self, act: &Act, turn: usize, number: usize) -> Call {
         let id = format!("{ID_PREFIX}{turn:03}n{number:02}");
         let (tool, input) = self.as_asked(act).unwrap_or_else(|| self.by_shell(act));
-        Call { id, tool, input }
+        let namespace = self.named(&[&tool]).and_then(|tool| tool.namespace.clone());
+        Call { id, namespace, tool, input }
     }
 
     fn as_asked(&self, act: &Act) -> Option<(String, Input)> {
         match act {
             Act::Shell(_) => None,
+            Act::Tool { name, input } => Some((name.clone(), Input::Object(input.clone()))),
             Act::Read { path } => {
                 let tool = self.named(&READERS)?;
                 Some((tool.name.clone(), tool.object(&[(&PATHS, path)])))
@@ -121,13 +138,17 @@ impl Tools {
     fn by_shell(&self, act: &Act) -> (String, Input) {
         let command = match act {
             Act::Shell(command) => command.clone(),
+            Act::Tool { name, .. } => format!("echo there is no {name}; false"),
             Act::Read { path } => format!("cat '{path}'"),
             Act::Write { path, text } => {
                 format!("cat > '{path}' <<'END-OF-FILE'\n{}\nEND-OF-FILE", text.trim_end_matches('\n'))
             }
             Act::Edit { path, old, new } => format!("sed -i 's|^{old}$|{new}|' '{path}'"),
         };
-        let Some(tool) = self.named(&SHELLS) else { return ("shell".to_owned(), Input::Object(json!({}))) };
+        let Some(tool) = self.named(&SHELLS) else {
+            let name = SCRIPTED.first().copied().unwrap_or_default().to_owned();
+            return (name, Input::Free(format!("await tools.exec_command({})", json!({"cmd": command}))));
+        };
         let takes_list = |properties: &Map<String, Value>| {
             properties.get("command").and_then(|command| command.get("type")) == Some(&json!("array"))
         };
@@ -141,7 +162,7 @@ impl Tools {
 }
 
 impl Tool {
-    fn of(offered: &Value) -> Option<Self> {
+    fn of(offered: &Value, namespace: Option<&str>) -> Option<Self> {
         let name = offered.get("name")?.as_str()?.to_owned();
         let schemas = ["input_schema", "parameters", "parametersJsonSchema"];
         let schema = schemas.iter().find_map(|key| offered.get(*key));
@@ -149,7 +170,7 @@ impl Tool {
         let properties = properties.map(|properties| properties.cloned().unwrap_or_default());
         let required = schema.and_then(|schema| schema.get("required")).and_then(Value::as_array);
         let required = required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
-        Some(Self { name, properties, required: required.collect() })
+        Some(Self { name, namespace: namespace.map(str::to_owned), properties, required: required.collect() })
     }
 
     /// An input with each value under the first of its keys that the schema has, and a word for what else is required.

@@ -27,6 +27,7 @@ pub(super) const REQUEST: Fields = &[
     ("service_tier", ANY),
     ("speed", ANY),
     ("inference_geo", ANY),
+    ("diagnostics", ANY),
     ("mcp_servers", NO_REMOTE),
     ("container", NOTHING_KEPT),
 ];
@@ -123,15 +124,17 @@ const AT_THE_AGENT: Fields = &[
 ];
 
 /// Whoever calls a tool, if not the model, is code that runs at the vendor's.
-const DIRECT_CALLERS: Rule =
-    |spot| spot.each(|spot| if spot.text()? == "direct" { Ok(()) } else { NO_CODE(spot) });
+const DIRECT_CALLERS: Rule = |spot| {
+    spot.each(|spot| {
+        let caller = spot.text()?;
+        if caller == "direct" || spot.is_granted(caller) { Ok(()) } else { Err(spot.server_tool(caller)) }
+    })
+};
 
 const DIRECT_CALLER: Rule = |spot| {
     let callers: Kinds = &[("direct", &[])];
     if spot.is_null() { Ok(()) } else { spot.kind(callers, None, |spot, kind| spot.server_tool(kind)) }
 };
-
-const NO_CODE: Rule = |spot| Err(spot.server_tool(spot.text()?));
 
 fn refused_tool(spot: &Spot<'_>, kind: &str) -> ModelRefusal {
     if kind.starts_with("mcp") {

@@ -4,7 +4,7 @@
 //! what exists only for things that the body may not name either, so that the agent learns of it at once.
 
 use super::ModelRefusal;
-use super::spot::shown;
+use super::spot::{is_granted, shown};
 
 /// Names without their dates.
 const REFUSED: [&str; 9] = [
@@ -19,15 +19,17 @@ const REFUSED: [&str; 9] = [
     "managed-agents",
 ];
 
-/// Looks at the value of one `anthropic-beta` header: names with a comma between them.
+/// Looks at the value of one `anthropic-beta` header: names with a comma between them. What is `granted` by name
+/// passes.
 ///
 /// # Errors
 /// The first name that is refused.
-pub fn check_beta(value: &str) -> Result<(), ModelRefusal> {
+pub fn check_beta(value: &str, granted: &[String]) -> Result<(), ModelRefusal> {
     let names = value.split(',').map(str::trim);
     let mut refused = names.filter(|name| {
         let name = name.to_ascii_lowercase();
-        REFUSED.iter().any(|known| name.strip_prefix(known).is_some_and(is_date))
+        !is_granted(&name, granted)
+            && REFUSED.iter().any(|known| name.strip_prefix(known).is_some_and(is_date))
     });
     refused.next().map_or(Ok(()), |name| Err(ModelRefusal::Beta { feature: shown(name) }))
 }

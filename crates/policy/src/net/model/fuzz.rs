@@ -20,7 +20,7 @@ fn target(input: &[u8]) -> Result<usize, &'static str> {
         b"gemini" => BodyForm::GenerateContent,
         _ => return Err("no form"),
     };
-    let notes = inspect(ModelCall::Inference(form), body).map_err(|refusal| {
+    let notes = inspect(ModelCall::Inference(form), body, &[]).map_err(|refusal| {
         assert!(refusal.to_string().is_ascii());
         refusal.code()
     })?;

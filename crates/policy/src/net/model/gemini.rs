@@ -3,7 +3,7 @@
 //! Its tools have no type: each is a field of its own, and only declared functions are the agent's to run.
 
 use super::MODEL;
-use super::spot::{ANY, Fields, NO_REMOTE, NO_SERVER_TOOL, NOTHING_KEPT, Rule};
+use super::spot::{ANY, Fields, NO_REMOTE, NO_SERVER_TOOL, NOTHING_KEPT, Rule, SWITCHED_ON};
 
 pub(super) const REQUEST: Fields = &[
     ("model", MODEL),
@@ -69,6 +69,4 @@ const TOOL: Fields = &[
 ];
 
 /// An empty object switches it on, too.
-const SERVER: Rule = |spot| {
-    if spot.is_null() { Ok(()) } else { Err(spot.server_tool("a tool of the vendor's")) }
-};
+const SERVER: Rule = |spot| if spot.is_null() { Ok(()) } else { SWITCHED_ON(spot) };

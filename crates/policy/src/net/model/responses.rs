@@ -53,6 +53,7 @@ const ITEMS: Kinds = &[
             ("role", ANY),
             ("status", ANY),
             ("phase", ANY),
+            ("internal_chat_message_metadata_passthrough", ANY),
             ("content", |spot| spot.text_or_each(PART)),
         ],
     ),
@@ -64,11 +65,15 @@ const ITEMS: Kinds = &[
             ("summary", |spot| spot.text_or_each(PART)),
             ("content", |spot| spot.text_or_each(PART)),
             ("encrypted_content", ANY),
+            ("internal_chat_message_metadata_passthrough", ANY),
         ],
     ),
     ("compaction", &[("id", ANY), ("encrypted_content", ANY)]),
     ("compaction_summary", &[("id", ANY), ("encrypted_content", ANY)]),
     ("compaction_trigger", &[("id", ANY)]),
+    // Some models are offered their tools in the middle of a conversation.
+    ("additional_tools", &[("id", ANY), ("role", ANY), ("tools", |spot| spot.each(TOOL))]),
+    ("configuration_update", &[("id", ANY), ("reasoning", ANY), ("text", ANY)]),
     ("function_call", CALL),
     ("custom_tool_call", CALL),
     ("local_shell_call", CALL),
@@ -86,6 +91,7 @@ const ITEMS: Kinds = &[
 ];
 
 const CALL: Fields = &[
+    ("internal_chat_message_metadata_passthrough", ANY),
     ("id", ANY),
     ("call_id", ANY),
     ("status", ANY),
@@ -103,6 +109,7 @@ const CALL: Fields = &[
 ];
 
 const OUTPUT: Fields = &[
+    ("internal_chat_message_metadata_passthrough", ANY),
     ("id", ANY),
     ("call_id", ANY),
     ("status", ANY),

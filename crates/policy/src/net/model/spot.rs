@@ -17,7 +17,7 @@ pub(super) type Fields = &'static [(&'static str, Rule)];
 pub(super) type Kinds = &'static [(&'static str, Fields)];
 
 /// The most of a name that is shown, in characters.
-const SHOWN_CHARS_MAX: usize = 64;
+pub(super) const SHOWN_CHARS_MAX: usize = 64;
 
 /// A value and the way to it.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub(super) struct Spot<'s> {
     value: &'s Json<'s>,
     above: Option<&'s Spot<'s>>,
     step: Step<'s>,
+    /// What the owner lets through by name.
+    granted: &'s [String],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +37,17 @@ enum Step<'s> {
 }
 
 impl<'s> Spot<'s> {
-    pub(super) fn top(value: &'s Json<'s>) -> Self {
-        Self { value, above: None, step: Step::Top }
+    pub(super) fn top(value: &'s Json<'s>, granted: &'s [String]) -> Self {
+        Self { value, above: None, step: Step::Top, granted }
+    }
+
+    fn below<'t>(&'t self, value: &'t Json<'t>, step: Step<'t>) -> Spot<'t> {
+        Spot { value, above: Some(self), step, granted: self.granted }
+    }
+
+    /// Whether the owner lets through what has this name.
+    pub(super) fn is_granted(&self, name: &str) -> bool {
+        is_granted(name, self.granted)
     }
 
     /// An object with no field but these, each by its rule.
@@ -48,13 +59,14 @@ impl<'s> Spot<'s> {
     pub(super) fn fields_of(&self, tables: &[Fields]) -> Result<(), ModelRefusal> {
         let Json::Object(object) = self.value else { return Err(self.other_kind()) };
         for (key, value) in object {
-            let spot = Spot { value, above: Some(self), step: Step::Key(key) };
+            let spot = self.below(value, Step::Key(key));
             let twin = object.keys().take_while(|other| *other != key).find(|other| is_same(other, key));
             if twin.is_some() {
                 return Err(ModelRefusal::TwoMeanings { key: shown(key) });
             }
             let mut known = tables.iter().flat_map(|fields| fields.iter());
             match known.find(|(name, _)| is_same(name, key)) {
+                _ if self.is_granted(key) => {}
                 Some((_, rule)) => rule(&spot)?,
                 None => return Err(spot.not_known(key)),
             }
@@ -66,7 +78,7 @@ impl<'s> Spot<'s> {
     pub(super) fn each(&self, rule: Rule) -> Result<(), ModelRefusal> {
         let Json::List(list) = self.value else { return Err(self.other_kind()) };
         for (index, value) in list.iter().enumerate() {
-            rule(&Spot { value, above: Some(self), step: Step::Index(index) })?;
+            rule(&self.below(value, Step::Index(index)))?;
         }
         Ok(())
     }
@@ -96,6 +108,7 @@ impl<'s> Spot<'s> {
             (None, None) => return Err(self.other_kind()),
         };
         match kinds.iter().find(|(name, _)| is_kind(name, kind)) {
+            _ if self.is_granted(kind) => Ok(()),
             Some((_, fields)) => self.fields_of(&[&[("type", ANY)], fields]),
             None => Err(refused(self, kind)),
         }
@@ -105,7 +118,7 @@ impl<'s> Spot<'s> {
     pub(super) fn field(&self, name: &str) -> Option<Spot<'_>> {
         let Json::Object(object) = self.value else { return None };
         let (key, value) = object.iter().find(|(key, _)| is_same(name, key))?;
-        Some(Spot { value, above: Some(self), step: Step::Key(key) })
+        Some(self.below(value, Step::Key(key)))
     }
 
     pub(super) fn text(&self) -> Result<&'s str, ModelRefusal> {
@@ -164,9 +177,12 @@ impl<'s> Spot<'s> {
 pub(super) const ANY: Rule = |_| Ok(());
 
 /// A field that must say nothing, because it hands out a tool that runs elsewhere.
-pub(super) const NO_SERVER_TOOL: Rule = |spot| match spot.step {
-    Step::Key(key) if spot.is_set() => Err(spot.server_tool(key)),
-    Step::Key(_) | Step::Top | Step::Index(_) => Ok(()),
+pub(super) const NO_SERVER_TOOL: Rule = |spot| if spot.is_set() { SWITCHED_ON(spot) } else { Ok(()) };
+
+/// A field that must not be there, for the same reason.
+pub(super) const SWITCHED_ON: Rule = |spot| match spot.step {
+    Step::Key(key) => Err(spot.server_tool(key)),
+    Step::Top | Step::Index(_) => Err(spot.other_kind()),
 };
 
 /// A field that must name no other server.
@@ -194,6 +210,16 @@ pub(super) const DATA_URL: Rule = |spot| {
 pub(super) fn shown(name: &str) -> String {
     let plain = |character: char| if character.is_ascii_graphic() { character } else { '?' };
     name.chars().take(SHOWN_CHARS_MAX).map(plain).collect()
+}
+
+/// A name stands for itself and for its dated versions.
+pub(super) fn is_granted(name: &str, granted: &[String]) -> bool {
+    let date = |rest: &str| {
+        let separator = |byte: u8| matches!(byte, b'_' | b'-');
+        rest.bytes().next().is_none_or(separator)
+            && rest.bytes().all(|byte| byte.is_ascii_digit() || separator(byte))
+    };
+    granted.iter().any(|granted| !granted.is_empty() && name.strip_prefix(granted.as_str()).is_some_and(date))
 }
 
 fn is_same(name: &str, other: &str) -> bool {

@@ -10,7 +10,7 @@ const CHAT: ModelCall = ModelCall::Inference(BodyForm::ChatCompletions);
 const GENERATE: ModelCall = ModelCall::Inference(BodyForm::GenerateContent);
 
 fn look(call: ModelCall, body: &Value) -> Result<ModelNotes, ModelRefusal> {
-    inspect(call, body.to_string().as_bytes())
+    inspect(call, body.to_string().as_bytes(), &[])
 }
 
 fn code(call: ModelCall, body: &Value) -> &'static str {
@@ -160,6 +160,11 @@ fn responses_ways_out_are_refused() {
             json!({"type": "tool_search_output", "call_id": "1", "tools": [{"type": "mcp"}]}),
             "model-remote-server",
         ),
+        (
+            item,
+            json!({"type": "additional_tools", "role": "developer", "tools": [{"type": "web_search"}]}),
+            "model-server-tool",
+        ),
         (item, json!({"type": "mcp_approval_response", "approve": true}), "model-remote-server"),
     ];
     assert_eq!(code(RESPONSES, &good), "passes");
@@ -172,6 +177,11 @@ fn responses_ways_out_are_refused() {
             json!({"type": "custom", "name": "apply_patch", "format": {"type": "grammar", "syntax": "lark"}}),
         ),
         (tool, json!({"type": "local_shell"})),
+        (
+            item,
+            json!({"type": "additional_tools", "tools": [{"type": "namespace", "name": "n", "tools": [{"type": "custom"}]}]}),
+        ),
+        (item, json!({"type": "configuration_update", "reasoning": {"effort": "low"}})),
         (tool, json!({"type": "shell", "environment": {"type": "local"}})),
         (item, part(json!({"type": "input_image", "image_url": "data:image/png;base64,AAAA"}))),
         (
@@ -252,7 +262,7 @@ fn gemini_ways_out_are_refused() {
 
 #[test]
 fn a_body_that_two_readers_could_read_differently_is_refused() {
-    let refused = |body: &str| inspect(MESSAGES, body.as_bytes()).map_err(|refusal| refusal.code());
+    let refused = |body: &str| inspect(MESSAGES, body.as_bytes(), &[]).map_err(|refusal| refusal.code());
     assert_eq!(refused(r#"{"model":"m","messages":[]}"#), Ok(ModelNotes::default()));
     for body in [
         r#"{"tools":[],"tools":[{"type":"web_search_20250305"}]}"#,
@@ -266,22 +276,25 @@ fn a_body_that_two_readers_could_read_differently_is_refused() {
     for body in ["", "{", "{}{}", "\u{feff}{}", "{'a':1}", r#"{"system":"\ud800"}"#, "{\"a\":NaN}"] {
         assert_eq!(refused(body), Err("model-body-not-json"), "{body}");
     }
-    assert_eq!(inspect(MESSAGES, b"{\"system\":\"\xff\"}").map_err(|r| r.code()), Err("model-body-not-json"));
+    assert_eq!(
+        inspect(MESSAGES, b"{\"system\":\"\xff\"}", &[]).map_err(|r| r.code()),
+        Err("model-body-not-json")
+    );
     assert_eq!(refused("[]"), Err("model-body-malformed"));
 }
 
 #[test]
 fn a_body_beyond_the_limits_is_refused() {
     let nested = |depth: usize| format!(r#"{{"metadata":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
-    assert!(inspect(MESSAGES, nested(DEPTH_MAX).as_bytes()).is_ok());
-    let deep = inspect(MESSAGES, nested(DEPTH_MAX + 1).as_bytes());
+    assert!(inspect(MESSAGES, nested(DEPTH_MAX).as_bytes(), &[]).is_ok());
+    let deep = inspect(MESSAGES, nested(DEPTH_MAX + 1).as_bytes(), &[]);
     assert_eq!(deep, Err(ModelRefusal::TooManyValues));
     let many = format!(r#"{{"metadata":[{}0]}}"#, "0,".repeat(VALUES_MAX));
-    assert_eq!(inspect(MESSAGES, many.as_bytes()), Err(ModelRefusal::TooManyValues));
+    assert_eq!(inspect(MESSAGES, many.as_bytes(), &[]), Err(ModelRefusal::TooManyValues));
     let long = vec![b' '; BODY_BYTES_MAX + 1];
-    assert_eq!(inspect(MESSAGES, &long), Err(ModelRefusal::TooLong { bytes: BODY_BYTES_MAX + 1 }));
-    assert!(inspect(ModelCall::ModelList, b"").is_ok());
-    assert!(inspect(ModelCall::ModelList, b"{}").is_err());
+    assert_eq!(inspect(MESSAGES, &long, &[]), Err(ModelRefusal::TooLong { bytes: BODY_BYTES_MAX + 1 }));
+    assert!(inspect(ModelCall::ModelList, b"", &[]).is_ok());
+    assert!(inspect(ModelCall::ModelList, b"{}", &[]).is_err());
 }
 
 #[test]
@@ -335,11 +348,11 @@ fn beta_features_of_what_is_refused_are_refused_at_once() {
     let usual = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,\
         per-turn-control-2026-07-01,mid-conversation-tool-changes-2026-07-01,thinking-token-count-2026-05-13,\
         advanced-tool-use-2025-11-20,effort-2025-11-24";
-    assert_eq!(check_beta(usual), Ok(()));
+    assert_eq!(check_beta(usual, &[]), Ok(()));
     for name in
         ["files-api-2025-04-14", "mcp-client-2025-11-20", "code-execution-2025-08-25", "Web-Fetch-2025-09-10"]
     {
-        let refused = check_beta(&format!("effort-2025-11-24, {name}"));
+        let refused = check_beta(&format!("effort-2025-11-24, {name}"), &[]);
         assert_eq!(refused, Err(ModelRefusal::Beta { feature: name.to_owned() }));
     }
 }
@@ -351,4 +364,28 @@ fn what_is_told_of_a_body_is_short_and_harmless_on_a_terminal() {
     assert_eq!(told, "/?[2J is ?[2J, which is not known");
     let long = look(MESSAGES, &json!({"x".repeat(5_000): 1})).unwrap_err().to_string();
     assert!(long.len() < 300, "{long}");
+}
+
+#[test]
+fn what_the_owner_lets_through_by_name_passes_and_nothing_beside_it() {
+    let search = json!({"type": "web_search_20250305", "name": "web_search"});
+    let cases = [
+        (json!({"tools": [search]}), "web_search"),
+        (json!({"tools": [search]}), "web_search_20250305"),
+        (json!({"brand_new": {"deep": 1}}), "brand_new"),
+        (json!({"mcp_servers": [{"url": "https://a.test"}]}), "mcp_servers"),
+        (json!({"model": "sonar"}), "sonar"),
+    ];
+    for (body, name) in cases {
+        let look = |granted: &[String]| inspect(MESSAGES, body.to_string().as_bytes(), granted).is_ok();
+        assert!(look(&[name.to_owned()]), "{body} {name}");
+        assert!(!look(&["web".to_owned(), String::new(), "web_search_x".to_owned()]), "{body}");
+        let refusal = inspect(MESSAGES, body.to_string().as_bytes(), &[]).unwrap_err();
+        let granted = [refusal.name_to_grant().unwrap().to_owned()];
+        assert!(look(&granted), "{body} {granted:?}");
+    }
+    assert!(check_beta("files-api-2025-04-14", &["files-api".to_owned()]).is_ok());
+    assert!(check_beta("files-api-2025-04-14", &["files".to_owned()]).is_err());
+    let malformed = inspect(MESSAGES, b"[]", &[]).unwrap_err();
+    assert_eq!(malformed.name_to_grant(), None);
 }
