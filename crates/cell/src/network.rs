@@ -1,8 +1,8 @@
 //! The network of a cell: nothing but `lo`, to which every address belongs, and where every connection is caught.
 //!
-//! 1. Routes make every address local, so that a datagram to any is refused at once where nobody listens.
+//! 1. Routes make every address local, and `lo` has one of its own beside loopback, so that a datagram to any is refused at once where nobody listens.
 //! 2. Listeners stand on loopback, at ports that the agent can't bind, so that all that it can are left to it.
-//! 3. A table of the kernel's sends every TCP connection but those to 127.0.0.0/8 and ::1 to the listeners, and every
+//! 3. A table of the kernel's sends every TCP connection but those to the cell's own addresses to the listeners, and every
 //!    question about names to the resolver. Where the kernel has no such tables, the plan has listeners at the granted
 //!    ports of every address in its place ([`Capture::AnyIp`]).
 //!

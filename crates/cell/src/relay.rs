@@ -8,7 +8,7 @@
 //! and what fails costs the connection and nothing else.
 
 use crate::network::{Listener, Listeners, Way};
-use cofferdam_policy::net::addresses::AddressBook;
+use cofferdam_policy::net::addresses::{AddressBook, OWN_V4, OWN_V6};
 use cofferdam_policy::net::arrival::Arrival;
 use cofferdam_policy::net::dns::{Asked, BadQuery, Family, QUERY_BYTES_MAX, ResponseCode};
 use cofferdam_policy::net::host::DnsName;
@@ -164,7 +164,8 @@ impl<'g> Relay<'g> {
             Way::Direct => SocketAddr::try_from(getsockname(socket).ok()?).ok()?,
         };
         let address = destination.ip().to_canonical();
-        if address.is_loopback() || address.is_unspecified() || destination.port() == 0 {
+        let own = [IpAddr::V4(OWN_V4), IpAddr::V6(OWN_V6)].contains(&address);
+        if own || address.is_loopback() || address.is_unspecified() || destination.port() == 0 {
             return None;
         }
         let name = self.names.name(address).cloned();

@@ -5,7 +5,9 @@
 //!     chain output {
 //!         type nat hook output priority dstnat; policy accept;
 //!         ip daddr 127.0.0.0/8 accept
+//!         ip daddr 198.18.0.2 accept
 //!         ip6 daddr ::1 accept
+//!         ip6 daddr fd00:c0ff:e::2 accept
 //!         meta l4proto tcp redirect to :1
 //!         udp dport 53 redirect to :53
 //!     }
@@ -16,6 +18,7 @@
 
 use super::listeners::{RELAY_PORT, RESOLVER_PORT};
 use super::netlink::{ACKNOWLEDGE, APPEND, Attributes, Batch, CREATE};
+use cofferdam_policy::net::addresses::{OWN_V4, OWN_V6};
 use rustix::io::Errno;
 use rustix::net::netlink;
 use std::net::Ipv6Addr;
@@ -103,17 +106,12 @@ pub(super) fn redirect() -> Result<(), Errno> {
         chain.number(CHAIN_POLICY, VERDICT_ACCEPT);
         chain.text(CHAIN_TYPE, "nat");
     });
-    rule(&mut batch, 0, |rule| {
-        meta_is(rule, META_PROTOCOL_FAMILY, FAMILY_V4);
-        // The first byte is all of 127.0.0.0/8.
-        payload_is(rule, BASE_NETWORK, DESTINATION_V4, &[127]);
-        accept(rule);
-    });
-    rule(&mut batch, 0, |rule| {
-        meta_is(rule, META_PROTOCOL_FAMILY, FAMILY_V6);
-        payload_is(rule, BASE_NETWORK, DESTINATION_V6, &Ipv6Addr::LOCALHOST.octets());
-        accept(rule);
-    });
+    // The first byte is all of 127.0.0.0/8.
+    let (own_v4, own_v6) = (OWN_V4.octets(), OWN_V6.octets());
+    stays(&mut batch, FAMILY_V4, DESTINATION_V4, &[127]);
+    stays(&mut batch, FAMILY_V4, DESTINATION_V4, &own_v4);
+    stays(&mut batch, FAMILY_V6, DESTINATION_V6, &Ipv6Addr::LOCALHOST.octets());
+    stays(&mut batch, FAMILY_V6, DESTINATION_V6, &own_v6);
     rule(&mut batch, 0, |rule| {
         meta_is(rule, META_TRANSPORT, TCP);
         redirect_to(rule, RELAY_PORT);
@@ -125,6 +123,15 @@ pub(super) fn redirect() -> Result<(), Errno> {
     });
     batch.message(BATCH_END, 0, |message| head(message, FAMILY_NONE, SUBSYSTEM));
     batch.send(Some(netlink::NETFILTER))
+}
+
+/// What goes to an address that begins like this is left alone.
+fn stays(batch: &mut Batch, family: u8, destination: u32, beginning: &[u8]) {
+    rule(batch, 0, |rule| {
+        meta_is(rule, META_PROTOCOL_FAMILY, family);
+        payload_is(rule, BASE_NETWORK, destination, beginning);
+        accept(rule);
+    });
 }
 
 /// `struct nfgenmsg`.

@@ -169,7 +169,7 @@ const OWN_SERVER: &str = "perl -MIO::Socket::IP -e '
 fn loopback(owner: Owner) {
     let scene = Scene::of(owner);
     let (cell, _gateway) = start(&scene);
-    for place in ["127.0.0.1 8080", "127.9.9.9 3128", "::1 5432"] {
+    for place in ["127.0.0.1 8080", "127.9.9.9 3128", "::1 5432", "198.18.0.2 8088", "fd00:c0ff:e::2 9090"] {
         let (said, _) = cell.script(&scene.workspace(), &format!("{OWN_SERVER} {place}"));
         assert_eq!(said, "own", "{place}");
     }

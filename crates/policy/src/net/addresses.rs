@@ -14,6 +14,12 @@ const FIRST_V4: u32 = u32::from_be_bytes([198, 18, 0, 16]);
 /// The first one of fd00:c0ff:e::/64, a local network (RFC 4193).
 const FIRST_V6: u128 = 0xFD00_C0FF_000E_0000_0000_0000_0000_0010;
 
+/// The cell's own addresses, beside loopback: programs that ask which families this machine speaks count loopback out
+/// (`AI_ADDRCONFIG`, getaddrinfo(3)).
+pub const OWN_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+/// The one of IPv6.
+pub const OWN_V6: Ipv6Addr = Ipv6Addr::new(0xFD00, 0xC0FF, 0xE, 0, 0, 0, 0, 2);
+
 /// The proxies' address inside a cell.
 pub const PROXY_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 /// The port of the HTTP proxy.
