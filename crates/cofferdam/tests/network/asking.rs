@@ -25,7 +25,7 @@ fn a_held_request_goes_on_when_it_is_approved_and_is_refused_when_denied() {
     let decisions: Vec<String> =
         scene.events_of("one", "decided").iter().map(|event| event["decision"].to_string()).collect();
     assert_eq!(decisions, ["\"allowed-once\"", "\"denied\""]);
-    scene.cofferdam(&["pending", "approve", "99", "-s", "one"]).run().assert_refused(205, &["99"]);
+    scene.cofferdam(&["pending", "approve", "99", "-s", "one"]).run().assert_refused(207, &["not running"]);
 }
 
 #[test]

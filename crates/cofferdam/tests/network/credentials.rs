@@ -33,7 +33,7 @@ fn the_origin_gets_the_secret_and_the_cell_never_sees_it_not_even_echoed() {
     let script = format!(
         "env; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'; \
          curl -sS -H \"Authorization: Bearer $EXAMPLE_TOKEN\" {}; \
-         grep -rsa 'q8ZJ3vN7kTs2LhXr5WmCy9BdFa4EoGp1UiVx' ~ . /etc /run /tmp /var /dev/shm && echo FOUND",
+         grep -rsa 'q8ZJ3vN7kTs2''LhXr5WmCy9BdFa4EoGp1UiVx' ~ . /etc /run /tmp /var /dev/shm && echo FOUND",
         scene.url("/v1/me")
     );
     let run = scene.session("one", &["--policy", &policy], &script);
