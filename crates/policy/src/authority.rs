@@ -336,6 +336,7 @@ mod tests {
     use super::*;
     use crate::net::grant::GrantOrigin;
     use crate::presets::limits::Machine;
+    use proptest::prelude::*;
 
     fn authority(limits: &[&str]) -> Authority {
         let mut bounds = Limits::defaults(Machine { memory_bytes: 8 << 30 });
@@ -430,5 +431,26 @@ mod tests {
         assert_ne!(read.digest(), without.digest());
         let forged = with.canonical().replace("10.0.0.1", "10.0.0.1 colour=red");
         assert!(serde_json::from_str::<Authority>(&forged).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_beyond_is_what_is_granted_more(kept in 0_u8..64, further in 0_u8..64) {
+            let all = [
+                "a.example",
+                "a.example/x",
+                "POST a.example",
+                "a.example credential=x",
+                "a.example up=1MB",
+                "a.example:443 protocols=tcp",
+            ];
+            let chosen = |bits: u8| {
+                let lines = all.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+                granted(&lines.map(|(_, line)| *line).collect::<Vec<_>>())
+            };
+            let (narrow, wide) = (chosen(kept), chosen(kept | further));
+            prop_assert!(narrow.beyond(&wide).is_empty());
+            prop_assert_eq!(wide.beyond(&narrow).len(), (further & !kept).count_ones() as usize);
+        }
     }
 }

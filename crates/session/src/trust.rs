@@ -291,7 +291,15 @@ mod tests {
     #[test]
     fn a_request_that_is_not_wholly_understood_is_refused_in_one_harmless_line() {
         let scene = tempfile::tempdir().unwrap();
-        for text in ["grants = []", "tools = [", "\"\\u001b[2J\" = 1", "[limits]\nmemory = \"\\u001b[2J\""] {
+        let credential = "[credential.x]\nsecret = \"x\"\nplace = \"basic\"";
+        for text in [
+            "grants = []",
+            "allow = [\"a b\\u001b[2J\"]",
+            credential,
+            "tools = [",
+            "\"\\u001b[2J\" = 1",
+            "[limits]\nmemory = \"\\u001b[2J\"",
+        ] {
             fs::write(scene.path().join(REQUEST_FILE), text).unwrap();
             let error = read_request(scene.path()).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Policy);
@@ -304,7 +312,8 @@ mod tests {
     #[test]
     fn entries_are_listed_to_the_last_and_cannot_move_the_cursor() {
         let text = "workspaces = [\"../a\"]\nmounts = [\"~/x:/y\\u001b[2J\"]\ntools = [\"go\"]\nprofiles = [\"chromium\"]\n\
-                    [limits]\nprocesses = 500\n[review]\nruns-later = [\"ops/\"]\n[deny]\npaths = [\"~/p\"]\n";
+                    [limits]\nprocesses = 500\n[review]\nruns-later = [\"ops/\"]\n[deny]\npaths = [\"~/p\"]\nhosts = [\"*.a.example\"]\n";
+        let text = format!("allow = [\"npm\", \"POST b.example/x\"]\non-handle-leak = \"stop\"\n{text}");
         let entries = entries(&Wish::parse(text.as_bytes()).unwrap());
         let lines: Vec<String> = entries.iter().map(|(what, entry)| line(what, entry)).collect();
         let expected = [
@@ -314,9 +323,13 @@ mod tests {
             "deny path ~/p",
             "limit processes=500",
             "runs later ops/",
+            "set of grants npm",
+            "grant POST b.example:443/x",
+            "on handle leak stop",
+            "deny host *.a.example",
         ];
         assert!(expected.iter().all(|line| lines.iter().any(|found| found == line)), "{lines:?}");
-        assert_eq!(lines.len(), 7);
+        assert_eq!(lines.len(), 11);
         assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
     }
 }

@@ -203,7 +203,6 @@ impl RefusalReason {
                 | Self::MethodNotGranted
                 | Self::PathNotGranted
                 | Self::QueryNotGranted
-                | Self::AddressNotGlobal
         )
     }
 }

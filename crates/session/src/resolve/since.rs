@@ -83,3 +83,46 @@ fn check_copies(authority: &Authority, denied: &[AbsPath]) -> Result<(), Error> 
             .hint("take it from `deny.paths` of the policy first, or start a new session")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_policy::authority::{AUTHORITY_VERSION, CellKind, Identity};
+    use cofferdam_policy::label::Label;
+    use cofferdam_policy::net::credential::OnHandleLeak;
+    use cofferdam_policy::net::grant::{Grant, GrantOrigin};
+    use cofferdam_policy::presets::limits::{Limits, Machine};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn what_the_policy_denies_by_now_an_old_session_reaches_no_more() {
+        let mut authority = Authority {
+            version: AUTHORITY_VERSION,
+            cell: CellKind::Namespaces,
+            identity: Identity { uid: 1, gid: 1, name: "a".into(), home: AbsPath::root() },
+            workspaces: Vec::new(),
+            mounts: Vec::new(),
+            home_files: Vec::new(),
+            scratch: Vec::new(),
+            environment: BTreeMap::new(),
+            path: Vec::new(),
+            masks: Vec::new(),
+            denied: Vec::new(),
+            limits: Limits::defaults(Machine { memory_bytes: 8 << 30 }),
+            profiles: BTreeSet::new(),
+            grants: vec![Grant::from_line("**.a.example", GrantOrigin::Flag).unwrap()],
+            credentials: Vec::new(),
+            denied_hosts: vec!["x.a.example".parse().unwrap()],
+            on_handle_leak: OnHandleLeak::Refuse,
+            label: Label::initial(),
+        };
+        let text = "on-handle-leak = 'stop'\n[deny]\nhosts = ['x.a.example', '*.b.a.example']\n";
+        let policy = Wish::parse(text.as_bytes()).unwrap();
+        narrow(&mut authority, &policy, Vec::new(), &mut Vec::new()).unwrap();
+        let denied: Vec<String> = authority.denied_hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(denied, ["x.a.example", "*.b.a.example"]);
+        assert_eq!(authority.on_handle_leak, OnHandleLeak::Stop);
+        narrow(&mut authority, &Wish::default(), Vec::new(), &mut Vec::new()).unwrap();
+        assert_eq!((authority.denied_hosts.len(), authority.on_handle_leak), (2, OnHandleLeak::Stop));
+    }
+}

@@ -284,7 +284,7 @@ fn a_name_that_leads_inside_is_not_followed() {
         assert_eq!(refusal.reason, RefusalReason::AddressNotGlobal, "{answers:?}");
     }
     let refusal = check_addresses(&permit, &addresses(&["10.0.0.7"])).unwrap_err();
-    assert_eq!(refusal.allow.as_deref(), Some("GET a.example:443 address=10.0.0.7"));
+    assert!(!serde_json::to_string(&refusal).unwrap().contains("10.0.0.7"));
     assert_eq!(check_addresses(&permit, &[]).unwrap_err().reason, RefusalReason::NameNotResolved);
     let named = judged(&grants, "GET named.example/").unwrap();
     for answers in [&["93.184.216.34"][..], &["10.0.0.1"], &[]] {
