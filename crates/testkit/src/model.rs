@@ -189,6 +189,8 @@ impl Model {
             ("POST", "/v1/responses") => responses::answer(&asked, &self.reply(&asked)),
             ("POST", "/v1/chat/completions") => chat::answer(&asked, &self.reply(&asked)),
             ("GET", "/v1/models") => models(),
+            // A WebSocket in place of requests, which not every endpoint has: this answer has the agent use HTTP at once.
+            ("GET", "/v1/responses") => Answer::status(426),
             ("POST", path) if path.ends_with(":generateContent") => {
                 gemini::answer(&self.reply_streamed(&asked, false))
             }
