@@ -34,6 +34,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// How many earlier values of a login are still looked for in answers.
 const EARLIER_VALUES_MAX: usize = 4;
 
+/// The most credentials of a session.
+pub const CREDENTIALS_MAX: usize = 64;
+
 /// A credential of the session's, with what the agent holds and what the store has.
 #[derive(Debug)]
 pub struct HeldSecret {
@@ -55,9 +58,9 @@ pub enum ExchangeError {
     /// The store can't be read.
     #[error("cannot read the secrets of the session")]
     Store(#[from] StoreError),
-    /// What would be searched for can't be.
-    #[error("cannot search for the handles and secrets of the session")]
-    Search(#[from] Box<aho_corasick::BuildError>),
+    /// Each is searched for in all that passes.
+    #[error("cannot hold more than {CREDENTIALS_MAX} credentials in one session")]
+    TooMany,
 }
 
 /// A request that is not let through, and the leak, if that is why.
@@ -96,8 +99,11 @@ impl Exchange {
     /// Of the values that a session starts with.
     ///
     /// # Errors
-    /// [`ExchangeError::Search`].
+    /// [`ExchangeError::TooMany`].
     pub fn new(held: Vec<HeldSecret>) -> Result<Self, ExchangeError> {
+        if held.len() > CREDENTIALS_MAX {
+            return Err(ExchangeError::TooMany);
+        }
         let slot = |held: HeldSecret| Slot {
             credential: held.credential,
             handle: held.handle,
@@ -106,9 +112,9 @@ impl Exchange {
         };
         let slots: Vec<Slot> = held.into_iter().map(slot).collect();
         let names = slots.iter().map(|slot| (slot.credential.name.clone(), &slot.handle));
-        let scanner = Scanner::new(names)?.map(Arc::new);
+        let scanner = Scanner::new(names).map(Arc::new);
         let exchange = Self { slots, scanner, patterns: RwLock::new(None) };
-        exchange.find_patterns()?;
+        exchange.find_patterns();
         Ok(exchange)
     }
 
@@ -247,15 +253,7 @@ impl Exchange {
     }
 
     /// Takes a value that was refreshed; the earlier one is still looked for in answers.
-    ///
-    /// # Errors
-    /// [`ExchangeError::Search`].
-    pub fn refreshed(
-        &self,
-        name: &SecretName,
-        value: &Secret,
-        expires: Option<UnixNanos>,
-    ) -> Result<(), ExchangeError> {
+    pub fn refreshed(&self, name: &SecretName, value: &Secret, expires: Option<UnixNanos>) {
         for slot in self.slots.iter().filter(|slot| slot.credential.secret == *name) {
             let mut values = slot.value.write().unwrap_or_else(PoisonError::into_inner);
             let before = values.current.replace(value.clone()).filter(|before| before != value);
@@ -264,7 +262,7 @@ impl Exchange {
             values.earlier.drain(..surplus);
             values.expires = expires;
         }
-        self.find_patterns()
+        self.find_patterns();
     }
 
     fn slot(&self, name: &CredentialName) -> Option<&Slot> {
@@ -293,16 +291,15 @@ impl Exchange {
         self.patterns.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn find_patterns(&self) -> Result<(), ExchangeError> {
+    fn find_patterns(&self) {
         let mut all = Vec::new();
         for slot in &self.slots {
             let values = slot.values();
             let secrets = values.current.iter().chain(&values.earlier);
             all.extend(secrets.map(|secret| (secret.clone(), slot.handle.clone())));
         }
-        let patterns = Patterns::new(&all)?.map(Arc::new);
+        let patterns = Patterns::new(&all).map(Arc::new);
         *self.patterns.write().unwrap_or_else(PoisonError::into_inner) = patterns;
-        Ok(())
     }
 }
 

@@ -1,20 +1,18 @@
 //! Taking secrets out of answers, in place and as they stream: no length changes, and nothing waits that is not the
 //! beginning of a secret.
 
-use super::ExchangeError;
 use super::forms::forms;
 use crate::secret::Secret;
-use aho_corasick::{AhoCorasick, MatchKind};
 use cofferdam_policy::net::handle::Handle;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
+use memchr::memmem::Finder;
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// All forms of all secrets, and what goes in the place of each.
 pub(super) struct Patterns {
-    found: AhoCorasick,
     all: Vec<Pattern>,
 }
 
@@ -33,7 +31,7 @@ impl fmt::Debug for Patterns {
 }
 
 impl Patterns {
-    pub(super) fn new(secrets: &[(Secret, Handle)]) -> Result<Option<Self>, ExchangeError> {
+    pub(super) fn new(secrets: &[(Secret, Handle)]) -> Option<Self> {
         let mut all: Vec<Pattern> = Vec::new();
         for (secret, handle) in secrets {
             for form in forms(secret.expose()) {
@@ -49,27 +47,27 @@ impl Patterns {
                 all.push(Pattern { bytes: Zeroizing::new(form.bytes), stand_in, fallback });
             }
         }
-        if all.is_empty() {
-            return Ok(None);
-        }
-        let mut builder = AhoCorasick::builder();
-        let builder = builder.match_kind(MatchKind::LeftmostLongest);
-        let found = builder.build(all.iter().map(|pattern| pattern.bytes.as_slice())).map_err(Box::new)?;
-        Ok(Some(Self { found, all }))
+        (!all.is_empty()).then_some(Self { all })
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        self.all.iter().any(|pattern| pattern.finder().find(bytes).is_some())
     }
 
     /// Replaces each secret; whether there was one.
     fn scrub(&self, bytes: &mut [u8]) -> bool {
-        let mut at = 0;
-        while let Some(found) = bytes.get(at..).and_then(|rest| self.found.find(rest)) {
-            let (start, end) = (at + found.start(), at + found.end());
-            let pattern = self.all.get(found.pattern().as_usize());
-            if let (Some(place), Some(pattern)) = (bytes.get_mut(start..end), pattern) {
-                place.copy_from_slice(&pattern.stand_in);
+        let mut any = false;
+        for pattern in &self.all {
+            let mut at = 0;
+            while let Some(start) = bytes.get(at..).and_then(|rest| pattern.finder().find(rest)) {
+                let end = at + start + pattern.bytes.len();
+                if let Some(place) = bytes.get_mut(at + start..end) {
+                    place.copy_from_slice(&pattern.stand_in);
+                }
+                (at, any) = (end, true);
             }
-            at = end;
         }
-        at > 0
+        any
     }
 
     /// How many of the last bytes may be the beginning of a secret.
@@ -90,6 +88,11 @@ impl Patterns {
 }
 
 impl Pattern {
+    /// Made for each search, which costs less than it saves: one that is kept would keep a copy of the secret.
+    fn finder(&self) -> Finder<'_> {
+        Finder::new(self.bytes.as_slice())
+    }
+
     fn begun(&self, bytes: &[u8]) -> usize {
         let longest = self.bytes.len().saturating_sub(1);
         let tail = bytes.get(bytes.len().saturating_sub(longest)..).unwrap_or_default();
@@ -137,7 +140,7 @@ impl Scrubber {
 
     /// Takes the next bytes and gives those that can go on, which may be none; the rest may be the beginning of a secret.
     pub fn push(&mut self, bytes: Bytes) -> Bytes {
-        if self.held.is_empty() && self.patterns.found.find(&bytes).is_none() {
+        if self.held.is_empty() && !self.patterns.is_in(&bytes) {
             // The usual case: nothing is copied.
             let begun = self.patterns.begun(&bytes);
             let at = bytes.len() - begun;

@@ -229,7 +229,7 @@ fn a_refreshed_value_is_used_at_once_and_the_earlier_one_still_scrubbed() {
     let scene = scene("header:Authorization: Bearer {}");
     let next = "ghp_renewed0123456789plantedABCDEFGHIJab";
     let value = Secret::new(next.into()).unwrap();
-    scene.exchange.refreshed(&"github".parse().unwrap(), &value, Some(UnixNanos(9))).unwrap();
+    scene.exchange.refreshed(&"github".parse().unwrap(), &value, Some(UnixNanos(9)));
     let parts = scene.sent("api.example", "/", &[]).unwrap();
     assert_eq!(text(&parts, "authorization").unwrap(), format!("Bearer {next}"));
     let permit = scene.permit("api.example");
