@@ -24,7 +24,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use request::Seen;
 use std::convert::Infallible;
@@ -170,7 +170,7 @@ impl Talk {
 impl Server {
     async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
-        let is_last = request::asks_for_websocket(&parts);
+        let is_last = request::is_last(&parts);
         let mut response = match self.pass(parts, body).await {
             Ok(response) => response,
             Err(refusal) => {
@@ -178,7 +178,7 @@ impl Server {
                 said::refused(&refusal)
             }
         };
-        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if is_last && self.becomes.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             // What the client says after such a request was not looked at.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

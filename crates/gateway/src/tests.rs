@@ -1,6 +1,12 @@
 //! The gateway as cells and origins meet it: sockets in, sockets out, the supervisor's wire beside.
 
 mod asking;
+mod attacks;
+mod credentials;
 mod harness;
+mod hostile;
+mod newer;
 mod origin;
 mod plain;
+mod proxies;
+mod streams;

@@ -12,7 +12,7 @@ use hyper::header::{
 };
 pub(super) use hyper::http::request::Parts;
 use hyper::http::response;
-use hyper::{Method, Uri};
+use hyper::{Method, Uri, Version};
 
 /// Of one connection only (RFC 9110, 7.6.1), and of the gateway itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -126,10 +126,11 @@ fn asked(parts: &Parts) -> Result<Destination, Refusal> {
     destination.map_err(|_form| nowhere(RefusalReason::HostMalformed))
 }
 
-/// Whether the connection is this request's alone from here on; the stream's guard reads it in the same way.
-pub(super) fn asks_for_websocket(parts: &Parts) -> bool {
+/// Whether nothing that follows this request is looked at as HTTP; the stream's guard sees it in the same way.
+pub(super) fn is_last(parts: &Parts) -> bool {
     let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
-    parts.headers.get_all(UPGRADE).iter().any(is_websocket)
+    let is_old = parts.version < Version::HTTP_2;
+    is_old && (parts.method == Method::CONNECT || parts.headers.get_all(UPGRADE).iter().any(is_websocket))
 }
 
 /// HTTP/2 in clear text is not changed to: the offer is overlooked, as RFC 9113 lets a server do.

@@ -94,8 +94,9 @@ impl WebSocket {
                 .await
         };
         tokio::select! {
-            // Frames end as they end: what there is to tell is told with the passage.
-            _ended = async { tokio::try_join!(up, down) } => {}
+            // Frames say when they end. Where a side goes, with a word or without, the other has nobody to speak to.
+            _ended = up => {}
+            _ended = down => {}
             () = revoked.wait(credential.as_ref()) => {}
         }
     }
