@@ -103,11 +103,16 @@ pub(super) struct PercentDecoder {
 
 impl PercentDecoder {
     pub(super) fn push(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) {
-        for byte in bytes {
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
             if self.waiting.is_empty() && *byte != b'%' {
-                decoded.push(*byte);
+                // All up to the next escape at once.
+                let (plain, escaped) = rest.split_at(memchr::memchr(b'%', rest).unwrap_or(rest.len()));
+                decoded.extend_from_slice(plain);
+                rest = escaped;
                 continue;
             }
+            rest = after;
             if *byte == b'%' {
                 decoded.append(&mut self.waiting);
                 self.waiting.push(*byte);
