@@ -8,5 +8,6 @@ mod hostile;
 mod newer;
 mod origin;
 mod plain;
+mod process;
 mod proxies;
 mod streams;

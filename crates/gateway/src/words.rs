@@ -243,3 +243,6 @@ pub(crate) fn one(refusal: &Refusal) -> RefusalNote {
 fn cut(path: &str) -> &str {
     path.get(..path.floor_char_boundary(WORD_PATH_BYTES_MAX)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
