@@ -131,7 +131,8 @@ async fn ask_one(
         let length = socket.recv(&mut datagram).await?;
         let message = datagram.get(..length).unwrap_or_default();
         match Answer::parse(message, id, name, family) {
-            Err(AnswerError::NotOurs) => {}
+            // Anybody can send a datagram: what can't be read is overlooked like what is not meant for us.
+            Err(AnswerError::NotOurs | AnswerError::Malformed) => {}
             Err(AnswerError::Truncated) => return ask_by_tcp(server, &query, (id, name, family)).await,
             answer => return Ok(answer),
         }
@@ -151,3 +152,6 @@ async fn ask_by_tcp(
     stream.read_exact(&mut message).await?;
     Ok(Answer::parse(&message, id, name, family))
 }
+
+#[cfg(test)]
+mod tests;
