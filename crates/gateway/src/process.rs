@@ -15,7 +15,7 @@ use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, TrustError, Upst
 use crate::passage::Revoked;
 use crate::secret::store::Store;
 use crate::wire::{self, Order, Setup, Word};
-use crate::words::{LOT_EVERY, Words};
+use crate::words::{LOT_EVERY, REPEATED_AFTER, Words};
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -153,8 +153,16 @@ pub(crate) async fn live(gate: Arc<Gate>, supervisor: OwnedFd, arrivals: OwnedFd
         () = sweep(&gate) => Ok(()),
     };
     // The supervisor may be gone, and then there is nobody to say them to.
-    let _unsaid = tokio::time::timeout(LAST_WORDS_TIME_MAX, say_lot(&gate.words, &supervisor)).await;
+    let _unsaid = tokio::time::timeout(LAST_WORDS_TIME_MAX, say_all(&gate.words, &supervisor)).await;
     ended
+}
+
+/// All that is left to be said, also what would have waited to be said again.
+async fn say_all(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    words.say(words.report());
+    let now = Instant::now() + REPEATED_AFTER;
+    while say_lot(words, supervisor, now).await? > 0 {}
+    Ok(())
 }
 
 /// Takes connections in until the session ends: the cell may be gone before, and its last requests still under way.
@@ -194,23 +202,25 @@ async fn obey(gate: &Arc<Gate>, supervisor: &AsyncFd<OwnedFd>) -> std::io::Resul
 async fn speak(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
     loop {
         words.something().await;
-        say_lot(words, supervisor).await?;
+        say_lot(words, supervisor, Instant::now()).await?;
         tokio::time::sleep(LOT_EVERY).await;
     }
 }
 
-async fn say_lot(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
-    for word in words.lot(Instant::now()) {
+/// How many were said.
+async fn say_lot(words: &Words, supervisor: &AsyncFd<OwnedFd>, now: Instant) -> std::io::Result<usize> {
+    let lot = words.lot(now);
+    for word in &lot {
         loop {
             let mut ready = supervisor.writable().await?;
-            match wire::send(supervisor.get_ref().as_fd(), &word) {
+            match wire::send(supervisor.get_ref().as_fd(), word) {
                 Ok(()) => break,
                 Err(Errno::AGAIN) => ready.clear_ready(),
                 Err(errno) => return Err(errno.into()),
             }
         }
     }
-    Ok(())
+    Ok(lot.len())
 }
 
 async fn sweep(gate: &Arc<Gate>) {

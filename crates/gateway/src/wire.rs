@@ -216,7 +216,7 @@ pub enum Word {
     },
     /// A handle was seen where it does not belong.
     Leak(LeakNote),
-    /// What has passed since the start.
+    /// What has passed since the start: when it was asked for, and as the last word of all.
     Traffic {
         /// At most [`WORD_HOSTS_MAX`].
         hosts: Vec<HostTraffic>,

@@ -21,7 +21,7 @@ pub(crate) const LOT_EVERY: Duration = Duration::from_millis(50);
 /// Words of one lot: 200 a second.
 const LOT_WORDS_MAX: usize = 10;
 /// The same refusal is said again, with a count, no earlier than this.
-const REPEATED_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const REPEATED_AFTER: Duration = Duration::from_secs(5);
 /// Different refusals that are remembered; beyond, they are joined by host.
 const REFUSALS_MAX: usize = 1_024;
 /// Requests that wait to be said; beyond, they are counted.
@@ -58,6 +58,8 @@ struct Waiting {
     refusals: HashMap<Alike, Said>,
     requests: VecDeque<RequestNote>,
     unsaid: u64,
+    /// Nothing was said since what had been said was last forgotten: there is nothing more to forget.
+    is_tidy: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,7 +103,9 @@ impl Words {
         };
         let mut waiting = self.waiting();
         if waiting.refusals.len() >= REFUSALS_MAX && !waiting.refusals.contains_key(&alike) {
-            waiting.refusals.retain(|_, said| said.count > 0);
+            if !std::mem::replace(&mut waiting.is_tidy, true) {
+                waiting.refusals.retain(|_, said| said.count > 0);
+            }
             if waiting.refusals.len() >= REFUSALS_MAX {
                 (alike.method, alike.path) = (None, None);
             }
@@ -187,6 +191,7 @@ impl Words {
     pub(crate) fn lot(&self, now: Instant) -> Vec<Word> {
         let mut waiting = self.waiting();
         let mut lot = Vec::new();
+        waiting.is_tidy = false;
         while lot.len() < LOT_WORDS_MAX
             && let Some(word) = waiting.others.pop_front()
         {

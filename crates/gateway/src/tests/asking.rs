@@ -70,3 +70,21 @@ fn nobody_answers_and_floods_are_refused() {
         cell.refused(RefusalReason::HeldFlood).await;
     });
 }
+
+#[test]
+fn traffic_is_reported_when_it_is_asked_for_and_at_the_end() {
+    run(async {
+        let origin = listen(echo).await;
+        let cell = asking(1, 0, origin.port());
+        let host = format!("a.test:{}", origin.port());
+        say(&mut cell.connect(&host).await, &get("/known", &host)).await;
+        say(&mut cell.connect(&host).await, &get("/unknown", &host)).await;
+        for order in [Order::Report {}, Order::Stop {}] {
+            cell.order(&order);
+            let hosts =
+                cell.word(|word| if let Word::Traffic { hosts } = word { Some(hosts.clone()) } else { None });
+            let hosts = hosts.await;
+            assert_eq!((hosts[0].requests, hosts[0].refused, hosts[0].open), (1, 1, 0));
+        }
+    });
+}
