@@ -11,5 +11,6 @@ pub mod instructions;
 pub mod limits;
 pub mod network;
 pub mod piece;
+pub mod sets;
 pub mod system;
 pub mod tools;
