@@ -138,6 +138,15 @@ A policy names them: [credential.github] secret = \"github\". See docs/secrets.m
         #[command(subcommand)]
         command: SecretCommand,
     },
+    /// List named sets of grants, and confirm where your package tools load from
+    #[command(after_help = "Examples:
+  cofferdam sets                              what there is, and what it comes to here
+  cofferdam sets show npm                     each grant of it
+  cofferdam sets confirm npm                  find out where npm loads from, and say yes to it
+  cofferdam run --allow npm --allow 'github-push(acme/app)' -- claude
+
+See docs/sets.md.")]
+    Sets(SetsArguments),
     /// Print completions for a shell
     #[command(after_help = "Examples:
   eval \"$(cofferdam completions bash)\"                              in ~/.bashrc
@@ -157,6 +166,43 @@ A policy names them: [credential.github] secret = \"github\". See docs/secrets.m
         #[arg(default_value = "")]
         beginning: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetsArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<SetsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SetsCommand {
+    /// Show each grant of a set
+    Show {
+        /// As --allow takes it: npm, github-push(OWNER/REPO)
+        #[arg(value_name = "SET")]
+        set: String,
+    },
+    /// Find out where a package tool loads from, and confirm it
+    Confirm(ConfirmArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmArguments {
+    /// npm, pypi, crates, debian, go, maven or docker
+    #[arg(value_name = "SET")]
+    pub(crate) set: String,
+    /// Say yes without being asked, to the places named by --hosts and no others
+    #[arg(long, requires = "hosts")]
+    pub(crate) yes: bool,
+    /// The hosts that you expect; an address (https://HOST/PATH/) is taken without being observed
+    #[arg(long, value_name = "HOST|URL", value_delimiter = ',')]
+    pub(crate) hosts: Vec<String>,
+    /// Where the tool lies in your home, as for `run`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tools: Vec<String>,
+    /// Take what the settings and --hosts say, and don't run the tool
+    #[arg(long)]
+    pub(crate) no_trial: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,7 +232,7 @@ pub(crate) struct SecretAddArguments {
     /// What it is to be called: a-z, 0-9 and `-`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// env:X, file:PATH, command:COMMAND, prompt, login:claude or login:codex
+    /// env:X, file:PATH, command:COMMAND, prompt, login:claude, login:codex or setting:SET:HOST
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: String,
     /// In the place of one of that name

@@ -23,6 +23,7 @@ mod resume;
 mod review;
 mod run;
 mod secret;
+mod sets;
 mod show;
 mod stop;
 mod summary;
@@ -66,6 +67,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Untrust(arguments) => trust::untrust(context, output, &arguments),
         Command::Init(arguments) => init::init(context, output, &arguments),
         Command::Secret { command } => secret::secret(context, output, &command),
+        Command::Sets(arguments) => sets::sets(context, output, &arguments),
         Command::Completions { shell } => completions::completions(shell),
         Command::CompleteIds(arguments) => completions::ids(context, output, &arguments),
         Command::CompleteSessions { beginning } => completions::sessions(context, output, &beginning),

@@ -14,7 +14,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Bring its work back", &["review", "diff", "apply", "undo"]),
     ("Go back within a session, or end it", &["checkpoint", "restore", "discard"]),
-    ("Settings and this machine", &["init", "trust", "untrust", "secret", "doctor", "completions"]),
+    ("Settings and this machine", &["init", "trust", "untrust", "sets", "secret", "doctor", "completions"]),
 ];
 
 const NAME_COLUMNS: usize = 13;

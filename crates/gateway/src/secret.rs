@@ -9,6 +9,7 @@ pub mod command;
 mod file;
 pub mod login;
 mod prompt;
+mod setting;
 mod source;
 pub mod store;
 mod value;

@@ -43,6 +43,7 @@ pub mod screen;
 pub mod secrets;
 pub mod selection;
 pub mod sessions;
+pub mod sets;
 pub mod start;
 pub mod state;
 pub mod supervise;

@@ -15,10 +15,11 @@ use crate::error::{Error, ErrorKind};
 use crate::machine::Machine;
 use crate::policies::Policies;
 use crate::request::RunRequest;
+use crate::sets;
 use crate::state::State;
 use crate::trust;
 use cofferdam_policy::authority::{
-    AUTHORITY_VERSION, Authority, CellKind, Identity, Profile, View, Workspace,
+    AUTHORITY_VERSION, Authority, CellKind, EnvValue, Identity, Profile, View, Workspace,
 };
 use cofferdam_policy::checkpoint::RegularCheckpoints;
 use cofferdam_policy::label::Label;
@@ -80,7 +81,8 @@ pub fn resolve(
     let (wish, policy) = wishes(context, state, &first, request, &mut notes)?;
     let stricken = wish.clone().without_denied_names();
     note_stricken(&wish, &stricken, &mut notes);
-    let wish = stricken;
+    let comes = sets::of_wish(context, &stricken)?;
+    let wish = with_sets(stricken, &comes);
     let identity = identity(context);
     check_network(&wish)?;
     let denied = directories::denied(context, &wish, &first)?;
@@ -90,7 +92,10 @@ pub fn resolve(
     found.git(&mut notes)?;
     found.mounts(&wish, request, &first, &mut notes)?;
     let homes = homes::Homes::look(context, &wish, &mut found, &mut notes)?;
-    let environment = environment::resolve(context, &wish, request, homes.environment, &mut notes)?;
+    let mut brought: BTreeMap<String, EnvValue> =
+        comes.environment.into_iter().map(|(key, value)| (key, EnvValue::Literal(value))).collect();
+    brought.extend(homes.environment);
+    let environment = environment::resolve(context, &wish, request, brought, &mut notes)?;
     let mut limits =
         Limits::defaults(cofferdam_policy::presets::limits::Machine { memory_bytes: machine.memory_bytes });
     wish.limits.iter().for_each(|limit| limits.ask(*limit));
@@ -100,7 +105,7 @@ pub fn resolve(
         identity,
         workspaces: found.workspaces,
         mounts: found.mounts,
-        home_files: homes.files,
+        home_files: homes.files.into_iter().chain(comes.home_files).collect(),
         scratch: homes.scratch,
         environment,
         path: homes.path,
@@ -236,13 +241,15 @@ fn kept_inside(context: &Context, first: &std::path::Path, mut wish: Wish, notes
     wish
 }
 
+/// The grants of named sets beside those that were written, with the credentials that they name.
+fn with_sets(mut wish: Wish, comes: &sets::Comes) -> Wish {
+    wish.grants.extend(comes.grants.iter().cloned());
+    wish.credentials.extend(comes.credentials.iter().cloned());
+    wish
+}
+
 /// What nothing here can bring about yet, or never, is not left out in silence.
 fn check_network(wish: &Wish) -> Result<(), Error> {
-    if let Some(name) = wish.sets.first() {
-        return Err(Error::new(ErrorKind::Policy, format!("cannot use the set of grants {name:?}"))
-            .since("there is none of that name")
-            .hint("write its grants in its place"));
-    }
     match undefined(&wish.grants, &wish.credentials) {
         Some((grant, name)) => Err(Error::new(ErrorKind::Policy, format!("cannot grant `{grant}`"))
             .since(format!("the policy says nothing of a credential {name}"))

@@ -345,6 +345,7 @@ fn source_remedy(name: &SecretName, error: &SourceError) -> String {
         SourceError::TooLong | SourceError::Shape(_) => {
             "a secret is one line of visible characters, 8 to 7168 of them".into()
         }
+        SourceError::Setting(_) => "see where the tool loads from: cofferdam sets".into(),
         SourceError::Login(LoginError::NoLogin) => "sign in with the agent's own program first".into(),
         SourceError::Login(_) => "sign in with the agent's own program again".into(),
     }

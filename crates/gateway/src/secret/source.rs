@@ -5,6 +5,7 @@
 use super::file::read_within;
 use super::login::{self, LoginError};
 use super::prompt;
+use super::setting::{self, SettingError};
 use super::store::Value;
 use super::value::Secret;
 use cofferdam_policy::event::UnixNanos;
@@ -56,6 +57,9 @@ pub(super) enum SourceError {
     /// What was read is no secret.
     #[error("what it gives is no secret of one line")]
     Shape(#[from] ShapeError),
+    /// The settings of a tool can't be read, or have no login for the place.
+    #[error("the settings of the tool give no login")]
+    Setting(#[from] SettingError),
     /// What was read is no login.
     #[error("the login cannot be used")]
     Login(#[from] LoginError),
@@ -105,6 +109,7 @@ pub(super) fn capture(world: &World, name: &SecretName, source: &Source) -> Resu
         }
         Source::Command(command) => plain(run(world, command)?),
         Source::Prompt => plain(prompt::ask(&format!("value of the secret {name} (not shown)"))?),
+        Source::Setting(set, place) => plain(Zeroizing::new(setting::value(world, *set, place)?)),
         Source::Login(kind) => {
             let path = login_path(world, *kind)?;
             let read = File::open(&path).and_then(|file| read_within(file, LOGIN_FILE_BYTES_MAX));

@@ -5,6 +5,7 @@
 use super::credential::SecretName;
 use super::handle::{LoginFacts, LoginKind, Shape};
 use crate::event::UnixNanos;
+use crate::presets::sets::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +16,9 @@ pub const SOURCE_BYTES_MAX: usize = 4096;
 
 /// Why a text is no source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a source is env:VARIABLE, file:/PATH, command:COMMAND, prompt, login:claude or login:codex")]
+#[error(
+    "a source is env:VARIABLE, file:/PATH, command:COMMAND, prompt, setting:SET:HOST, login:claude or login:codex"
+)]
 pub struct SourceTextError;
 
 /// Where a value comes from.
@@ -30,6 +33,8 @@ pub enum Source {
     Command(String),
     /// Typed on the terminal, when the secret is added.
     Prompt,
+    /// The login for a place in the settings of a package tool: whose, and where; read anew when a session starts.
+    Setting(Registry, String),
     /// The login of an agent program; read anew when a session starts, and refreshed.
     Login(LoginKind),
 }
@@ -160,7 +165,7 @@ impl Source {
     #[must_use]
     pub fn is_read_anew(&self) -> bool {
         match self {
-            Self::File(_) | Self::Command(_) | Self::Login(_) => true,
+            Self::File(_) | Self::Command(_) | Self::Setting(..) | Self::Login(_) => true,
             Self::Env(_) | Self::Prompt => false,
         }
     }
@@ -182,6 +187,12 @@ impl FromStr for Source {
             "env" if !rest.is_empty() && rest.bytes().all(variable) => Ok(Self::Env(rest.to_owned())),
             "file" if rest.starts_with('/') => Ok(Self::File(rest.to_owned())),
             "command" if !rest.trim().is_empty() => Ok(Self::Command(rest.to_owned())),
+            "setting" => {
+                let (set, place) = rest.split_once(':').ok_or(SourceTextError)?;
+                let is_place = !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_graphic());
+                let set = Registry::named(set).filter(|_| is_place).ok_or(SourceTextError)?;
+                Ok(Self::Setting(set, place.to_owned()))
+            }
             "login" => {
                 let kind = LoginKind::ALL.into_iter().find(|kind| kind.name() == rest);
                 kind.map(Self::Login).ok_or(SourceTextError)
@@ -198,6 +209,7 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "file:{path}"),
             Self::Command(command) => write!(f, "command:{command}"),
             Self::Prompt => f.write_str("prompt"),
+            Self::Setting(set, place) => write!(f, "setting:{}:{place}", set.name()),
             Self::Login(kind) => write!(f, "login:{}", kind.name()),
         }
     }
@@ -224,10 +236,22 @@ mod tests {
     #[test]
     fn a_source_parses_to_what_it_prints() {
         let texts = ["env:GH_TOKEN", "file:/home/a b/key", "command:pass show x:y", "prompt", "login:codex"];
+        let texts = texts.into_iter().chain(["setting:npm:packages.test:8443"]);
         for text in texts {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
-        for text in ["", "env:", "env:A B", "file:relative", "command: ", "login:other", "Prompt", "x:y"] {
+        for text in [
+            "",
+            "env:",
+            "env:A B",
+            "file:relative",
+            "command: ",
+            "login:other",
+            "Prompt",
+            "x:y",
+            "setting:npm:",
+            "setting:x:y",
+        ] {
             assert!(text.parse::<Source>().is_err(), "{text:?}");
         }
     }

@@ -12,5 +12,6 @@ pub mod limits;
 pub mod network;
 pub mod piece;
 pub mod sets;
+pub mod settings;
 pub mod system;
 pub mod tools;

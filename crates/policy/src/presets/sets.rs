@@ -9,6 +9,7 @@ pub mod base;
 pub mod github;
 pub mod model;
 pub mod registry;
+pub mod trial;
 
 use crate::net::credential::{Credential, CredentialName, VarName};
 use crate::net::grant::Grant;

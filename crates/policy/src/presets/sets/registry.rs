@@ -30,6 +30,8 @@ pub enum Registry {
 pub enum Role {
     /// Where names are looked up.
     Index,
+    /// A Debian repository without `dists`: its suite ends with a slash, and all of it lies below.
+    Flat,
     /// Where what was found is loaded from, if that is another place.
     Files,
     /// Go's checksum database.
@@ -40,13 +42,14 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 4] = [Self::Index, Self::Files, Self::Checksums, Self::Tokens];
+    pub const ALL: [Self; 5] = [Self::Index, Self::Flat, Self::Files, Self::Checksums, Self::Tokens];
 
     /// As a confirmed set writes it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Index => "index",
+            Self::Flat => "flat",
             Self::Files => "files",
             Self::Checksums => "checksums",
             Self::Tokens => "tokens",
@@ -105,12 +108,13 @@ impl Registry {
         match role {
             Role::Tokens => true,
             Role::Files => self == Self::Docker,
-            Role::Index | Role::Checksums => false,
+            Role::Index | Role::Flat | Role::Checksums => false,
         }
     }
 
     fn patterns(self, role: Role) -> &'static [&'static str] {
         match (role, self) {
+            (Role::Flat, _) => &["/**"],
             (Role::Checksums, _) => &["/supported", "/latest", "/lookup/**", "/tile/**"],
             // The prefix is the whole path.
             (Role::Tokens, _) => &[""],
@@ -128,14 +132,6 @@ impl Registry {
             }
             (Role::Files, Self::Docker) => &["/**"],
         }
-    }
-
-    /// Where a Debian repository has no `dists`: its suite ends with a slash, and everything lies below.
-    ///
-    /// # Errors
-    /// As [`Registry::grant`].
-    pub fn flat_grant(base: &Base) -> Result<Grant, BaseError> {
-        base.grant(Self::Debian.name(), &READING, &["/**"])
     }
 }
 
