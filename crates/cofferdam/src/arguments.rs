@@ -1,6 +1,8 @@
 //! The grammar of the command line, with its help and examples.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use cofferdam_policy::presets::sets::registry::Registry;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -188,8 +190,8 @@ pub(crate) enum SetsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArguments {
-    /// npm, pypi, crates, debian, go, maven or docker
-    #[arg(value_name = "SET")]
+    /// Of which tool
+    #[arg(value_name = "SET", value_parser = PossibleValuesParser::new(Registry::ALL.map(Registry::name)))]
     pub(crate) set: String,
     /// Say yes without being asked, to the places named by --hosts and no others
     #[arg(long, requires = "hosts")]

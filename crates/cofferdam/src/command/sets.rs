@@ -205,7 +205,10 @@ fn agreed(
             .since(why)
             .hint(hint))
     };
-    let hosts: Vec<String> = places.iter().map(|place| place.base.place()).collect();
+    let mut hosts: Vec<String> =
+        draft.places().iter().chain(places).map(|place| place.base.place()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    hosts.retain(|host| seen.insert(host.clone()));
     let hint =
         format!("off a terminal: cofferdam sets confirm {} --yes --hosts {}", draft.name(), hosts.join(","));
     if asked.yes {

@@ -1,0 +1,83 @@
+//! Real package programs install through a set, and can't publish through it.
+
+use super::scene::{Scene, place};
+use cofferdam_testkit::registry::{Registry, RegistryKind};
+
+const MANIFEST: &str = r#"{"name":"mine","version":"1.0.0","dependencies":{"anchor":"^1.0.0"}}"#;
+const KEY: &str = "npm_plantedZ0123456789abcdefghij";
+
+#[test]
+fn npm_installs_by_a_lock_file_and_publishing_is_refused() {
+    let scene = Scene::new();
+    let registry = Registry::secure(&scene.pki, RegistryKind::Npm);
+    scene.settings(".npmrc", &format!("registry={}\n", registry.url()));
+    scene.confirm("npm", &[place(&registry, "packages.test")]);
+    scene.edit("npm", None);
+    scene.project("package.json", MANIFEST);
+    let script = "npm install --package-lock-only --no-audit && npm ci --no-audit && node -p \"require('anchor').join()\"";
+    let run = scene.session("npm", &[], script);
+    assert!(run.stdout().contains("anchor,ballast,@dock/crane"), "{run}");
+    let run = scene.session("npm", &[], "echo //packages.test/:_authToken=x >>~/.npmrc; npm publish");
+    assert!(!run.status.success(), "{run}");
+    let registry_address = registry.url();
+    let put = format!("curl -sS -X PUT -d {{}} {registry_address}mine");
+    let run = scene.session("npm", &[], &put);
+    assert!(run.stdout().contains("method-not-granted"), "{run}");
+    assert_eq!(registry.written(), []);
+}
+
+#[test]
+fn npm_installs_from_a_company_s_registry_whose_token_the_agent_never_has() {
+    let scene = Scene::new();
+    let registry = Registry::guarded(&scene.pki, RegistryKind::Npm, KEY);
+    let at = place(&registry, "packages.test");
+    scene.settings(".npmrc", &format!("registry={}\n//{at}/:_authToken={KEY}\n", registry.url()));
+    scene.confirm("npm", std::slice::from_ref(&at));
+    scene.edit("npm", None);
+    scene.project("package.json", MANIFEST);
+    let script = "env; cat ~/.npmrc 2>/dev/null || true; npm install --no-audit && node -p \"require('anchor').join()\"";
+    let run = scene.session("npm", &[], script);
+    assert!(run.stdout().contains("anchor,ballast,@dock/crane"), "{run}");
+    assert!(!run.stdout().contains("plantedZ"), "{run}");
+    // The control: without the credential the registry says no.
+    let url = registry.url();
+    let run = scene.run(&[
+        "run",
+        "--allow",
+        &format!("{at}/** address=127.0.0.1"),
+        "--",
+        "curl",
+        "-s",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        &format!("{url}anchor"),
+    ]);
+    assert!(run.stdout().contains("401"), "{run}");
+}
+
+#[test]
+fn pip_installs_from_an_index_whose_files_lie_elsewhere_and_uploading_is_refused() {
+    let scene = Scene::new();
+    let registry = Registry::secure(&scene.pki, RegistryKind::Pypi);
+    scene.settings(".config/pip/pip.conf", &format!("[global]\nindex-url = {}\n", registry.url()));
+    scene.confirm("pypi", &[place(&registry, "index.packages.test")]);
+    let install = "/usr/bin/python3 -m pip install --no-cache-dir --disable-pip-version-check --retries 0 --target lib anchor";
+    scene.edit("pypi", None);
+    let refused = scene.session("pypi", &[], install);
+    assert!(!refused.status.success(), "{refused}");
+    assert!(refused.stderr().contains("files.packages.test"), "the refusal names what is missing: {refused}");
+    let files = format!("https://{}/packages/", place(&registry, "files.packages.test"));
+    scene.edit("pypi", Some(&files));
+    let run = scene.session(
+        "pypi",
+        &[],
+        &format!("{install} && PYTHONPATH=lib /usr/bin/python3 -c 'import anchor; print(anchor.WORDS)'"),
+    );
+    assert!(run.stdout().contains("['anchor', 'ballast']"), "{run}");
+    let post = format!("curl -sS -X POST -d x {}", registry.publishing_url());
+    let run = scene.session("pypi", &[], &post);
+    assert!(run.stdout().contains("not-granted"), "{run}");
+    assert_eq!(registry.written(), []);
+}

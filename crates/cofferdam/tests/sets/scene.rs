@@ -1,0 +1,81 @@
+//! An owner with settings of package tools, and a registry on loopback that they name.
+
+use super::OWNER;
+use cofferdam_testkit::pki::Pki;
+use cofferdam_testkit::registry::Registry;
+use cofferdam_testkit::{Home, Invocation, Outcome};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// The documented exit codes, as `docs/exit-codes.md` has them.
+pub(super) const USAGE: u8 = 201;
+pub(super) const POLICY: u8 = 202;
+pub(super) const DECLINED: u8 = 211;
+
+pub(super) struct Scene {
+    pub(super) home: Home,
+    pub(super) pki: Pki,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self { home: Home::of(OWNER), pki: Pki::new() }
+    }
+
+    /// A file of the owner's home.
+    pub(super) fn settings(&self, below: &str, text: &str) {
+        self.home.write(self.home.home().join(below), text);
+    }
+
+    pub(super) fn project(&self, file: &str, text: &str) {
+        self.home.write(self.home.work().join("project").join(file), text);
+    }
+
+    /// Any command of the owner's, who trusts the registry's authority.
+    pub(super) fn cofferdam(&self, words: &[&str]) -> Invocation {
+        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let project = self.home.directory("project");
+        self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(project)
+    }
+
+    pub(super) fn run(&self, words: &[&str]) -> Outcome {
+        self.cofferdam(words).run_within(PATIENCE)
+    }
+
+    /// Says yes to these hosts without running the tool.
+    pub(super) fn confirm(&self, set: &str, hosts: &[String]) {
+        let hosts = hosts.join(",");
+        self.run(&["sets", "confirm", set, "--no-trial", "--yes", "--hosts", &hosts]).assert_success();
+    }
+
+    /// Where a confirmed set lies.
+    pub(super) fn file(&self, set: &str) -> std::path::PathBuf {
+        self.home.config().join("sets").join(format!("{set}.toml"))
+    }
+
+    /// What an owner may write into a confirmed set: where its places are, and one more place.
+    pub(super) fn edit(&self, set: &str, files: Option<&str>) {
+        let path = self.file(set);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut text =
+            text.replace("from = \"settings\"", "from = \"settings\"\naddresses = [\"127.0.0.1\"]");
+        if let Some(url) = files {
+            text += &format!(
+                "\n[[place]]\nurl = \"{url}\"\nrole = \"files\"\nfrom = \"you\"\naddresses = [\"127.0.0.1\"]\n"
+            );
+        }
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// A session with this set that runs `script` in the project.
+    pub(super) fn session(&self, set: &str, flags: &[&str], script: &str) -> Outcome {
+        let words = [&["run", "--allow", set], flags, &["--", "sh", "-ec", script]].concat();
+        self.run(&words)
+    }
+}
+
+/// `NAME:PORT` of a registry under one of its names.
+pub(super) fn place(registry: &Registry, name: &str) -> String {
+    format!("{name}:{}", registry.server().address().port())
+}
