@@ -123,7 +123,7 @@ pub(crate) fn prepare(
     }
     crate::home::furnish(context, &resolved.authority, handles, &place.home(), owner)?;
     let hostname = hostname(session);
-    let names = system::names(&hostname, session.id.as_str(), &[])?;
+    let names = system::names(&hostname, session.id.as_str(), &resolved.authority.grants)?;
     let host = Host { ground, places, home: absolute(&place.home())?, hostname, names };
     layout::compute(permit, &host).map_err(no_layout)
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::state::{self, State};
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::layout::System;
-use cofferdam_policy::net::host::DnsName;
+use cofferdam_policy::net::grant::Grant;
 use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::{network, system};
 use rustix::fd::AsFd as _;
@@ -77,13 +77,13 @@ pub(crate) fn authority(state: &State) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// The files that are a session's own; `seed` is too, and `hosts` are those that git reaches by HTTPS alone.
+/// The files that are a session's own; `seed` is too, and the hosts of `grants` are those that git reaches by HTTPS alone.
 ///
 /// # Errors
 /// [`ErrorKind::State`] for a name that no machine can have.
-pub(crate) fn names(hostname: &str, seed: &str, hosts: &[DnsName]) -> Result<Vec<(AbsPath, String)>, Error> {
+pub(crate) fn names(hostname: &str, seed: &str, grants: &[Grant]) -> Result<Vec<(AbsPath, String)>, Error> {
     let known = system::hosts(hostname).map_err(|error| cannot(&error))?;
-    let texts = [format!("{hostname}\n"), known, system::machine_id(seed), network::gitconfig(hosts)];
+    let texts = [format!("{hostname}\n"), known, system::machine_id(seed), network::gitconfig(grants)];
     let place =
         |name: &str| AbsPath::new(Path::new(etc::OWN_PLACE).join(name)).map_err(|error| cannot(&error));
     etc::OWN.into_iter().zip(texts).map(|(name, text)| Ok((place(name)?, text))).collect()

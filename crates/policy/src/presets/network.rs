@@ -6,7 +6,9 @@
 //! name where another only says an address. The host's own `/etc/gitconfig` is not taken: people keep logins there.
 
 use crate::net::addresses::{HTTP_PROXY_PORT, PROXY_ADDRESS};
-use crate::net::host::DnsName;
+use crate::net::grant::{Grant, Protocol, Scheme};
+use crate::net::host::{DnsName, Host, HostPattern, Port};
+use std::collections::BTreeMap;
 
 /// The subject of the authority that signs for every host, for the cells of one owner.
 pub const AUTHORITY_SUBJECT: &str = "CN=Cofferdam cells";
@@ -17,6 +19,9 @@ pub const AUTHORITY_SUBJECT_HASH: &str = "cb532ac9";
 pub const AUTHORITY_FILE: &str = "cofferdam/authority.pem";
 /// The host's trusted certificates and the authority's, below the cell's `/etc`.
 pub const BUNDLE_FILE: &str = "cofferdam/ca-certificates.crt";
+
+/// Where HTTPS is when nothing is said.
+const HTTPS_PORT: u16 = 443;
 
 /// What is connected to directly: the cell's own loopback.
 const NO_PROXY: &str = "localhost,127.0.0.1,::1";
@@ -95,16 +100,24 @@ pub fn proxy_environment() -> Vec<(&'static str, String)> {
     proxies.chain(NO_PROXY_VARIABLES.iter().map(|name| (*name, NO_PROXY.to_owned()))).collect()
 }
 
-/// `/etc/gitconfig`: every URL by which these hosts are reached over SSH, or unprotected, is rewritten to HTTPS, where
-/// grants and credentials are. Git knows no patterns here, so a host has to be named.
+/// `/etc/gitconfig`: every URL by which hosts that are granted over HTTPS are reached over SSH, or unprotected, is
+/// rewritten to HTTPS, where grants and credentials are. Git knows no patterns here, so a grant for a wildcard rewrites
+/// nothing.
 #[must_use]
-pub fn gitconfig<'n>(hosts: impl IntoIterator<Item = &'n DnsName>) -> String {
-    let mut hosts: Vec<&DnsName> = hosts.into_iter().collect();
-    hosts.sort();
-    hosts.dedup();
+pub fn gitconfig<'g>(grants: impl IntoIterator<Item = &'g Grant>) -> String {
+    let mut ports: BTreeMap<&DnsName, Port> = BTreeMap::new();
+    for grant in grants {
+        let HostPattern::Exactly(Host::Name(host)) = &grant.host else { continue };
+        if grant.scheme == Scheme::Https && grant.protocols.permit(Protocol::Http) {
+            // At several ports, the usual one is meant.
+            let port = ports.entry(host).or_insert(grant.port);
+            *port = if grant.port.get() == HTTPS_PORT { grant.port } else { *port };
+        }
+    }
     let mut text = String::new();
-    for host in hosts {
-        text += &format!("[url \"https://{host}/\"]\n");
+    for (host, port) in ports {
+        let port = if port.get() == HTTPS_PORT { String::new() } else { format!(":{}", port.get()) };
+        text += &format!("[url \"https://{host}{port}/\"]\n");
         for from in [
             format!("git@{host}:"),
             format!("ssh://git@{host}/"),
@@ -121,6 +134,7 @@ pub fn gitconfig<'n>(hosts: impl IntoIterator<Item = &'n DnsName>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::grant::GrantOrigin;
     use std::collections::BTreeSet;
 
     #[test]
@@ -139,12 +153,22 @@ mod tests {
 
     #[test]
     fn a_host_is_rewritten_by_every_spelling_and_no_other_host_is() {
-        let host = DnsName::parse("git.example.com").unwrap();
-        let text = gitconfig([&host, &host]);
-        assert_eq!(text.matches("[url ").count(), 1);
-        assert!(text.starts_with("[url \"https://git.example.com/\"]\n\tinsteadOf = git@git.example.com:\n"));
+        let grants = [
+            "git.example.com:8443",
+            "git.example.com/acme/**",
+            "forge.example.com:8443",
+            "*.example.com",
+            "http://plain.example.com",
+            "tunnel.example.com protocols=tls-passthrough",
+            "192.0.2.1",
+        ];
+        let grants = grants.map(|line| Grant::from_line(line, GrantOrigin::Policy).unwrap());
+        let text = gitconfig(&grants);
+        assert_eq!(text.matches("[url ").count(), 2, "{text}");
+        assert!(text.contains("[url \"https://git.example.com/\"]\n\tinsteadOf = git@git.example.com:\n"));
+        assert!(text.starts_with("[url \"https://forge.example.com:8443/\"]\n"), "{text}");
         // Every one ends where the host's name does, so that no longer name begins with it.
-        for line in text.lines().skip(1) {
+        for line in text.lines().filter(|line| !line.starts_with("[url ")) {
             assert!(line.ends_with(['/', ':']), "{line}");
         }
         assert_eq!(gitconfig([]), "");
