@@ -2,6 +2,10 @@
 //!
 //! A running session is asked over its supervisor's socket; of one that has ended the ledger tells.
 
+mod thrift;
+
+pub(crate) use thrift::Thrift;
+
 use crate::control::{Ask, Line};
 use crate::error::{Error, ErrorKind};
 use crate::sessions;

@@ -5,7 +5,7 @@
 
 use super::{Ending, Supervisor};
 use crate::gateway;
-use crate::network::{Network as Seen, Table, Waiting};
+use crate::network::{Network as Seen, Table, Thrift, Waiting};
 use crate::notify::Occasion;
 use crate::record;
 use cofferdam_gateway::wire::{self, LeakNote, Order, RefusalNote, RequestNote, Word};
@@ -50,6 +50,7 @@ pub(super) struct Network {
     waiting: BTreeMap<u64, (Refused, Instant)>,
     /// Given by the owner, and not said to be released yet.
     decided: BTreeMap<u64, Decision>,
+    thrift: Thrift,
     unrecorded: Vec<Event>,
     record_at: Option<Instant>,
 }
@@ -63,6 +64,7 @@ impl Network {
             table: Table::default(),
             waiting: BTreeMap::new(),
             decided: BTreeMap::new(),
+            thrift: Thrift::default(),
             unrecorded: Vec::new(),
             record_at: None,
         }
@@ -83,7 +85,7 @@ impl Network {
 
     /// When something is to be done unasked.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.record_at
+        [self.record_at, self.thrift.due()].into_iter().flatten().min()
     }
 
     /// Requests that wait for the owner, oldest first.
@@ -106,6 +108,7 @@ impl Network {
     }
 
     fn note(&mut self, event: Event) {
+        let Some(event) = self.thrift.take(event) else { return };
         self.unrecorded.push(event);
         self.record_at.get_or_insert_with(|| Instant::now() + RECORD_AFTER);
     }
@@ -247,7 +250,13 @@ impl Supervisor<'_> {
 
     /// Records what has waited long enough.
     pub(super) fn keep_network(&mut self) {
-        if self.network.record_at.is_some_and(|at| at <= Instant::now()) {
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.network.thrift.due()) {
+            let together = self.network.thrift.together();
+            self.network.unrecorded.extend(together);
+            self.record_network();
+        } else if is_due(self.network.record_at) {
             self.record_network();
         }
     }
@@ -274,6 +283,8 @@ impl Supervisor<'_> {
             }
         }
         self.network.stage = Stage::Gone;
+        let together = self.network.thrift.together();
+        self.network.unrecorded.extend(together);
         self.record_network();
     }
 }

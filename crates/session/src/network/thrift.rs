@@ -1,0 +1,122 @@
+//! How much of what passes a gateway is recorded one by one: a lot, and then no more than the ledger can bear.
+//!
+//! An agent that asks for nothing else all day must not fill its owner's disk. What comes after is still recorded, added up
+//! by place, now and then.
+
+use super::{OTHERS, PLACES_MAX};
+use cofferdam_policy::event::{Event, Refused, Requested};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::{Duration, Instant};
+
+/// How many events of the gateway are recorded one by one, in one run of a session.
+const SINGLY_MAX: u32 = 20_000;
+/// How often the rest is recorded.
+const TOGETHER_EVERY: Duration = Duration::from_secs(600);
+
+/// What is added up until it is recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Thrift {
+    singly: u32,
+    requested: BTreeMap<(String, u16, Option<String>), Requested>,
+    refused: BTreeMap<(String, u16, String), Refused>,
+    due: Option<Instant>,
+}
+
+impl Thrift {
+    /// The event, if it is to be recorded by itself; else it is added to others.
+    pub(crate) fn take(&mut self, event: Event) -> Option<Event> {
+        if self.singly < SINGLY_MAX {
+            self.singly += 1;
+            return Some(event);
+        }
+        match event {
+            Event::Requested(requested) => self.add_requested(requested),
+            Event::Refused(refused) => self.add_refused(refused),
+            // The others come seldom, or are bounded where they are made.
+            other => return Some(other),
+        }
+        self.due.get_or_insert_with(|| Instant::now() + TOGETHER_EVERY);
+        None
+    }
+
+    /// When what was added up is to be recorded.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// All that was added up.
+    pub(crate) fn together(&mut self) -> Vec<Event> {
+        self.due = None;
+        let requested = std::mem::take(&mut self.requested).into_values().map(Event::Requested);
+        let refused = std::mem::take(&mut self.refused).into_values().map(Event::Refused);
+        requested.chain(refused).collect()
+    }
+
+    fn add_requested(&mut self, mut one: Requested) {
+        (one.method, one.path, one.status) = (None, None, None);
+        if self.requested.len() >= PLACES_MAX {
+            (one.host, one.port) = (OTHERS.to_owned(), 0);
+        }
+        match self.requested.entry((one.host.clone(), one.port, one.credential.clone())) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                (known.up, known.down, known.count) =
+                    (known.up + one.up, known.down + one.down, known.count + one.count);
+            }
+            Entry::Vacant(place) => {
+                place.insert(one);
+            }
+        }
+    }
+
+    fn add_refused(&mut self, mut one: Refused) {
+        (one.method, one.path, one.allow) = (None, None, None);
+        if self.refused.len() >= PLACES_MAX {
+            (one.host, one.port) = (OTHERS.to_owned(), 0);
+        }
+        match self.refused.entry((one.host.clone(), one.port, one.reason.clone())) {
+            Entry::Occupied(mut known) => known.get_mut().count += one.count,
+            Entry::Vacant(place) => {
+                place.insert(one);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(host: &str) -> Event {
+        Event::Refused(Refused {
+            reason: "host-not-granted".into(),
+            host: host.into(),
+            port: 443,
+            method: Some("GET".into()),
+            path: Some("/x".into()),
+            allow: None,
+            count: 1,
+        })
+    }
+
+    #[test]
+    fn a_flood_is_recorded_one_by_one_for_a_while_and_then_by_place_and_nothing_is_lost() {
+        let mut thrift = Thrift::default();
+        let flood = 3 * SINGLY_MAX;
+        let singly = (0..flood).filter_map(|n| thrift.take(refused(&format!("h{}.test", n % 1_000)))).count();
+        assert_eq!(singly, SINGLY_MAX as usize);
+        assert!(thrift.due().is_some());
+        let together = thrift.together();
+        assert!(together.len() <= PLACES_MAX + 1, "{}", together.len());
+        let counted: u64 = together
+            .iter()
+            .map(|event| match event {
+                Event::Refused(refused) => refused.count,
+                other => panic!("{other:?}"),
+            })
+            .sum();
+        assert_eq!(counted, u64::from(flood - SINGLY_MAX));
+        assert!(thrift.due().is_none() && thrift.together().is_empty());
+    }
+}
