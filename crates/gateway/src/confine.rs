@@ -11,7 +11,7 @@ use cofferdam_syscall::confine::{
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -56,9 +56,9 @@ pub(crate) enum ConfineError {
     Filter(#[source] Errno),
 }
 
-/// Ends with the supervisor, however that ends; leaves no core and lets nobody trace it.
-pub(crate) fn outlive_nobody() -> Result<(), Errno> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+/// Leaves no core and lets nobody trace it. It ends with the supervisor by the end of their socket, and not by a signal at
+/// its parent's death: a session that is detached goes on in a child of the supervisor that started its gateway.
+pub(crate) fn leave_no_trace() -> Result<(), Errno> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, none)

@@ -1,6 +1,6 @@
 //! The gateway of one session as a process: what it is told, what it gives up, and how long it lives.
 //!
-//! 1. Take over the two descriptors, and end when the supervisor does.
+//! 1. Take over the two descriptors; the end of the one to the supervisor is the end of all.
 //! 2. Read the setup, and everything that is to be read: authority, roots, name servers.
 //! 3. Give up all that is not needed from here on.
 //! 4. Say that it is ready; take connections and orders until told to stop.
@@ -103,7 +103,7 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
 }
 
 fn run(supervisor: OwnedFd, arrivals: OwnedFd, now: UnixNanos) -> Result<(), ProcessError> {
-    confine::outlive_nobody().map_err(ConfineError::Process)?;
+    confine::leave_no_trace().map_err(ConfineError::Process)?;
     let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
     let gate = gate(&setup, now)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -118,3 +118,23 @@ fn net_shows_what_went_where_also_when_it_is_over() {
     assert!(row["down"].as_u64().unwrap() >= 2 * WORD.len() as u64);
     assert!(rows.iter().any(|row| row["host"] == "other.test" && row["refused"] == 1), "{net}");
 }
+
+#[test]
+fn a_session_that_is_detached_keeps_its_gateway_and_one_whose_supervisor_is_killed_leaves_none() {
+    let scene = Scene::new();
+    let script = format!("curl -sS {0}/a; echo; read line; curl -sS {0}/b; sleep 60", scene.url("/v1"));
+    let words = ["run", "--name", "one", "--allow", &scene.grant("GET", "/v1/**"), "--", "sh", "-c", &script];
+    let mut terminal = scene.cofferdam(&words).terminal(24, 80);
+    terminal.wait_for(WORD);
+    terminal.send(b"\x1ed");
+    terminal.finish();
+    let mut terminal = scene.cofferdam(&["attach", "one"]).terminal(24, 80);
+    terminal.send(b"\r");
+    scene.server.wait_for("the request after detaching", |seen| seen.path == "/v1/b");
+    let shown = scene.cofferdam(&["ls", "--json"]).run().assert_success().json();
+    let supervisor = shown[0]["supervisor_pid"].as_i64().unwrap();
+    let supervisor = rustix::process::Pid::from_raw(i32::try_from(supervisor).unwrap()).unwrap();
+    rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).unwrap();
+    terminal.finish();
+    scene.home.wait_until_quiet();
+}
