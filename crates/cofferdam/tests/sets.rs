@@ -2,8 +2,6 @@
 //! in a cell and can't publish. The registries are the tests' own, on loopback.
 #![forbid(unsafe_code)]
 #![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     clippy::duplicate_mod,
     reason = "a panic is how a test fails; every promise is kept for both owners"

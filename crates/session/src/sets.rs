@@ -17,7 +17,7 @@ use cofferdam_policy::authority::HomeFile;
 use cofferdam_policy::net::credential::{Credential, CredentialName, SecretName};
 use cofferdam_policy::net::grant::Grant;
 use cofferdam_policy::path::AbsPath;
-use cofferdam_policy::presets::sets::base::{Base, BaseError};
+use cofferdam_policy::presets::sets::base::BaseError;
 use cofferdam_policy::presets::sets::registry::Registry;
 use cofferdam_policy::presets::sets::{self, Set};
 use cofferdam_policy::presets::settings::{Configured, Login};
@@ -205,8 +205,7 @@ impl Comes {
             let why = format!("it is not what you confirmed any more: {}", differences.join("; "));
             return Err(cannot().since(why).hint(again));
         }
-        self.confirmed(context, registry, &confirmed, &now)
-            .map_err(|(place, error)| cannot().since(format!("{place}: {}", with_cause(&error))).hint(again))
+        self.confirmed(context, registry, &confirmed, &now).map_err(|why| cannot().since(why).hint(again))
     }
 
     /// Grants of what was confirmed, and the credentials by the tool's settings.
@@ -216,10 +215,11 @@ impl Comes {
         registry: Registry,
         confirmed: &Confirmed,
         now: &Configured,
-    ) -> Result<(), (Base, BaseError)> {
+    ) -> Result<(), String> {
         for place in &confirmed.places {
             let grant = registry.grant(&place.base, place.role);
-            self.grants.push(grant.map_err(|error| (place.base.clone(), error))?);
+            let told = |error| format!("{}: {}", place.base, with_cause(&error));
+            self.grants.push(grant.map_err(told)?);
             let Some(name) = &place.base.credential else { continue };
             let mut at = now.places.iter().filter(|found| found.base.is_at(&place.base));
             if let Some(login) = at.find_map(|found| found.login.as_ref()) {
@@ -227,15 +227,12 @@ impl Comes {
             }
         }
         self.environment.extend(confirmed.environment.clone());
-        let source = AbsPath::new(confirmed::home_file(context, registry));
-        let target = confirmed.file.as_ref().map(|(below, _)| context.home.join(below));
-        if let (Some(Ok(target)), Ok(source)) = (target, source) {
-            self.home_files.push(HomeFile {
-                source,
-                target,
-                of: registry.name().to_owned(),
-                filtered: false,
-            });
+        for below in confirmed.files.keys() {
+            let source = AbsPath::new(confirmed::home_file(context, registry, below));
+            if let (Ok(target), Ok(source)) = (context.home.join(below), source) {
+                let of = registry.name().to_owned();
+                self.home_files.push(HomeFile { source, target, of, filtered: false });
+            }
         }
         Ok(())
     }

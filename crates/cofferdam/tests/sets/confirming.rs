@@ -117,3 +117,17 @@ fn what_is_compiled_into_a_tool_is_observed_in_a_cell_and_confirmed_by_name() {
     // Nothing is left of the cell that it ran in.
     assert_eq!(scene.run(&["ls", "--json"]).assert_success().json(), serde_json::json!([]));
 }
+
+#[test]
+fn on_a_terminal_the_owner_is_asked_and_a_no_writes_nothing() {
+    let scene = Scene::new();
+    scene.settings(".npmrc", "registry=https://packages.test/npm/\n");
+    for (answer, says, is_there) in [("n\r", "nobody said yes", false), ("y\r", "confirmed", true)] {
+        let mut terminal = scene.cofferdam(&["sets", "confirm", "npm", "--no-trial"]).terminal(24, 100);
+        terminal.wait_for("load from here?");
+        terminal.send(answer);
+        terminal.wait_for(says);
+        terminal.finish();
+        assert_eq!(scene.file("npm").exists(), is_there, "{answer:?}");
+    }
+}

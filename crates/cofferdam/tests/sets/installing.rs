@@ -14,13 +14,15 @@ fn npm_installs_by_a_lock_file_and_publishing_is_refused() {
     scene.confirm("npm", &[place(&registry, "packages.test")]);
     scene.edit("npm", None);
     scene.project("package.json", MANIFEST);
-    let script = "npm install --package-lock-only --no-audit && npm ci --no-audit && node -p \"require('anchor').join()\"";
+    let script = "npm install --package-lock-only && npm ci && node -p \"require('anchor').join()\"";
     let run = scene.session("npm", &[], script);
     assert!(run.stdout().contains("anchor,ballast,@dock/crane"), "{run}");
     let run = scene.session("npm", &[], "echo //packages.test/:_authToken=x >>~/.npmrc; npm publish");
     assert!(!run.status.success(), "{run}");
     let registry_address = registry.url();
     let put = format!("curl -sS -X PUT -d {{}} {registry_address}mine");
+    let asked: Vec<String> = registry.server().seen().iter().map(|seen| seen.method.clone()).collect();
+    assert!(asked.iter().all(|method| method == "GET"), "{asked:?}");
     let run = scene.session("npm", &[], &put);
     assert!(run.stdout().contains("method-not-granted"), "{run}");
     assert_eq!(registry.written(), []);
@@ -35,7 +37,7 @@ fn npm_installs_from_a_company_s_registry_whose_token_the_agent_never_has() {
     scene.confirm("npm", std::slice::from_ref(&at));
     scene.edit("npm", None);
     scene.project("package.json", MANIFEST);
-    let script = "env; cat ~/.npmrc 2>/dev/null || true; npm install --no-audit && node -p \"require('anchor').join()\"";
+    let script = "env; cat ~/.npmrc 2>/dev/null || true; npm install && node -p \"require('anchor').join()\"";
     let run = scene.session("npm", &[], script);
     assert!(run.stdout().contains("anchor,ballast,@dock/crane"), "{run}");
     assert!(!run.stdout().contains("plantedZ"), "{run}");
@@ -79,5 +81,23 @@ fn pip_installs_from_an_index_whose_files_lie_elsewhere_and_uploading_is_refused
     let post = format!("curl -sS -X POST -d x {}", registry.publishing_url());
     let run = scene.session("pypi", &[], &post);
     assert!(run.stdout().contains("not-granted"), "{run}");
+    assert_eq!(registry.written(), []);
+}
+
+#[test]
+fn go_builds_with_modules_of_the_owner_s_proxy() {
+    let scene = Scene::new();
+    let registry = Registry::secure(&scene.pki, RegistryKind::Go);
+    scene.settings(".config/go/env", &format!("GOPROXY={}\nGOSUMDB=off\n", registry.url()));
+    scene.confirm("go", &[place(&registry, "packages.test")]);
+    scene.edit("go", None);
+    scene.project("go.mod", "module mine\n\ngo 1.19\n\nrequire packages.test/anchor v1.0.0\n");
+    let main = "package main\n\nimport \"packages.test/anchor\"\n\nfunc main() { println(anchor.Words()) }\n";
+    scene.project("main.go", main);
+    let run = scene.session("go", &[], "GOFLAGS='-mod=mod -modcacherw' go run .");
+    assert!(run.stderr().contains("anchor ballast"), "{run}");
+    let put = format!("curl -sS -X PUT -d x {}/packages.test/anchor/@v/v2.0.0.zip", registry.url());
+    let run = scene.session("go", &[], &put);
+    assert!(run.stdout().contains("method-not-granted"), "{run}");
     assert_eq!(registry.written(), []);
 }

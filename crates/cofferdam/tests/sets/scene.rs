@@ -58,8 +58,9 @@ impl Scene {
     pub(super) fn edit(&self, set: &str, files: Option<&str>) {
         let path = self.file(set);
         let text = std::fs::read_to_string(&path).unwrap();
-        let mut text =
-            text.replace("from = \"settings\"", "from = \"settings\"\naddresses = [\"127.0.0.1\"]");
+        let at_loopback = "from = \"settings\"\naddresses = [\"127.0.0.1\"]";
+        let is_edited = text.contains("addresses");
+        let mut text = if is_edited { text } else { text.replace("from = \"settings\"", at_loopback) };
         if let Some(url) = files {
             text += &format!(
                 "\n[[place]]\nurl = \"{url}\"\nrole = \"files\"\nfrom = \"you\"\naddresses = [\"127.0.0.1\"]\n"

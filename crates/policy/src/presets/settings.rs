@@ -48,8 +48,8 @@ pub struct Configured {
     pub places: Vec<Configuration>,
     /// Variables by which the same tool finds them in a cell, where its files are not.
     pub environment: BTreeMap<String, String>,
-    /// A file in the home for what no variable can say: its path below the home, and its text.
-    pub file: Option<(String, String)>,
+    /// Files in the home for what no variable can say: their paths below it, and their texts.
+    pub files: BTreeMap<String, String>,
     /// Whether the places leave nothing of what is compiled into the tool.
     pub is_complete: bool,
     /// What the owner should know of what was passed over.

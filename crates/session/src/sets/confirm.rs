@@ -82,7 +82,10 @@ pub fn propose(context: &Context, name: &str) -> Result<Draft, Error> {
             place.base.query = known.base.query;
         }
     }
-    let confirmed = Confirmed { places, environment: now.environment.clone(), file: now.file.clone() };
+    let mut environment = now.environment.clone();
+    let usual = registry.environment().iter();
+    environment.extend(usual.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    let confirmed = Confirmed { places, environment, files: now.files.clone() };
     Ok(Draft { registry, now, confirmed })
 }
 

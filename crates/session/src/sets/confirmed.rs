@@ -33,8 +33,8 @@ pub struct Confirmed {
     pub places: Vec<Place>,
     /// Variables for the cell.
     pub environment: BTreeMap<String, String>,
-    /// A file for the home in the cell: its path there, and its text.
-    pub file: Option<(String, String)>,
+    /// Files for the home in the cell: their paths there, and their texts.
+    pub files: BTreeMap<String, String>,
 }
 
 /// One place of a set.
@@ -65,8 +65,8 @@ pub enum Origin {
 struct File {
     version: u32,
     set: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    home_file: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    home_files: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     environment: BTreeMap<String, String>,
     #[serde(default)]
@@ -107,9 +107,9 @@ pub fn path(context: &Context, registry: Registry) -> PathBuf {
     context.config.as_path().join("sets").join(format!("{}.toml", registry.name()))
 }
 
-/// Where the text of its file for homes lies.
-pub(super) fn home_file(context: &Context, registry: Registry) -> PathBuf {
-    context.config.as_path().join("sets").join(format!("{}.home", registry.name()))
+/// Where the text of one of its files for homes lies.
+pub(super) fn home_file(context: &Context, registry: Registry, below: &str) -> PathBuf {
+    context.config.as_path().join("sets").join(format!("{}.home", registry.name())).join(below)
 }
 
 /// What the owner confirmed, if anything was.
@@ -139,11 +139,16 @@ pub(super) fn read(context: &Context, registry: Registry) -> Result<Option<Confi
         return Err(broken("it is of another version or another set, or has too many places".to_owned()));
     }
     let places = file.place.into_iter().map(Place::try_from).collect::<Result<_, _>>().map_err(broken)?;
-    let text = |_: &String| std::fs::read_to_string(home_file(context, registry));
-    let file_text = file.home_file.as_ref().map(text).transpose();
-    let file_text = file_text.map_err(|error| broken(error.to_string()))?;
-    let file_for_home = file.home_file.zip(file_text);
-    Ok(Some(Confirmed { places, environment: file.environment, file: file_for_home }))
+    let mut files = BTreeMap::new();
+    for below in file.home_files {
+        if !is_below(&below) {
+            return Err(broken(format!("{below:?} is no path below a home")));
+        }
+        let text = std::fs::read_to_string(home_file(context, registry, &below));
+        let text = text.map_err(|error| broken(format!("{below}: {error}")))?;
+        files.insert(below, text);
+    }
+    Ok(Some(Confirmed { places, environment: file.environment, files }))
 }
 
 /// Writes what was confirmed in the place of what was there.
@@ -160,7 +165,7 @@ pub(super) fn write(context: &Context, registry: Registry, confirmed: &Confirmed
     let file = File {
         version: VERSION,
         set: registry.name().to_owned(),
-        home_file: confirmed.file.as_ref().map(|(path, _)| path.clone()),
+        home_files: confirmed.files.keys().cloned().collect(),
         environment: confirmed.environment.clone(),
         place: confirmed.places.iter().map(Entry::from).collect(),
     };
@@ -179,11 +184,19 @@ pub(super) fn write(context: &Context, registry: Registry, confirmed: &Confirmed
         file.sync_all()?;
         std::fs::rename(partial, path)
     };
-    if let Some((_, text)) = &confirmed.file {
-        put(home_file(context, registry), text).map_err(|error| cannot(error.to_string()))?;
+    for (below, text) in &confirmed.files {
+        let path = home_file(context, registry, below);
+        let directory = path.parent().unwrap_or(&directory);
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.and_then(|()| put(path.clone(), text)).map_err(|error| cannot(error.to_string()))?;
     }
     put(path.clone(), &(head + &text)).map_err(|error| cannot(error.to_string()))?;
     Ok(path)
+}
+
+/// Plain names only: what is joined to a home must stay in it.
+fn is_below(path: &str) -> bool {
+    path.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
 
 impl Confirmed {

@@ -91,6 +91,17 @@ impl Registry {
         Self::ALL.into_iter().find(|registry| registry.name() == name)
     }
 
+    /// Variables that keep the tool from asking for what is no part of installing.
+    #[must_use]
+    pub fn environment(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            // It would send the list of all packages, by POST.
+            Self::Npm => &[("npm_config_audit", "false"), ("npm_config_update_notifier", "false")],
+            Self::Pypi => &[("PIP_DISABLE_PIP_VERSION_CHECK", "1")],
+            Self::Crates | Self::Debian | Self::Go | Self::Maven | Self::Docker => &[],
+        }
+    }
+
     /// The grant of one place in this set.
     ///
     /// # Errors

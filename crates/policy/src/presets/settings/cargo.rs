@@ -28,7 +28,9 @@ pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, 
     cargo.registries()?;
     if let Some(text) = cargo.text() {
         match home.strip_prefix(&format!("{}/", surroundings.home)) {
-            Some(below) => cargo.configured.file = Some((format!("{below}/config.toml"), text)),
+            Some(below) => {
+                cargo.configured.files.insert(format!("{below}/config.toml"), text);
+            }
             None => cargo.configured.notes.push(format!(
                 "{home} is not in your home: replaced sources are not known to cargo in a cell"
             )),

@@ -46,7 +46,7 @@ pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, 
     }
     if !mirrors.is_empty() {
         let text = format!("<settings>\n  <mirrors>\n{mirrors}  </mirrors>\n</settings>\n");
-        configured.file = Some((".m2/settings.xml".to_owned(), text));
+        configured.files.insert(".m2/settings.xml".to_owned(), text);
     }
     Ok(configured)
 }

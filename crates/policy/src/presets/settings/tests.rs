@@ -131,13 +131,12 @@ fn cargo_s_replaced_source_is_followed_and_its_token_is_found() {
     let variables = &cargo.places[1].login.as_ref().unwrap().variables;
     assert_eq!(variables[0].as_str(), "CARGO_REGISTRIES_ACME_TOKEN");
     assert!(cargo.notes.iter().any(|note| note.contains("git repository")), "{:?}", cargo.notes);
-    let (path, text) = cargo.file.as_ref().unwrap();
-    assert_eq!(path, ".cargo/config.toml");
+    let text = &cargo.files[".cargo/config.toml"];
     assert!(text.contains("sparse+https://packages.test/index/"), "{text}");
     assert!(!text.contains("planted") && !text.contains("proxy"), "{text}");
     let elsewhere =
         of(Registry::Crates, &[("/opt/cargo/config.toml", config)], &[("CARGO_HOME", "/opt/cargo")]);
-    assert_eq!(elsewhere.file, None);
+    assert!(elsewhere.files.is_empty());
     assert!(elsewhere.notes.iter().any(|note| note.contains("/opt/cargo")));
 }
 
@@ -147,7 +146,7 @@ fn apt_s_sources_are_read_in_both_forms() {
                 main\ndeb-src http://packages.test/debian stable main\ndeb https://flat.test/repo ./\n\
                 deb cdrom:[x]/ stable main\n";
     let sources = "Types: deb\nURIs: https://packages.test/security\n https://second.test/security\nSuites: \
-                   stable-security\nComponents: main\n\nTypes: deb\nURIs: https://off.test/\nSuites: x\nEnabled: no\n";
+                   stable-security\nComponents: main\nSigned-By: /usr/share/keyrings/a.gpg\n\nTypes: deb\nURIs: https://off.test/\nSuites: x\nEnabled: no\n";
     let files = [
         ("/etc/apt/sources.list", list),
         ("/etc/apt/sources.list.d/a.sources", sources),
@@ -163,7 +162,17 @@ fn apt_s_sources_are_read_in_both_forms() {
             "index https://second.test/security/"
         ]
     );
-    assert!(apt.is_complete && apt.environment.is_empty());
+    assert!(apt.is_complete);
+    let sources = &apt.files[".config/apt/sources.list"];
+    let line = "deb [arch=amd64 signed-by=/x] http://packages.test/debian stable main";
+    assert!(sources.lines().any(|known| known == line), "{sources}");
+    let stanza =
+        "deb [signed-by=/usr/share/keyrings/a.gpg] https://second.test/security stable-security main";
+    assert!(sources.lines().any(|known| known == stanza), "{sources}");
+    assert!(!sources.contains("off.test") && !sources.contains("cdrom"), "{sources}");
+    assert_eq!(apt.environment["APT_CONFIG"], "/home/me/.config/apt/apt.conf");
+    assert!(apt.files[".config/apt/apt.conf"].contains("/home/me/.config/apt/sources.list"));
+    assert!(apt.notes.iter().any(|note| note.contains("/x")), "{:?}", apt.notes);
 }
 
 #[test]
@@ -199,8 +208,7 @@ fn maven_s_mirrors_come_with_the_logins_of_their_servers() {
     assert_eq!(login_of(&maven, 0), ("basic:me".into(), "planted&1".into()));
     assert_eq!(maven.places[1].login, None);
     assert!(maven.is_complete);
-    let (path, text) = maven.file.as_ref().unwrap();
-    assert_eq!(path, ".m2/settings.xml");
+    let text = &maven.files[".m2/settings.xml"];
     assert!(text.contains("https://packages.test/maven") && !text.contains("planted"), "{text}");
 }
 
@@ -224,5 +232,25 @@ fn settings_that_are_not_understood_name_their_file_and_no_value() {
         let error = tried(registry, &[(file, text)], &[]).unwrap_err();
         assert_eq!(error.from, file);
         assert!(!error.to_string().contains("planted"), "{error}");
+    }
+}
+
+proptest::proptest! {
+    /// The owner's own files, but any program of theirs may have written them.
+    #[test]
+    fn no_text_makes_a_reader_of_settings_panic_or_name_a_place_that_is_none(
+        text in "(registry ?= ?|//[a-z]{1,3}/:_auth=|\\[global\\]\n|index-url=|deb |URIs: |GOPROXY=|<mirror>|<url>|</url>|https?://|[a-z@:%/.,|*{}\"'=# ]{0,6}|\n){0,12}",
+    ) {
+        let places = ["/home/me/.npmrc", "/etc/pip.conf", "/home/me/.config/uv/uv.toml", "/home/me/.cargo/config.toml",
+            "/etc/apt/sources.list", "/etc/apt/sources.list.d/a.sources", "/home/me/.config/go/env",
+            "/home/me/.m2/settings.xml", "/etc/docker/daemon.json"];
+        let files: Vec<(&str, &str)> = places.iter().map(|path| (*path, text.as_str())).collect();
+        for registry in Registry::ALL {
+            let Ok(configured) = tried(registry, &files, &[]) else { continue };
+            for place in configured.places {
+                let again = Base::parse(&place.base.url()).unwrap();
+                proptest::prop_assert!(again.is_at(&place.base));
+            }
+        }
     }
 }

@@ -45,7 +45,11 @@ fn confirmed(owner: &Owner) -> Confirmed {
             from: Origin::Observed,
         },
     ];
-    Confirmed { places, environment: now.environment, file: Some((".x".into(), "text\n".into())) }
+    Confirmed {
+        places,
+        environment: now.environment,
+        files: [(".x/y".to_owned(), "text\n".to_owned())].into(),
+    }
 }
 
 #[test]
@@ -103,6 +107,7 @@ fn a_file_that_others_could_write_or_that_is_not_understood_counts_for_nothing()
         text.replace("role = \"index\"", "role = \"all\""),
         text.replace("https://packages.test/npm/", "https://packages.test/*/"),
         format!("{text}\n[extra]\n"),
+        text.replace(".x/y", "../.x/y"),
     ] {
         std::fs::write(&path, wrong).unwrap();
         assert!(read(&owner.context, Registry::Npm).is_err());
