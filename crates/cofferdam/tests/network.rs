@@ -14,9 +14,13 @@ mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
     mod asking;
+    mod bypassing;
     mod credentials;
     mod granted;
+    mod names;
+    mod raw;
     mod scene;
+    mod spoofing;
 }
 
 #[path = "network"]
@@ -24,7 +28,11 @@ mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
     mod asking;
+    mod bypassing;
     mod credentials;
     mod granted;
+    mod names;
+    mod raw;
     mod scene;
+    mod spoofing;
 }

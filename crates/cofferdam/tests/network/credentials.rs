@@ -1,10 +1,7 @@
 //! Secrets that stay outside, and the handles that stand for them.
 
-use super::scene::{NAME, Scene};
+use super::scene::{NAME, OTHER, SECRET, Scene};
 use cofferdam_testkit::server::Answer;
-
-/// A value of the planted kind; searched for byte by byte.
-const SECRET: &str = "ghp_q8ZJ3vN7kTs2LhXr5WmCy9BdFa4EoGp1UiVx";
 
 fn scene() -> Scene {
     // The worst of origins: it sends back all that it got.
@@ -15,15 +12,9 @@ fn scene() -> Scene {
 }
 
 fn with_secret(scene: &Scene, more: &str) -> String {
-    let add = scene.cofferdam(&["secret", "add", "example", "--from", "env:PLANTED"]);
-    add.env("PLANTED", SECRET).run().assert_success();
     let grant = scene.grant("GET,POST", "/v1/** credential=example");
     let other = scene.grant("GET,POST", "/open/**");
-    let policy = format!(
-        "allow = [{grant:?}, {other:?}]\n{more}\n[credential.example]\nsecret = \"example\"\n\
-         place = \"header:Authorization: Bearer {{}}\"\nenvironment = [\"EXAMPLE_TOKEN\"]\n"
-    );
-    scene.home.write("policy.toml", policy).to_str().unwrap().to_owned()
+    scene.policy_with_secret(&[grant, other], more)
 }
 
 #[test]
@@ -105,4 +96,41 @@ fn a_missing_secret_is_said_before_the_agent_starts() {
     let run = scene.session("one", &["--policy", &policy], "echo ran");
     run.assert_refused(213, &["example"]);
     assert!(!run.stdout().contains("ran"));
+}
+
+#[test]
+fn a_redirect_is_judged_anew_and_takes_no_credential_along() {
+    let scene = Scene::answering(|seen| {
+        let port = seen.authority.rsplit_once(':').unwrap().1;
+        match seen.path.as_str() {
+            "/v1/away" => Answer::status(302).header("location", format!("https://{OTHER}:{port}/other/x")),
+            "/v1/off" => Answer::status(307).header("location", format!("https://{OTHER}:{port}/admin")),
+            "/v1/nowhere" => Answer::status(308).header("location", "https://evil.test/take"),
+            _ => Answer::text("arrived"),
+        }
+    });
+    let port = scene.server.address().port();
+    let grants = [
+        scene.grant("GET,POST", "/v1/** credential=example"),
+        format!("GET {OTHER}:{port}/other/** address=127.0.0.1"),
+    ];
+    let policy = scene.policy_with_secret(&grants, "");
+    let (away, off, nowhere) = (scene.url("/v1/away"), scene.url("/v1/off"), scene.url("/v1/nowhere"));
+    let script = format!(
+        "curl -sSL {away}; echo; curl -sSL -H \"Authorization: Bearer $EXAMPLE_TOKEN\" {away}; echo; \
+         curl -sSL --location-trusted -H \"Authorization: Bearer $EXAMPLE_TOKEN\" {away}; echo; \
+         curl -sSL -d x=1 {off}; echo; curl -sSL {nowhere}"
+    );
+    let run = scene.session("one", &["--policy", &policy], &script);
+    let lines: Vec<String> =
+        run.stdout().lines().map(str::to_owned).filter(|line| !line.is_empty()).collect();
+    let expected = ["arrived", "arrived", "handle-misplaced", "not-granted", "host-not-granted"];
+    assert_eq!(lines.len(), expected.len(), "{lines:?} {}", run.stderr());
+    lines.iter().zip(expected).for_each(|(line, word)| assert!(line.contains(word), "{word}: {line}"));
+    for seen in scene.server.seen() {
+        let is_ours = seen.header("authorization") == Some(&*format!("Bearer {SECRET}"));
+        let is_nobodys = seen.header("authorization").is_none();
+        assert!(if seen.path.starts_with("/v1/") { is_ours } else { is_nobodys }, "{seen:?}");
+    }
+    assert_eq!(scene.server.seen().iter().filter(|seen| seen.path == "/other/x").count(), 2);
 }

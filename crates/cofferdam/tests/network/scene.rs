@@ -7,8 +7,13 @@ use cofferdam_testkit::{Home, Invocation, Outcome};
 
 /// The name of the server; no resolver knows it.
 pub(super) const NAME: &str = "api.service.test";
+/// A second name of the same server, so that its certificate would do for either.
+pub(super) const OTHER: &str = "other.service.test";
 /// What it answers to everything.
 pub(super) const WORD: &str = "all is well";
+
+/// A value of the planted kind; searched for byte by byte.
+pub(super) const SECRET: &str = "ghp_q8ZJ3vN7kTs2LhXr5WmCy9BdFa4EoGp1UiVx";
 
 pub(super) struct Scene {
     pub(super) home: Home,
@@ -23,7 +28,7 @@ impl Scene {
 
     pub(super) fn answering(answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let pki = Pki::new();
-        let server = Server::secure(&pki, &[NAME], answer);
+        let server = Server::secure(&pki, &[NAME, OTHER], answer);
         Self { home: Home::of(OWNER), pki, server }
     }
 
@@ -39,6 +44,22 @@ impl Scene {
     /// A grant of `METHODS PLACE{rest}`, at loopback.
     pub(super) fn grant(&self, methods: &str, rest: &str) -> String {
         format!("{methods} {}{rest} address=127.0.0.1", self.place())
+    }
+
+    /// A grant of `METHODS` for a server of the test's own, by a name that no resolver knows, in clear text.
+    pub(super) fn clear_grant(methods: &str, name: &str, port: u16, rest: &str) -> String {
+        format!("{methods} http://{name}:{port}{rest} address=127.0.0.1")
+    }
+
+    /// A policy of these grants and lines, whose credential `example` is [`SECRET`]; `EXAMPLE_TOKEN` is its handle.
+    pub(super) fn policy_with_secret(&self, grants: &[String], more: &str) -> String {
+        let add = self.cofferdam(&["secret", "add", "example", "--from", "env:PLANTED"]);
+        add.env("PLANTED", SECRET).run().assert_success();
+        let policy = format!(
+            "allow = {grants:?}\n{more}\n[credential.example]\nsecret = \"example\"\n\
+             place = \"header:Authorization: Bearer {{}}\"\nenvironment = [\"EXAMPLE_TOKEN\"]\n"
+        );
+        self.home.write("policy.toml", policy).to_str().unwrap().to_owned()
     }
 
     /// Any command of the owner's, who trusts the server's authority.
