@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Why a body ended before its end.
 pub(crate) type Cut = Box<dyn std::error::Error + Send + Sync>;
@@ -81,11 +82,26 @@ impl Body for Counted {
     }
 }
 
+/// A request's body that was read and looked at, and keeps its room until it is sent.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    inner: Full<Bytes>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Whole {
+    pub(crate) fn new(bytes: Vec<u8>, room: Option<OwnedSemaphorePermit>) -> Self {
+        Self { inner: Full::new(bytes.into()), _room: room }
+    }
+}
+
 /// A request's body on its way to an origin.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     /// As it comes from the cell.
     Passed(Counted),
+    /// As it was looked at.
+    Whole(Whole),
     /// None.
     Empty,
 }
@@ -100,6 +116,9 @@ impl Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.get_mut() {
             Self::Passed(body) => body.poll(context),
+            Self::Whole(body) => {
+                Pin::new(&mut body.inner).poll_frame(context).map_err(|never| match never {})
+            }
             Self::Empty => Poll::Ready(None),
         }
     }
@@ -107,6 +126,7 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Passed(body) => body.is_end_stream(),
+            Self::Whole(body) => body.inner.is_end_stream(),
             Self::Empty => true,
         }
     }
@@ -114,6 +134,7 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Passed(body) => body.size_hint(),
+            Self::Whole(body) => body.inner.size_hint(),
             Self::Empty => SizeHint::with_exact(0),
         }
     }

@@ -85,6 +85,8 @@ struct Slot {
     credential: Credential,
     handle: Handle,
     revoked: AtomicBool,
+    /// Whether it was told already that the handle was replaced in a body.
+    replaced: AtomicBool,
     value: RwLock<Values>,
 }
 
@@ -108,6 +110,7 @@ impl Exchange {
             credential: held.credential,
             handle: held.handle,
             revoked: AtomicBool::new(held.revoked),
+            replaced: AtomicBool::new(false),
             value: RwLock::new(Values { current: held.value, expires: held.expires, earlier: Vec::new() }),
         };
         let slots: Vec<Slot> = held.into_iter().map(slot).collect();
@@ -190,6 +193,20 @@ impl Exchange {
     #[must_use]
     pub fn body_scanner(&self) -> Option<BodyScanner> {
         self.scanner.as_ref().map(|scanner| BodyScanner::new(Arc::clone(scanner)))
+    }
+
+    /// Puts asterisks in the place of the handle of the permit's own credential: what an agent has seen, it tells its
+    /// model in every request from then on. The leak comes back the first time.
+    pub fn replace_own(&self, permit: &RequestPermit, body: &mut [u8]) -> Option<Leak> {
+        let (name, scanner) = (permit.credential()?, self.scanner.as_ref()?);
+        let is_first = scanner.replace(name, body) && !self.slot(name)?.replaced.swap(true, Ordering::SeqCst);
+        is_first.then(|| Leak { credential: name.clone(), place: LeakPlace::Body })
+    }
+
+    /// Whose handle is in a body that is there as a whole.
+    #[must_use]
+    pub fn leak_in_body(&self, body: &[u8]) -> Option<Leak> {
+        self.body_scanner()?.push(body).err()
     }
 
     /// Whose handle is in this text: a name to resolve or to connect to, a server name, a URL, bytes of any protocol.

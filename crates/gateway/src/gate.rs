@@ -6,6 +6,7 @@ use crate::budget::Budgets;
 use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
+use crate::serve::Desk;
 use crate::words::Words;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Grant;
@@ -22,6 +23,7 @@ pub(crate) struct Gate {
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) origins: Origins,
     pub(crate) budgets: Budgets,
+    pub(crate) desk: Desk,
     pub(crate) words: Words,
     pub(crate) asking: Asking,
     pub(crate) revoked: Revoked,
@@ -51,6 +53,7 @@ impl Gate {
             exchange,
             origins,
             budgets: Budgets::default(),
+            desk: Desk::default(),
             words,
             asking,
             revoked,

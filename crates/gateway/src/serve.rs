@@ -4,6 +4,7 @@
 //! is answered at once, with a reason. Whether a request may go is decided in the policy, and how it is sent in `origin`.
 
 mod guarded;
+mod model;
 mod request;
 mod said;
 mod websocket;
@@ -24,8 +25,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+pub(crate) use model::Desk;
 use request::Seen;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -202,7 +204,11 @@ impl Server {
             return Err(seen.refusal(&parts, RefusalReason::MethodNotGranted));
         }
         // 2. Match grants.
+        if seen.asks_socket_of_model(&parts, &gate.grants()) {
+            return Ok(said::status_only(StatusCode::UPGRADE_REQUIRED));
+        }
         let permit = self.permit(&parts, &seen).await?;
+        let asked = model::asked(&permit, &seen, &parts)?;
         // 3. Swap the handle, in what is left without what concerns the cell's connection only.
         request::clean(&mut parts);
         if let Err(misuse) = gate.exchange.outgoing(&permit, &mut parts) {
@@ -228,9 +234,10 @@ impl Server {
         }
         // 5. Send what was understood, and stream both ways.
         let exchange = &gate.exchange;
-        let body = match hyper::body::Body::is_end_stream(&body) {
-            true => Outgoing::Empty,
-            false => Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange))),
+        let body = match asked {
+            Some(asked) => Outgoing::Whole(asked.body(gate, &passage, body).await?),
+            None if hyper::body::Body::is_end_stream(&body) => Outgoing::Empty,
+            None => Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange))),
         };
         let request = Request::from_parts(parts, body);
         let (response, lease) = gate.origins.send(&permit, request).await.map_err(failed)?;

@@ -5,6 +5,7 @@ mod attacks;
 mod credentials;
 mod harness;
 mod hostile;
+mod models;
 mod newer;
 mod origin;
 mod plain;

@@ -273,6 +273,8 @@ pub struct LeakNote {
     pub destination: Destination,
     /// Where in what was sent, in words: `header`, `body`, `URL`, `server name`.
     pub place: String,
+    /// Whether asterisks were sent in its place; else nothing was sent.
+    pub is_replaced: bool,
 }
 
 /// What has passed between the cell and one host.

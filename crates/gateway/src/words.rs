@@ -122,10 +122,20 @@ impl Words {
 
     /// A handle where it does not belong.
     pub(crate) fn leaked(&self, leak: &Leak, destination: &Destination) {
+        self.leak(leak, destination, false);
+    }
+
+    /// The same, where asterisks were sent in its place.
+    pub(crate) fn replaced(&self, leak: &Leak, destination: &Destination) {
+        self.leak(leak, destination, true);
+    }
+
+    fn leak(&self, leak: &Leak, destination: &Destination, is_replaced: bool) {
         self.say(Word::Leak(LeakNote {
             credential: leak.credential.clone(),
             destination: destination.clone(),
             place: leak.place.name().to_owned(),
+            is_replaced,
         }));
     }
 

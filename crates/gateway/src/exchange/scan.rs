@@ -63,6 +63,8 @@ struct Mark {
     exact: Finder<'static>,
     /// In small letters, as host names come.
     small: Finder<'static>,
+    /// What of the handle stands before it.
+    front: Vec<u8>,
 }
 
 impl Scanner {
@@ -70,7 +72,8 @@ impl Scanner {
         let (mut marks, mut window) = (Vec::new(), 0);
         for (name, handle) in handles {
             let bytes = handle.as_str().as_bytes();
-            let end = bytes.get(bytes.len().saturating_sub(MARK_BYTES)..).unwrap_or(bytes);
+            let (front, end) =
+                bytes.split_at_checked(bytes.len().saturating_sub(MARK_BYTES)).unwrap_or((&[], bytes));
             let mut forms = vec![end.to_vec()];
             forms.extend(base64_forms(end));
             forms.sort_unstable();
@@ -80,6 +83,7 @@ impl Scanner {
                 name: name.clone(),
                 exact: Finder::new(&form).into_owned(),
                 small: Finder::new(&form.to_ascii_lowercase()).into_owned(),
+                front: if form == end { front.to_vec() } else { Vec::new() },
             }));
         }
         (!marks.is_empty()).then_some(Self { marks, window })
@@ -88,6 +92,22 @@ impl Scanner {
     /// With regard to case.
     fn find(&self, bytes: &[u8]) -> Option<CredentialName> {
         self.marks.iter().find(|mark| mark.exact.find(bytes).is_some()).map(|mark| mark.name.clone())
+    }
+
+    /// Puts asterisks in the place of one credential's handle, or of as much of it as stands there; whether any did.
+    pub(super) fn replace(&self, name: &CredentialName, bytes: &mut [u8]) -> bool {
+        let mut is_there = false;
+        for mark in self.marks.iter().filter(|mark| mark.name == *name) {
+            let starts: Vec<usize> = mark.exact.find_iter(bytes).collect();
+            for start in starts {
+                let before = bytes.get(..start).unwrap_or_default().iter().rev();
+                let front = before.zip(mark.front.iter().rev()).take_while(|(byte, own)| byte == own).count();
+                let end = start.saturating_add(mark.exact.needle().len());
+                bytes.get_mut(start.saturating_sub(front)..end).unwrap_or_default().fill(b'*');
+                is_there = true;
+            }
+        }
+        is_there
     }
 
     /// In something short: as it is, with escapes decoded, and with the dots between labels of a name left out.

@@ -91,6 +91,25 @@ impl Seen {
         grants.judge(&self.destination, &head)
     }
 
+    /// Whether a WebSocket is wanted that no grant permits, for what a model's grant permits by HTTP: some clients try
+    /// that first.
+    pub(super) fn asks_socket_of_model(&self, parts: &Parts, grants: &Grants) -> bool {
+        if self.upgrade != Upgrade::WebSocket || self.judge(parts, grants).is_ok() {
+            return false;
+        }
+        let head = Head {
+            method: "POST",
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            upgrade: Upgrade::None,
+            header_names: &[],
+            authority: &self.authority,
+            scheme: self.scheme,
+        };
+        let permit = grants.judge(&self.destination, &head);
+        permit.is_ok_and(|permit| super::model::has_socket(&permit, &self.path))
+    }
+
     /// A handle in a request that no grant permits.
     pub(super) fn leak(&self, parts: &Parts, exchange: &Exchange) -> Option<Leak> {
         let url = parts.uri.path_and_query().map(|url| url.as_str().as_bytes()).unwrap_or_default();

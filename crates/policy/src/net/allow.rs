@@ -7,8 +7,9 @@
 
 use crate::net::budget::{Budget, BudgetError};
 use crate::net::credential::{CredentialError, CredentialName};
-use crate::net::grant::{Grant, GrantError, GrantOrigin, Methods, ModelApi, Protocols, QueryRule, Scheme};
+use crate::net::grant::{Grant, GrantError, GrantOrigin, Methods, Protocols, QueryRule, Scheme};
 use crate::net::host::{HostError, HostPattern, Port};
+use crate::net::model::ModelRule;
 use crate::net::path::{PathError, PathPattern};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -166,7 +167,7 @@ pub(crate) struct Draft {
     pub(crate) budget: Budget,
     pub(crate) protocols: Option<Protocols>,
     pub(crate) addresses: Vec<IpAddr>,
-    pub(crate) model: Option<ModelApi>,
+    pub(crate) model: Option<ModelRule>,
 }
 
 impl Draft {
@@ -304,7 +305,7 @@ impl fmt::Display for Grant {
         write_key(f, "down", down)?;
         write_key(f, "requests", requests)?;
         write_key(f, "rate", rate)?;
-        write_key(f, "model", self.model.map(ModelApi::name))?;
+        write_key(f, "model", self.model.as_ref())?;
         let addresses = (!self.addresses.is_empty()).then(|| joined(&self.addresses));
         write_key(f, "address", addresses)
     }

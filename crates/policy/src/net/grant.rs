@@ -6,6 +6,7 @@
 use crate::net::budget::Budget;
 use crate::net::credential::{CredentialName, is_token};
 use crate::net::host::{Host, HostPattern, Port};
+use crate::net::model::ModelRule;
 use crate::net::path::PathPattern;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -57,7 +58,7 @@ pub enum GrantError {
     #[error("`{0}` is no rule for queries: write allow or deny")]
     Query(String),
     /// Not a body that is understood.
-    #[error("`{0}` is no model interface: write anthropic, openai or gemini")]
+    #[error("`{0}` is no model interface: write anthropic, openai or gemini, as in openai/api/v1+web_search")]
     Model(String),
 }
 
@@ -88,7 +89,7 @@ pub struct Grant {
     /// Whether the gateway speaks TLS to the origin.
     pub scheme: Scheme,
     /// What bodies are understood as.
-    pub model: Option<ModelApi>,
+    pub model: Option<ModelRule>,
     /// Who it comes from.
     pub origin: GrantOrigin,
 }
@@ -153,6 +154,9 @@ impl Grant {
         }
         if self.methods == Methods::none() {
             return Err(GrantError::Nothing("methods"));
+        }
+        if self.model.is_some() && self.protocols.permit(Protocol::Websocket) {
+            return Err(GrantError::Unread { protocol: Protocol::Websocket, key: "model" });
         }
         let is_at_known_address =
             !self.addresses.is_empty() || matches!(self.host, HostPattern::Exactly(Host::Address(_)));
@@ -394,39 +398,6 @@ impl Scheme {
             Self::Https => "https",
             Self::Http => "http",
         }
-    }
-}
-
-/// Whose interface a model endpoint speaks, so that bodies can be understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ModelApi {
-    /// Messages.
-    Anthropic,
-    /// Responses and Chat Completions.
-    OpenAi,
-    /// Generate content.
-    Gemini,
-}
-
-impl ModelApi {
-    /// As policy writes it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::OpenAi => "openai",
-            Self::Gemini => "gemini",
-        }
-    }
-}
-
-impl FromStr for ModelApi {
-    type Err = GrantError;
-
-    fn from_str(text: &str) -> Result<Self, GrantError> {
-        let named = [Self::Anthropic, Self::OpenAi, Self::Gemini].into_iter().find(|api| api.name() == text);
-        named.ok_or_else(|| GrantError::Model(text.to_owned()))
     }
 }
 

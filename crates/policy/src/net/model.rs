@@ -16,11 +16,13 @@ mod chat;
 mod document;
 mod gemini;
 mod responses;
+mod rule;
 mod spot;
 
 pub use beta::check_beta;
+pub use rule::ModelRule;
 
-use serde::{Deserialize, Serialize};
+use super::refusal::RefusalReason;
 use spot::{Rule, Spot};
 
 /// Longest body that is read, in bytes: what the vendors take, and what the gateway must hold.
@@ -31,13 +33,11 @@ pub const VALUES_MAX: usize = 1_000_000;
 pub const DEPTH_MAX: usize = 100;
 
 /// Whose protocols a host speaks. Many hosts speak another vendor's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ModelApi {
     /// Messages.
     Anthropic,
-    /// Responses and Chat Completions. Written `openai`.
-    #[serde(rename = "openai")]
+    /// Responses and Chat Completions.
     OpenAi,
     /// `generateContent`.
     Gemini,
@@ -68,6 +68,16 @@ pub enum ModelCall {
 }
 
 impl ModelApi {
+    /// As policy writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+            Self::Gemini => "gemini",
+        }
+    }
+
     /// What stands before the paths at the vendor's own host.
     #[must_use]
     pub fn usual_base(self) -> &'static str {
@@ -194,22 +204,28 @@ pub enum ModelRefusal {
 }
 
 impl ModelRefusal {
-    /// Stable, for the agent and for records.
+    /// As the agent and records have it.
+    #[must_use]
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::TooLong { .. } => RefusalReason::ModelBodyTooLong,
+            Self::TooManyValues => RefusalReason::ModelBodyTooManyValues,
+            Self::NotJson { .. } => RefusalReason::ModelBodyNotJson,
+            Self::TwoMeanings { .. } => RefusalReason::ModelBodyAmbiguous,
+            Self::OtherKind { .. } => RefusalReason::ModelBodyMalformed,
+            Self::NotKnown { .. } => RefusalReason::ModelFeatureUnknown,
+            Self::ServerTool { .. } => RefusalReason::ModelServerTool,
+            Self::RemoteServer { .. } => RefusalReason::ModelRemoteServer,
+            Self::KeptThere { .. } => RefusalReason::ModelStoredReference,
+            Self::Fetched { .. } => RefusalReason::ModelUrlSource,
+            Self::Beta { .. } => RefusalReason::ModelBetaFeature,
+        }
+    }
+
+    /// Its stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::TooLong { .. } => "model-body-too-long",
-            Self::TooManyValues => "model-body-too-many-values",
-            Self::NotJson { .. } => "model-body-not-json",
-            Self::TwoMeanings { .. } => "model-body-ambiguous",
-            Self::OtherKind { .. } => "model-body-malformed",
-            Self::NotKnown { .. } => "model-feature-unknown",
-            Self::ServerTool { .. } => "model-server-tool",
-            Self::RemoteServer { .. } => "model-remote-server",
-            Self::KeptThere { .. } => "model-stored-reference",
-            Self::Fetched { .. } => "model-url-source",
-            Self::Beta { .. } => "model-beta-feature",
-        }
+        self.reason().code()
     }
 }
 

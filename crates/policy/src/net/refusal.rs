@@ -68,6 +68,8 @@ pub enum RefusalReason {
     CredentialRevoked,
     /// The store has no value for the grant's credential, or one that has run out.
     CredentialMissing,
+    /// The grant's login has run out, and can't be refreshed.
+    CredentialExpired,
     /// A handle stands where it doesn't belong.
     HandleMisplaced,
     /// The origin can't be connected to.
@@ -84,23 +86,37 @@ pub enum RefusalReason {
     HeldTimeout,
     /// More requests wait for the owner than may.
     HeldFlood,
-    /// The body of a request to a model is not understood.
-    ModelBodyMalformed,
+    /// The request asks a model's host for something else than inference.
+    ModelCallUnknown,
     /// The request would have the model's provider run a tool of its own.
     ModelServerTool,
     /// The request would have the model's provider connect to a server.
-    ModelRemoteMcp,
-    /// The request names a file kept with the model's provider.
-    ModelFileReference,
+    ModelRemoteServer,
+    /// The request names something that the model's provider keeps.
+    ModelStoredReference,
     /// The request would have the model's provider fetch a URL.
     ModelUrlSource,
-    /// The request names a feature of the model's provider that is not let through.
-    ModelFeature,
+    /// A header switches on a feature of the model's provider that is not let through.
+    ModelBetaFeature,
+    /// The request names a field, tool or block that is not known.
+    ModelFeatureUnknown,
+    /// The body of a request to a model has one key twice in an object.
+    ModelBodyAmbiguous,
+    /// The body of a request to a model has a list where an object belongs, or the like.
+    ModelBodyMalformed,
+    /// The body of a request to a model is not JSON.
+    ModelBodyNotJson,
+    /// The body of a request to a model is compressed.
+    ModelBodyEncoded,
+    /// The body of a request to a model is longer than is read.
+    ModelBodyTooLong,
+    /// The body of a request to a model has more values, or nests deeper, than is read.
+    ModelBodyTooManyValues,
 }
 
 impl RefusalReason {
     /// Every reason there is.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 49] = [
         Self::HostDenied,
         Self::HostMalformed,
         Self::HostNotGranted,
@@ -128,6 +144,7 @@ impl RefusalReason {
         Self::RateExceeded,
         Self::CredentialRevoked,
         Self::CredentialMissing,
+        Self::CredentialExpired,
         Self::HandleMisplaced,
         Self::UpstreamUnreachable,
         Self::UpstreamTls,
@@ -136,12 +153,19 @@ impl RefusalReason {
         Self::HeldDenied,
         Self::HeldTimeout,
         Self::HeldFlood,
-        Self::ModelBodyMalformed,
+        Self::ModelCallUnknown,
         Self::ModelServerTool,
-        Self::ModelRemoteMcp,
-        Self::ModelFileReference,
+        Self::ModelRemoteServer,
+        Self::ModelStoredReference,
         Self::ModelUrlSource,
-        Self::ModelFeature,
+        Self::ModelBetaFeature,
+        Self::ModelFeatureUnknown,
+        Self::ModelBodyAmbiguous,
+        Self::ModelBodyMalformed,
+        Self::ModelBodyNotJson,
+        Self::ModelBodyEncoded,
+        Self::ModelBodyTooLong,
+        Self::ModelBodyTooManyValues,
     ];
 
     /// The stable code, as documented in `docs/refusals.md`.
@@ -175,6 +199,7 @@ impl RefusalReason {
             Self::RateExceeded => "rate-exceeded",
             Self::CredentialRevoked => "credential-revoked",
             Self::CredentialMissing => "credential-missing",
+            Self::CredentialExpired => "credential-expired",
             Self::HandleMisplaced => "handle-misplaced",
             Self::UpstreamUnreachable => "upstream-unreachable",
             Self::UpstreamTls => "upstream-tls",
@@ -183,12 +208,19 @@ impl RefusalReason {
             Self::HeldDenied => "held-denied",
             Self::HeldTimeout => "held-timeout",
             Self::HeldFlood => "held-flood",
-            Self::ModelBodyMalformed => "model-body-malformed",
+            Self::ModelCallUnknown => "model-call-unknown",
             Self::ModelServerTool => "model-server-tool",
-            Self::ModelRemoteMcp => "model-remote-mcp",
-            Self::ModelFileReference => "model-file-reference",
+            Self::ModelRemoteServer => "model-remote-server",
+            Self::ModelStoredReference => "model-stored-reference",
             Self::ModelUrlSource => "model-url-source",
-            Self::ModelFeature => "model-feature",
+            Self::ModelBetaFeature => "model-beta-feature",
+            Self::ModelFeatureUnknown => "model-feature-unknown",
+            Self::ModelBodyAmbiguous => "model-body-ambiguous",
+            Self::ModelBodyMalformed => "model-body-malformed",
+            Self::ModelBodyNotJson => "model-body-not-json",
+            Self::ModelBodyEncoded => "model-body-encoded",
+            Self::ModelBodyTooLong => "model-body-too-long",
+            Self::ModelBodyTooManyValues => "model-body-too-many-values",
         }
     }
 
@@ -233,7 +265,7 @@ impl std::fmt::Display for RefusalReason {
 }
 
 /// A refusal, as the agent and the events are told. Written as JSON it is
-/// `{reason, host, port, method, path, grant_that_would_allow}`.
+/// `{reason, host, port, method, path, grant_that_would_allow, detail}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// Why.
@@ -246,19 +278,28 @@ pub struct Refusal {
     pub path: Option<String>,
     /// The narrowest grant that would allow it, in one line, if one could.
     pub allow: Option<String>,
+    /// What exactly, where the reason is about a part of a body.
+    pub detail: Option<String>,
 }
 
 impl Refusal {
     /// A refusal of a connection.
     #[must_use]
     pub fn of_connection(reason: RefusalReason, destination: &Destination) -> Self {
-        Self { reason, destination: Some(destination.clone()), method: None, path: None, allow: None }
+        Self {
+            reason,
+            destination: Some(destination.clone()),
+            method: None,
+            path: None,
+            allow: None,
+            detail: None,
+        }
     }
 
     /// A refusal of something that names no place.
     #[must_use]
     pub fn of_nowhere(reason: RefusalReason) -> Self {
-        Self { reason, destination: None, method: None, path: None, allow: None }
+        Self { reason, destination: None, method: None, path: None, allow: None, detail: None }
     }
 
     /// A refusal of a request.
@@ -271,7 +312,15 @@ impl Refusal {
             method: Some(method.to_owned()),
             path: Some(told.to_owned()),
             allow: None,
+            detail: None,
         }
+    }
+
+    /// This refusal with words on what exactly is refused.
+    #[must_use]
+    pub fn about(mut self, detail: String) -> Self {
+        self.detail = Some(detail);
+        self
     }
 
     /// This refusal with the grant that would allow what it refuses.
@@ -285,13 +334,14 @@ impl Refusal {
 impl Serialize for Refusal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let destination = self.destination.as_ref();
-        let mut object = serializer.serialize_struct("Refusal", 6)?;
+        let mut object = serializer.serialize_struct("Refusal", 7)?;
         object.serialize_field("reason", &self.reason)?;
         object.serialize_field("host", &destination.map(|destination| &destination.host))?;
         object.serialize_field("port", &destination.map(|destination| destination.port))?;
         object.serialize_field("method", &self.method)?;
         object.serialize_field("path", &self.path)?;
         object.serialize_field("grant_that_would_allow", &self.allow)?;
+        object.serialize_field("detail", &self.detail)?;
         object.end()
     }
 }
@@ -336,7 +386,7 @@ mod tests {
         assert_eq!(told["path"].as_str().unwrap().len(), PATH_TOLD_BYTES_MAX);
         assert_eq!(told["reason"], "path-not-granted");
         let keys: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
-        let documented = ["reason", "host", "port", "method", "path", "grant_that_would_allow"];
+        let documented = ["reason", "host", "port", "method", "path", "grant_that_would_allow", "detail"];
         assert_eq!(keys.iter().collect::<BTreeSet<_>>(), documented.iter().collect());
         assert!(documented.iter().all(|key| DOCUMENT.contains(&format!("\"{key}\""))));
         let nowhere = serde_json::to_value(Refusal::of_nowhere(RefusalReason::HostMalformed)).unwrap();

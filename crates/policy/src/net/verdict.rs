@@ -12,8 +12,9 @@ mod index;
 use crate::net::address::globally_routable;
 use crate::net::budget::Budget;
 use crate::net::credential::CredentialName;
-use crate::net::grant::{Grant, Methods, ModelApi, Protocol, QueryRule, Scheme};
+use crate::net::grant::{Grant, Methods, Protocol, QueryRule, Scheme};
 use crate::net::host::{Destination, Host, HostPattern};
+use crate::net::model::ModelRule;
 use crate::net::path::{CanonicalPath, PathPattern};
 use crate::net::refusal::{Refusal, RefusalReason};
 use index::{Bucket, HostSet, Index, Rule};
@@ -418,8 +419,8 @@ impl RequestPermit {
 
     /// What the body is understood as.
     #[must_use]
-    pub fn model(&self) -> Option<ModelApi> {
-        self.grant.model
+    pub fn model(&self) -> Option<&ModelRule> {
+        self.grant.model.as_ref()
     }
 
     /// How much may pass.

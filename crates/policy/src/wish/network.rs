@@ -6,8 +6,9 @@
 use crate::net::allow::{AllowEntry, Draft, address, pattern};
 use crate::net::budget::{Budget, ByteCount, Rate};
 use crate::net::credential::{Credential, CredentialName, Place, SecretName, VarName};
-use crate::net::grant::{Grant, GrantOrigin, Methods, ModelApi, Protocol, Protocols, QueryRule, Scheme};
+use crate::net::grant::{Grant, GrantOrigin, Methods, Protocol, Protocols, QueryRule, Scheme};
 use crate::net::host::{HostPattern, Port};
+use crate::net::model::ModelRule;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -78,7 +79,7 @@ struct GrantTable {
     protocols: Option<ProtocolList>,
     #[serde(default)]
     addresses: Vec<Address>,
-    model: Option<ModelApi>,
+    model: Option<Model>,
 }
 
 #[derive(Default, Deserialize)]
@@ -106,6 +107,10 @@ struct Pattern(crate::net::path::PathPattern);
 #[serde(try_from = "String")]
 struct Address(IpAddr);
 
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Model(ModelRule);
+
 impl TryFrom<GrantTable> for GrantEntry {
     type Error = String;
 
@@ -122,7 +127,7 @@ impl TryFrom<GrantTable> for GrantEntry {
             budget: Budget { up, down, requests, rate },
             protocols: table.protocols.map(|ProtocolList(protocols)| protocols),
             addresses: table.addresses.into_iter().map(|Address(address)| address).collect(),
-            model: table.model,
+            model: table.model.map(|Model(rule)| rule),
         };
         draft.grant(GrantOrigin::Policy).map(Self).map_err(|error| told(&error))
     }
@@ -165,6 +170,14 @@ impl TryFrom<String> for Address {
 
     fn try_from(text: String) -> Result<Self, String> {
         address(&text).map(Self).map_err(|error| told(&error))
+    }
+}
+
+impl TryFrom<String> for Model {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: crate::net::grant::GrantError| told(&error))
     }
 }
 

@@ -212,12 +212,15 @@ impl Supervisor<'_> {
     }
 
     fn leaked(&mut self, note: &LeakNote) {
-        let place = format!("{} to {}", note.place, note.destination);
+        let how = if note.is_replaced { ", replaced by asterisks" } else { "" };
+        let place = format!("{} to {}{how}", note.place, note.destination);
         let credential = note.credential.to_string();
         self.notify(Occasion::HandleLeaked, &format!("{credential}: {place}"));
         self.network.note(Event::HandleLeaked { credential, place });
         match self.session.networking.on_handle_leak() {
             OnHandleLeak::Refuse => {}
+            // It did not leave, and an agent that has shown its own environment to its model goes on.
+            OnHandleLeak::Stop if note.is_replaced => {}
             OnHandleLeak::Stop => self.stop(super::GRACE, Ending::Stopped),
         }
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::net::budget::{ByteCount, Rate};
 use crate::net::grant::Protocol;
 use crate::net::host::Host;
+use crate::net::model::ModelRule;
 use proptest::prelude::*;
 
 fn grant(line: &str) -> Grant {
@@ -60,6 +61,7 @@ fn what_is_passed_on_unread_can_carry_no_rule_that_needs_reading() {
         ("a.example protocols=tcp query=deny", "query"),
         ("a.example protocols=tcp credential=x", "credential"),
         ("a.example protocols=tls-passthrough model=openai", "model"),
+        ("a.example protocols=http,websocket model=openai", "model"),
         ("http://a.example:1 protocols=tcp", "http://"),
     ] {
         let error = error(line);
@@ -117,6 +119,10 @@ fn a_line_that_is_not_wholly_understood_is_refused() {
         "a.example address=::ffff:10.0.0.1",
         "a.example address=a.b",
         "a.example model=other",
+        "a.example model=openai/../v1",
+        "a.example model=openai+",
+        "a.example model=openai+web_search,x",
+        "a.example model=+web_search",
         "http://a.example credential=x",
     ] {
         assert!(Grant::from_line(wrong, GrantOrigin::Flag).is_err(), "{wrong}");
@@ -182,6 +188,11 @@ fn budget() -> impl Strategy<Value = Budget> {
     )
 }
 
+fn model() -> impl Strategy<Value = ModelRule> {
+    let text = "(anthropic|openai|gemini)(/|(/[a-z0-9]{1,3}){1,3})?([+][a-z_]{1,5}){0,3}";
+    text.prop_filter_map("no rule", |text| text.parse().ok())
+}
+
 prop_compose! {
     fn any_grant()(
         host in host(),
@@ -192,7 +203,7 @@ prop_compose! {
         credential in prop::option::of("[a-z][a-z0-9-]{0,5}"),
         budget in budget(),
         addresses in prop::collection::vec(any::<IpAddr>(), 0..3),
-        (clear, model) in (any::<bool>(), any::<Option<bool>>()),
+        (clear, model) in (any::<bool>(), prop::option::of(model())),
     ) -> Option<Grant> {
         let mut grant = Grant::to(host, port, GrantOrigin::Policy);
         grant.addresses = addresses.into_iter().map(|address| address.to_canonical()).collect();
@@ -207,10 +218,10 @@ prop_compose! {
         grant.paths = paths.iter().filter_map(|text| text.parse().ok()).collect();
         grant.query = if query { QueryRule::Deny } else { QueryRule::Allow };
         grant.credential = credential.and_then(|name| name.parse().ok());
-        let websocket = websocket.then_some(Protocol::Websocket);
+        let websocket = (websocket && model.is_none()).then_some(Protocol::Websocket);
         grant.protocols = Protocols::new(websocket.into_iter().chain([Protocol::Http])).ok()?;
         grant.scheme = if clear { Scheme::Http } else { Scheme::Https };
-        grant.model = model.map(|gemini| if gemini { ModelApi::Gemini } else { ModelApi::Anthropic });
+        grant.model = model;
         grant.checked().ok()
     }
 }
