@@ -1,7 +1,8 @@
 //! What the gateway gives up before it hears the first word from a cell.
 //!
 //! It holds secrets and reads hostile bytes. So from here on it can start no program, write no file, and read none but
-//! those that say how names are resolved; it makes sockets of the internet's families and no others.
+//! those that say how names are resolved; it makes sockets of the internet's families and no others. Where a session has
+//! a login that is to be refreshed, the directory of the store and its key stay open, and nothing beside them.
 
 mod calls;
 
@@ -15,11 +16,17 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
+/// The longest file of a store that is kept, in bytes: more than any of them has.
+const KEPT_FILE_BYTES_MAX: u64 = 16 << 20;
 /// Open descriptors: two for each connection, and some.
 const DESCRIPTORS_MAX: u64 = 16_384;
 
 // <linux/landlock.h>
+const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
+const READ_DIR: u64 = 1 << 3;
+const REMOVE_FILE: u64 = 1 << 5;
+const MAKE_REG: u64 = 1 << 8;
 /// Everything that the oldest version that is taken knows: the cell needs the same one.
 const ALL_OF_VERSION_2: u64 = (1 << 14) - 1;
 const TRUNCATE: u64 = 1 << 14;
@@ -64,22 +71,24 @@ pub(crate) fn leave_no_trace() -> Result<(), Errno> {
     rustix::process::setrlimit(Resource::Core, none)
 }
 
-/// Gives up all but sockets and these files, for good. To be called while there is one thread.
-pub(crate) fn confine(readable: &[&Path]) -> Result<(), ConfineError> {
-    limits().map_err(ConfineError::Process)?;
+/// Gives up all but sockets, these files and the store that is kept (its directory, its key), for good. To be called
+/// while there is one thread.
+pub(crate) fn confine(readable: &[&Path], kept: Option<&(PathBuf, PathBuf)>) -> Result<(), ConfineError> {
+    limits(kept.map_or(0, |_| KEPT_FILE_BYTES_MAX)).map_err(ConfineError::Process)?;
     rustix::thread::set_no_new_privs(true).map_err(ConfineError::Process)?;
-    landlock(readable)?;
-    install_filter(&calls::filter()).map_err(ConfineError::Filter)
+    landlock(readable, kept)?;
+    install_filter(&calls::filter(kept.is_some())).map_err(ConfineError::Filter)
 }
 
-fn limits() -> Result<(), Errno> {
+fn limits(file_bytes_max: u64) -> Result<(), Errno> {
     let most = rustix::process::getrlimit(Resource::Nofile).maximum;
     let most = most.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) })?;
-    rustix::process::setrlimit(Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) })
+    let most = Some(file_bytes_max);
+    rustix::process::setrlimit(Resource::Fsize, Rlimit { current: most, maximum: most })
 }
 
-fn landlock(readable: &[&Path]) -> Result<(), ConfineError> {
+fn landlock(readable: &[&Path], kept: Option<&(PathBuf, PathBuf)>) -> Result<(), ConfineError> {
     let version = landlock_version().map_err(ConfineError::Landlock)?;
     let handled = match version {
         0..VERSION_MIN => return Err(ConfineError::OldLandlock(version)),
@@ -89,9 +98,12 @@ fn landlock(readable: &[&Path]) -> Result<(), ConfineError> {
     };
     let scoped = if version >= 6 { SCOPED } else { 0 };
     let ruleset = landlock_ruleset(version, handled, scoped).map_err(ConfineError::Landlock)?;
-    for path in readable {
+    let changed = (READ_FILE | WRITE_FILE | READ_DIR | REMOVE_FILE | MAKE_REG | TRUNCATE) & handled;
+    let kept = kept.into_iter();
+    let kept = kept.flat_map(|(store, key)| [(store.as_path(), changed), (key.as_path(), READ_FILE)]);
+    for (path, access) in readable.iter().map(|path| (*path, READ_FILE)).chain(kept) {
         let Some(file) = place(path)? else { continue };
-        landlock_allow(ruleset.as_fd(), file.as_fd(), READ_FILE).map_err(ConfineError::Landlock)?;
+        landlock_allow(ruleset.as_fd(), file.as_fd(), access).map_err(ConfineError::Landlock)?;
     }
     landlock_confine(ruleset.as_fd()).map_err(ConfineError::Landlock)
 }

@@ -261,6 +261,12 @@ impl Exchange {
         self.slot(name).is_some_and(|slot| slot.revoked.load(Ordering::SeqCst))
     }
 
+    /// Whether any of the values ends by itself.
+    #[must_use]
+    pub fn has_logins(&self) -> bool {
+        self.slots.iter().any(|slot| slot.values().expires.is_some())
+    }
+
     /// The login behind a permit, if it ends by `soon` and has to be refreshed first.
     #[must_use]
     pub fn to_refresh(&self, permit: &RequestPermit, soon: UnixNanos) -> Option<SecretName> {

@@ -6,6 +6,7 @@ use crate::budget::Budgets;
 use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
+use crate::renewal::Renewals;
 use crate::serve::Desk;
 use crate::words::Words;
 use cofferdam_policy::net::credential::CredentialName;
@@ -22,6 +23,7 @@ pub(crate) struct Gate {
     pub(crate) authority: Authority,
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) origins: Origins,
+    pub(crate) renewals: Renewals,
     pub(crate) budgets: Budgets,
     pub(crate) desk: Desk,
     pub(crate) words: Words,
@@ -37,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) authority: Authority,
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) origins: Origins,
+    pub(crate) renewals: Renewals,
     pub(crate) words: Words,
     pub(crate) asking: Asking,
     pub(crate) revoked: Revoked,
@@ -44,7 +47,7 @@ pub(crate) struct Parts {
 
 impl Gate {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { grants, denied, authority, exchange, origins, words, asking, revoked } = parts;
+        let Parts { grants, denied, authority, exchange, origins, renewals, words, asking, revoked } = parts;
         let compiled = Arc::new(Grants::but(grants, denied.clone()));
         Arc::new(Self {
             grants: Mutex::new(compiled),
@@ -52,6 +55,7 @@ impl Gate {
             authority,
             exchange,
             origins,
+            renewals,
             budgets: Budgets::default(),
             desk: Desk::default(),
             words,

@@ -15,6 +15,7 @@ mod origin;
 mod passage;
 mod process;
 mod protocol;
+mod renewal;
 pub mod secret;
 mod serve;
 mod splice;
@@ -42,7 +43,7 @@ pub fn main() -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     match (mode.to_str(), rest.as_slice()) {
         (Some(wire::MODE_SERVE), []) => {
-            ended(process::Inherited::take().and_then(|taken| process::serve(taken, now())))
+            ended(process::Inherited::take().and_then(|taken| process::serve(taken, now)))
         }
         (Some(wire::MODE_AUTHORITY), [directory]) => {
             ended(authority::make(Path::new(directory), seconds(now())))

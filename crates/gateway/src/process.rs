@@ -13,6 +13,7 @@ use crate::exchange::{Exchange, ExchangeError};
 use crate::gate::{Gate, Parts};
 use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, TrustError, Upstream, UpstreamError};
 use crate::passage::Revoked;
+use crate::renewal::Renewals;
 use crate::secret::store::Store;
 use crate::wire::{self, Order, Setup, Word};
 use crate::words::{LOT_EVERY, REPEATED_AFTER, Words};
@@ -86,10 +87,10 @@ impl Inherited {
 ///
 /// # Errors
 /// [`ProcessError`], which the supervisor has been told.
-pub(crate) fn serve(inherited: Inherited, now: UnixNanos) -> Result<(), ProcessError> {
+pub(crate) fn serve(inherited: Inherited, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
     let Inherited { supervisor, arrivals } = inherited;
     let told = supervisor.try_clone();
-    run(supervisor, arrivals, now).inspect_err(|error| {
+    run(supervisor, arrivals, clock).inspect_err(|error| {
         if let Ok(supervisor) = told {
             // Nobody may be left to be told.
             let _gone = wire::send(supervisor.as_fd(), &Word::Failed { causes: causes(error) });
@@ -102,17 +103,22 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
     all.map(ToString::to_string).collect()
 }
 
-fn run(supervisor: OwnedFd, arrivals: OwnedFd, now: UnixNanos) -> Result<(), ProcessError> {
+fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
     confine::leave_no_trace().map_err(ConfineError::Process)?;
     let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
-    let gate = gate(&setup, now)?;
+    let store = setup.secrets.as_ref().map(|files| Store::of_files(&files.store, &files.identity));
+    let exchange = exchange(&setup, store.as_ref(), clock())?;
+    // What ends is written anew; a session without a login writes nothing.
+    let logins = store.filter(|_| exchange.has_logins());
+    let kept = logins.as_ref().map(Store::places);
+    let gate = gate(&setup, exchange, Renewals::new(logins, clock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ProcessError::Runtime)?;
-    confine::confine(&[&setup.resolver.configuration, &setup.resolver.hosts])?;
+    confine::confine(&[&setup.resolver.configuration, &setup.resolver.hosts], kept.as_ref())?;
     runtime.block_on(live(gate, supervisor, arrivals)).map_err(ProcessError::Runtime)
 }
 
-fn gate(setup: &Setup, now: UnixNanos) -> Result<Arc<Gate>, ProcessError> {
+fn gate(setup: &Setup, exchange: Exchange, renewals: Renewals) -> Result<Arc<Gate>, ProcessError> {
     let revoked = Revoked::none();
     let upstream = setup.proxy.as_ref().map(Upstream::read).transpose()?;
     let resolver = Resolver::read(&setup.resolver);
@@ -121,8 +127,9 @@ fn gate(setup: &Setup, now: UnixNanos) -> Result<Arc<Gate>, ProcessError> {
         grants: setup.grants.clone(),
         denied: setup.denied_hosts.clone(),
         authority: Authority::read(&setup.authority)?,
-        exchange: Arc::new(exchange(setup, now)?),
+        exchange: Arc::new(exchange),
         origins: Origins { dialer, pool: Pool::new(revoked.clone()) },
+        renewals,
         words: Words::default(),
         asking: Asking::new(setup.ask),
         revoked,
@@ -130,12 +137,10 @@ fn gate(setup: &Setup, now: UnixNanos) -> Result<Arc<Gate>, ProcessError> {
 }
 
 /// The secrets of the session, read once: from here on they are in memory only.
-fn exchange(setup: &Setup, now: UnixNanos) -> Result<Exchange, ExchangeError> {
+fn exchange(setup: &Setup, store: Option<&Store>, now: UnixNanos) -> Result<Exchange, ExchangeError> {
     let held = setup.credentials.iter().map(|held| (held.credential.clone(), held.handle.clone())).collect();
-    match &setup.secrets {
-        Some(files) => {
-            Exchange::open(held, &Store::of_files(&files.store, &files.identity), &setup.session, now)
-        }
+    match store {
+        Some(store) => Exchange::open(held, store, &setup.session, now),
         // Nothing is in no store: whatever names a credential is refused for want of it.
         None => Exchange::new(Vec::new()),
     }

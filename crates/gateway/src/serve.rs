@@ -211,6 +211,8 @@ impl Server {
         let asked = model::asked(&permit, &seen, &parts)?;
         // 3. Swap the handle, in what is left without what concerns the cell's connection only.
         request::clean(&mut parts);
+        let renewed = gate.renewals.before(&permit, &gate.exchange, &gate.origins).await;
+        renewed.map_err(|reason| seen.refusal(&parts, reason))?;
         if let Err(misuse) = gate.exchange.outgoing(&permit, &mut parts) {
             if let Some(leak) = &misuse.leak {
                 gate.words.leaked(leak, &seen.destination);

@@ -11,4 +11,5 @@ mod origin;
 mod plain;
 mod process;
 mod proxies;
+mod renewals;
 mod streams;

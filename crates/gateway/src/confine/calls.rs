@@ -49,6 +49,26 @@ const SOCKETS: &[i64] = &[
 const FILES: &[i64] =
     &[libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_lseek, libc::SYS_pread64];
 
+/// Changing the files of a store that is kept; Landlock says where they are.
+const KEEPING: &[i64] = &[
+    libc::SYS_open,
+    libc::SYS_openat,
+    libc::SYS_flock,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+    libc::SYS_rename,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_unlink,
+    libc::SYS_unlinkat,
+    // Of the directory that is there.
+    libc::SYS_mkdir,
+    libc::SYS_mkdirat,
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_geteuid,
+];
+
 /// Memory, time, chance, and the end.
 const PROCESS: &[i64] = &[
     libc::SYS_munmap,
@@ -95,13 +115,14 @@ const RULED: &[Rule] = &[
     Rule::when(libc::SYS_ioctl, &[Alternative(&[Is(1, ALL, FIONBIO)])], libc::EPERM),
 ];
 
-/// The filter.
-pub(super) fn filter() -> Vec<Instruction> {
-    let always = [SOCKETS, FILES, PROCESS]
-        .into_iter()
-        .flatten()
-        .map(|number| Rule::when(*number, ALWAYS, libc::EPERM));
-    let rules = always.chain(RULED.iter().copied());
+/// The filter; with more of files where a store is kept.
+pub(super) fn filter(is_keeping: bool) -> Vec<Instruction> {
+    let always =
+        |numbers: &'static [i64]| numbers.iter().map(|number| Rule::when(*number, ALWAYS, libc::EPERM));
+    let kept = always(if is_keeping { KEEPING } else { &[] });
+    // The last rule for a call is the one that counts.
+    let rules = [SOCKETS, FILES, PROCESS].into_iter().flat_map(always);
+    let rules = rules.chain(RULED.iter().copied()).chain(kept);
     let numbered = rules.filter_map(|rule| u32::try_from(rule.number).ok().map(|number| (number, rule)));
     compile(&numbered.collect::<BTreeMap<_, _>>(), FIRST_UNKNOWN)
 }

@@ -126,6 +126,12 @@ impl Store {
         (self.store_path(), self.key.clone())
     }
 
+    /// The directory that is written to, and the key: all that a change touches once they are there.
+    #[must_use]
+    pub fn places(&self) -> (PathBuf, PathBuf) {
+        (self.directory.clone(), self.key.clone())
+    }
+
     /// What is known in the open; needs neither lock nor key.
     ///
     /// # Errors

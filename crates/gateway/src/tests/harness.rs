@@ -7,8 +7,11 @@ use crate::gate::{Gate, Parts};
 use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, Upstream};
 use crate::passage::Revoked;
 use crate::process;
+use crate::renewal::Renewals;
+use crate::secret::store::Store;
 use crate::wire::{self, Ask, Order, RequestNote, UpstreamProxy, Word};
 use crate::words::Words;
+use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::net::arrival::Arrival;
 use cofferdam_policy::net::grant::{Grant, GrantOrigin};
 use cofferdam_policy::net::host::DnsName;
@@ -49,6 +52,10 @@ pub(super) struct Wishes {
     pub(super) hosts: String,
     pub(super) resolv: String,
     pub(super) secrets: Vec<HeldSecret>,
+    /// In place of those.
+    pub(super) exchange: Option<Exchange>,
+    /// Where logins are refreshed, and the clock.
+    pub(super) logins: Option<(Store, fn() -> UnixNanos)>,
 }
 
 /// A gateway, and the ends of its sockets that others hold.
@@ -88,8 +95,12 @@ pub(super) fn start(wishes: Wishes) -> Cell {
         grants: wishes.grants.iter().map(grant).collect(),
         denied: wishes.denied.iter().map(|pattern| pattern.parse().unwrap()).collect(),
         authority: Authority::read(&directory).unwrap(),
-        exchange: Arc::new(Exchange::new(wishes.secrets).unwrap()),
+        exchange: Arc::new(wishes.exchange.unwrap_or_else(|| Exchange::new(wishes.secrets).unwrap())),
         origins: Origins { dialer, pool: Pool::new(revoked.clone()) },
+        renewals: match wishes.logins {
+            Some((store, clock)) => Renewals::new(Some(store), clock),
+            None => Renewals::new(None, || UnixNanos(0)),
+        },
         words: Words::default(),
         asking: Asking::new(wishes.ask),
         revoked,
