@@ -37,6 +37,6 @@ fn cargo_builds_with_crates_of_a_replaced_source_and_publishing_is_refused() {
     let index = registry.server().url("index.packages.test");
     let put = format!("curl -sS -X PUT -d x {index}/api/v1/crates/new");
     let run = scene.session("crates", &[], &put);
-    assert!(run.stdout().contains("not-granted"), "{run}");
+    assert!(run.to_string().contains("not-granted"), "{run}");
     assert_eq!(registry.written(), []);
 }

@@ -24,7 +24,7 @@ fn npm_installs_by_a_lock_file_and_publishing_is_refused() {
     let asked: Vec<String> = registry.server().seen().iter().map(|seen| seen.method.clone()).collect();
     assert!(asked.iter().all(|method| method == "GET"), "{asked:?}");
     let run = scene.session("npm", &[], &put);
-    assert!(run.stdout().contains("method-not-granted"), "{run}");
+    assert!(run.to_string().contains("method-not-granted"), "{run}");
     assert_eq!(registry.written(), []);
 }
 
@@ -80,7 +80,7 @@ fn pip_installs_from_an_index_whose_files_lie_elsewhere_and_uploading_is_refused
     assert!(run.stdout().contains("['anchor', 'ballast']"), "{run}");
     let post = format!("curl -sS -X POST -d x {}", registry.publishing_url());
     let run = scene.session("pypi", &[], &post);
-    assert!(run.stdout().contains("not-granted"), "{run}");
+    assert!(run.to_string().contains("not-granted"), "{run}");
     assert_eq!(registry.written(), []);
 }
 
@@ -98,6 +98,6 @@ fn go_builds_with_modules_of_the_owner_s_proxy() {
     assert!(run.stderr().contains("anchor ballast"), "{run}");
     let put = format!("curl -sS -X PUT -d x {}/packages.test/anchor/@v/v2.0.0.zip", registry.url());
     let run = scene.session("go", &[], &put);
-    assert!(run.stdout().contains("method-not-granted"), "{run}");
+    assert!(run.to_string().contains("method-not-granted"), "{run}");
     assert_eq!(registry.written(), []);
 }
