@@ -1,3 +1,5 @@
+//! What sets come to for an owner with these settings.
+
 use super::confirmed::tests::Owner;
 use super::*;
 use cofferdam_policy::presets::sets::registry::Role;

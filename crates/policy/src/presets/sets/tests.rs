@@ -1,3 +1,5 @@
+//! Each set by its protocol: what its use needs is permitted, what goes further is refused.
+
 use super::registry::Role;
 use super::*;
 use crate::net::credential::{Credential, undefined};

@@ -1,3 +1,5 @@
+//! Settings of every kind, as their tools write them, with planted logins.
+
 use super::*;
 
 const HOME: &str = "/home/me";

@@ -1,3 +1,5 @@
+//! Confirmed sets on a disk: written, read, compared, and refused where they can't be the owner's word.
+
 use super::*;
 use crate::sets::surroundings::configured;
 use cofferdam_policy::event::UnixNanos;
