@@ -6,8 +6,9 @@
 use super::base::Base;
 use super::{Comes, SetError, credential};
 use crate::net::credential::{Credential, CredentialName};
-use crate::net::grant::{Grant, ModelApi, QueryRule, Scheme};
+use crate::net::grant::{Grant, QueryRule, Scheme};
 use crate::net::host::{DnsName, Host};
+use crate::net::model::{ModelApi, ModelRule};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -38,6 +39,8 @@ pub enum Provider {
     Gemini,
     /// Chat Completions and Responses of many vendors.
     OpenRouter,
+    /// Responses, as Codex asks for them with a login in place of a key.
+    Codex,
 }
 
 /// What is known of a vendor.
@@ -67,7 +70,7 @@ pub struct Local {
 
 impl Provider {
     /// All vendors.
-    pub const ALL: [Self; 4] = [Self::Anthropic, Self::OpenAi, Self::Gemini, Self::OpenRouter];
+    pub const ALL: [Self; 5] = [Self::Anthropic, Self::OpenAi, Self::Gemini, Self::OpenRouter, Self::Codex];
 
     /// The set's name.
     #[must_use]
@@ -113,6 +116,13 @@ impl Provider {
                 base: "https://openrouter.ai/api/v1",
                 api: ModelApi::OpenAi,
                 credentials: &[("openrouter", "header:Authorization: Bearer {}", &["OPENROUTER_API_KEY"])],
+            },
+            Self::Codex => Vendor {
+                name: "codex",
+                base: "https://chatgpt.com/backend-api/codex",
+                api: ModelApi::OpenAi,
+                // The agent finds its handle in the file of its login.
+                credentials: &[("codex", "header:Authorization: Bearer {}", &[])],
             },
         }
     }
@@ -250,11 +260,12 @@ fn calls(set: &str, base: &Base, api: ModelApi) -> Vec<Grant> {
     };
     // Names of models at some vendors have slashes.
     let listed: &[&str] = &["/models", "/models/**"];
+    let Ok(rule) = ModelRule::at(api, &base.prefix) else { return Vec::new() };
     let mut base = base.clone();
     base.query = QueryRule::Allow;
     let of = |methods: &[&str], patterns| super::grant(set, &base, methods, patterns);
     let grants = of(&["POST"], asked).into_iter().chain(of(&["GET"], listed));
-    grants.map(|grant| Grant { model: Some(api), ..grant }).collect()
+    grants.map(|grant| Grant { model: Some(rule.clone()), ..grant }).collect()
 }
 
 impl fmt::Display for Compatible {

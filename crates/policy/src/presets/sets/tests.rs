@@ -3,8 +3,9 @@
 use super::registry::Role;
 use super::*;
 use crate::net::credential::{Credential, undefined};
-use crate::net::grant::{ModelApi, QueryRule, Scheme};
+use crate::net::grant::{QueryRule, Scheme};
 use crate::net::host::Destination;
+use crate::net::model::ModelApi;
 use crate::net::refusal::RefusalReason;
 use crate::net::verdict::{Grants, Head, Upgrade};
 
@@ -331,6 +332,13 @@ fn every_call_of_a_model_s_set_is_understood_and_its_credential_known_by_a_usual
         assert_eq!(vendor.grants.len(), 2, "{}", provider.name());
         assert!(vendor.grants.iter().all(|grant| grant.model.is_some() && grant.credential.is_some()));
         assert_eq!(vendor.credentials[0].name.as_str(), provider.name());
+        for grant in &vendor.grants {
+            let method = if grant.methods.permit("POST") { "POST" } else { "GET" };
+            let paths =
+                grant.paths.iter().map(|pattern| pattern.as_str().replace("**", "some").replace('*', "some"));
+            let rule = grant.model.as_ref().unwrap();
+            assert!(paths.into_iter().all(|path| rule.call(method, &path).is_some()), "{grant}");
+        }
     }
     // A login in place of a key, where that is what the owner has.
     let login = Provider::Anthropic.comes(&|name| name.as_str() == "claude");
@@ -350,7 +358,7 @@ fn another_place_with_a_vendor_s_interface_is_named_by_its_address() {
     let set = Set::parse("anthropic-compatible(https://models.test/gate)").unwrap();
     let comes = set.comes(&none).unwrap();
     assert_eq!(comes.environment["ANTHROPIC_BASE_URL"], "https://models.test/gate");
-    assert_eq!(comes.grants[0].model, Some(ModelApi::Anthropic));
+    assert_eq!(comes.grants[0].model.as_ref().map(|rule| rule.api()), Some(ModelApi::Anthropic));
     permitted(&Grants::new(comes.grants), &["POST https://models.test/gate/v1/messages"]);
 }
 
