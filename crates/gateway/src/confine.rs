@@ -63,9 +63,15 @@ pub(crate) enum ConfineError {
     Filter(#[source] Errno),
 }
 
-/// Leaves no core and lets nobody trace it. It ends with the supervisor by the end of their socket, and not by a signal at
-/// its parent's death: a session that is detached goes on in a child of the supervisor that started its gateway.
-pub(crate) fn leave_no_trace() -> Result<(), Errno> {
+/// Leaves the owner's terminal, whose interrupts and whose end are not meant for it; leaves no core and lets nobody
+/// trace it. That it ends with its supervisor is seen on the socket: the parent that started it goes when a terminal is
+/// detached, and a child of that one supervises from then on.
+pub(crate) fn stand_alone() -> Result<(), Errno> {
+    match rustix::process::setsid() {
+        // The leader of a group has no other to leave.
+        Ok(_) | Err(Errno::PERM) => {}
+        Err(errno) => return Err(errno),
+    }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, none)

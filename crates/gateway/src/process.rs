@@ -1,6 +1,6 @@
 //! The gateway of one session as a process: what it is told, what it gives up, and how long it lives.
 //!
-//! 1. Take over the two descriptors; the end of the one to the supervisor is the end of all.
+//! 1. Take over the two descriptors; when the supervisor's end of its own closes, however that comes, end.
 //! 2. Read the setup, and everything that is to be read: authority, roots, name servers.
 //! 3. Give up all that is not needed from here on.
 //! 4. Say that it is ready; take connections and orders until told to stop.
@@ -104,7 +104,7 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
 }
 
 fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
-    confine::leave_no_trace().map_err(ConfineError::Process)?;
+    confine::stand_alone().map_err(ConfineError::Process)?;
     let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
     let store = setup.secrets.as_ref().map(|files| Store::of_files(&files.store, &files.identity));
     let exchange = exchange(&setup, store.as_ref(), clock())?;
