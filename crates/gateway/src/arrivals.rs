@@ -56,10 +56,14 @@ fn arrived(message: &[u8], descriptors: Vec<OwnedFd>) -> Option<(Arrival, TcpStr
     let arrival = Arrival::decode(message).ok()?;
     let mut descriptors = descriptors.into_iter();
     let (Some(socket), None) = (descriptors.next(), descriptors.next()) else { return None };
+    Some((arrival, connection(socket)?))
+}
+
+/// A socket that came from the cell, if it is a connection.
+pub(crate) fn connection(socket: OwnedFd) -> Option<TcpStream> {
     is_tcp_connection(&socket).then_some(())?;
     prepare(&socket).ok()?;
-    let socket = TcpStream::from_std(socket.into()).ok()?;
-    Some((arrival, socket))
+    TcpStream::from_std(socket.into()).ok()
 }
 
 /// socket(7): any kind of descriptor can come.

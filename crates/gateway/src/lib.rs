@@ -15,6 +15,7 @@ mod origin;
 mod passage;
 mod process;
 mod protocol;
+mod publish;
 mod renewal;
 pub mod secret;
 mod serve;

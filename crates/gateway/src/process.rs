@@ -13,6 +13,7 @@ use crate::exchange::{Exchange, ExchangeError};
 use crate::gate::{Gate, Parts};
 use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, TrustError, Upstream, UpstreamError};
 use crate::passage::Revoked;
+use crate::publish::{Peers, Published};
 use crate::renewal::Renewals;
 use crate::secret::store::Store;
 use crate::wire::{self, Order, Setup, Word};
@@ -114,8 +115,10 @@ fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Resu
     let gate = gate(&setup, exchange, Renewals::new(logins, clock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ProcessError::Runtime)?;
+    // Without the tables nothing is published; all else goes on.
+    let published = Published::new(Peers::open().ok());
     confine::confine(&[&setup.resolver.configuration, &setup.resolver.hosts], kept.as_ref())?;
-    runtime.block_on(live(gate, supervisor, arrivals)).map_err(ProcessError::Runtime)
+    runtime.block_on(live(gate, published, supervisor, arrivals)).map_err(ProcessError::Runtime)
 }
 
 fn gate(setup: &Setup, exchange: Exchange, renewals: Renewals) -> Result<Arc<Gate>, ProcessError> {
@@ -147,13 +150,19 @@ fn exchange(setup: &Setup, store: Option<&Store>, now: UnixNanos) -> Result<Exch
 }
 
 /// From being ready to the end.
-pub(crate) async fn live(gate: Arc<Gate>, supervisor: OwnedFd, arrivals: OwnedFd) -> std::io::Result<()> {
+pub(crate) async fn live(
+    gate: Arc<Gate>,
+    published: Published,
+    supervisor: OwnedFd,
+    arrivals: OwnedFd,
+) -> std::io::Result<()> {
     let supervisor = crate::stream::watched(supervisor)?;
     let arrivals = Arrivals::new(arrivals)?;
     gate.words.say(Word::Ready { program: env!("CARGO_PKG_VERSION").to_owned(), warnings: Vec::new() });
     let ended = tokio::select! {
-        ended = obey(&gate, &supervisor) => ended,
+        ended = obey(&gate, &published, &supervisor) => ended,
         ended = speak(&gate.words, &supervisor) => ended,
+        ended = ask(&published, &supervisor) => ended,
         ended = take_in(&gate, &arrivals) => ended,
         () = sweep(&gate) => Ok(()),
     };
@@ -189,17 +198,35 @@ async fn take_in(gate: &Arc<Gate>, arrivals: &Arrivals) -> std::io::Result<()> {
 }
 
 /// Takes orders until there is one to stop, or nobody to give any.
-async fn obey(gate: &Arc<Gate>, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+async fn obey(gate: &Arc<Gate>, published: &Published, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
     loop {
         let mut ready = supervisor.readable().await?;
-        match wire::receive::<Order>(supervisor.get_ref().as_fd(), RecvFlags::DONTWAIT) {
-            Ok(None | Some(Order::Stop {})) => return Ok(()),
-            Ok(Some(Order::Decide { id, decision })) => gate.asking.decide(id, decision),
-            Ok(Some(Order::Revoke { credential })) => gate.revoke(&credential),
-            Ok(Some(Order::Report {})) => gate.words.say(gate.words.report()),
-            Err(Errno::AGAIN) => ready.clear_ready(),
+        let (order, beside) = match wire::receive_order(supervisor.get_ref().as_fd(), RecvFlags::DONTWAIT) {
+            Ok(None) => return Ok(()),
+            Ok(Some(received)) => received,
+            Err(Errno::AGAIN) => {
+                ready.clear_ready();
+                continue;
+            }
             Err(errno) => return Err(errno.into()),
+        };
+        match order {
+            Order::Stop {} => return Ok(()),
+            Order::Decide { id, decision } => gate.asking.decide(id, decision),
+            Order::Revoke { credential } => gate.revoke(&credential),
+            Order::Publish { port, host } => published.publish(port, &host, beside),
+            Order::Unpublish { port } => published.unpublish(port),
+            Order::Connected { number } => published.answered(number, beside.into_iter().next()),
+            Order::NotConnected { number } => published.answered(number, None),
+            Order::Report {} => gate.words.say(gate.words.report()),
         }
+    }
+}
+
+/// Asks for connections into the cell, at once.
+async fn ask(published: &Published, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    loop {
+        say(&published.question().await, supervisor).await?;
     }
 }
 
@@ -216,16 +243,20 @@ async fn speak(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<
 async fn say_lot(words: &Words, supervisor: &AsyncFd<OwnedFd>, now: Instant) -> std::io::Result<usize> {
     let lot = words.lot(now);
     for word in &lot {
-        loop {
-            let mut ready = supervisor.writable().await?;
-            match wire::send(supervisor.get_ref().as_fd(), word) {
-                Ok(()) => break,
-                Err(Errno::AGAIN) => ready.clear_ready(),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        say(word, supervisor).await?;
     }
     Ok(lot.len())
+}
+
+async fn say(word: &Word, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {
+    loop {
+        let mut ready = supervisor.writable().await?;
+        match wire::send(supervisor.get_ref().as_fd(), word) {
+            Ok(()) => return Ok(()),
+            Err(Errno::AGAIN) => ready.clear_ready(),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
 }
 
 async fn sweep(gate: &Arc<Gate>) {

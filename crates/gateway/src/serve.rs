@@ -5,7 +5,7 @@
 
 mod guarded;
 mod model;
-mod request;
+pub(crate) mod request;
 mod said;
 mod websocket;
 

@@ -11,5 +11,6 @@ mod origin;
 mod plain;
 mod process;
 mod proxies;
+mod publishing;
 mod renewals;
 mod streams;

@@ -7,11 +7,11 @@
 use cofferdam_policy::net::credential::{Credential, CredentialName, OnHandleLeak};
 use cofferdam_policy::net::grant::Grant;
 use cofferdam_policy::net::handle::Handle;
-use cofferdam_policy::net::host::{Destination, Host, HostPattern};
+use cofferdam_policy::net::host::{Destination, DnsName, Host, HostPattern, Port};
 use cofferdam_policy::net::refusal::RefusalReason;
 use cofferdam_syscall::packet;
 use cofferdam_syscall::sealed::{sealed, unsealed};
-use rustix::fd::{AsFd as _, BorrowedFd};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,8 @@ pub const WORD_PATH_BYTES_MAX: usize = 512;
 pub const WORD_REQUESTS_MAX: usize = 64;
 /// The most hosts in one word of traffic: those with the most requests.
 pub const WORD_HOSTS_MAX: usize = 128;
+/// The most ports of one cell that are published at once.
+pub const PUBLISHED_MAX: usize = 32;
 
 /// All that the gateway of one session is told at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +161,28 @@ pub enum Order {
         /// Which.
         credential: CredentialName,
     },
+    /// Serve a port of the cell to the owner's browser. The sockets that listen for it on loopback are beside this order.
+    Publish {
+        /// The port in the cell.
+        port: Port,
+        /// The name by which the owner's browser knows it, and no other page does.
+        host: DnsName,
+    },
+    /// Serve it no longer, and end what is open to it.
+    Unpublish {
+        /// The port in the cell.
+        port: Port,
+    },
+    /// The connection that a [`Word::Connect`] asked for is beside this order.
+    Connected {
+        /// The number of the question.
+        number: u32,
+    },
+    /// There is none.
+    NotConnected {
+        /// The number of the question.
+        number: u32,
+    },
     /// Say [`Word::Traffic`] now.
     Report {},
     /// End.
@@ -216,6 +240,13 @@ pub enum Word {
     },
     /// A handle was seen where it does not belong.
     Leak(LeakNote),
+    /// A published port of the cell is to be connected to.
+    Connect {
+        /// What the answer is to be known by; never used twice.
+        number: u32,
+        /// The port in the cell.
+        port: Port,
+    },
     /// What has passed since the start: when it was asked for, and as the last word of all.
     Traffic {
         /// At most [`WORD_HOSTS_MAX`].
@@ -342,25 +373,85 @@ pub fn receive_setup(socket: BorrowedFd<'_>) -> Result<Setup, Errno> {
 /// # Errors
 /// The kernel's; `EMSGSIZE` past [`MESSAGE_BYTES_MAX`].
 pub fn send<M: Message>(socket: BorrowedFd<'_>, message: &M) -> Result<(), Errno> {
+    send_beside(socket, message, &[])
+}
+
+/// The same for an order with descriptors beside it: [`Order::Publish`] or [`Order::Connected`].
+///
+/// # Errors
+/// The kernel's; `EMSGSIZE` past [`MESSAGE_BYTES_MAX`].
+pub fn order_beside(
+    socket: BorrowedFd<'_>,
+    order: &Order,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), Errno> {
+    send_beside(socket, order, descriptors)
+}
+
+fn send_beside<M: Message>(
+    socket: BorrowedFd<'_>,
+    message: &M,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), Errno> {
     let text = serde_json::to_vec(message).ok().ok_or(Errno::INVAL)?;
     if text.len() > MESSAGE_BYTES_MAX {
         return Err(Errno::MSGSIZE);
     }
-    packet::send(socket, &text, &[])
+    packet::send(socket, &text, descriptors)
 }
 
-/// Takes a word or an order; `None` when the other side is gone.
+/// Takes a word; `None` when the other side is gone.
+///
+/// # Errors
+/// The kernel's, `EBADMSG` for what can't be read, or has descriptors beside it.
+pub fn receive<M: Message>(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Option<M>, Errno> {
+    match receive_beside(socket, flags)? {
+        Some((message, descriptors)) if descriptors.is_empty() => Ok(Some(message)),
+        Some(_) => Err(Errno::BADMSG),
+        None => Ok(None),
+    }
+}
+
+/// Takes an order and what is beside it; `None` when the other side is gone.
 ///
 /// # Errors
 /// The kernel's, `EBADMSG` for what can't be read.
-pub fn receive<M: Message>(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Option<M>, Errno> {
+pub fn receive_order(
+    socket: BorrowedFd<'_>,
+    flags: RecvFlags,
+) -> Result<Option<(Order, Vec<OwnedFd>)>, Errno> {
+    let Some((order, descriptors)) = receive_beside::<Order>(socket, flags)? else { return Ok(None) };
+    if descriptors.len() > order.descriptors_max() {
+        return Err(Errno::BADMSG);
+    }
+    Ok(Some((order, descriptors)))
+}
+
+fn receive_beside<M: Message>(
+    socket: BorrowedFd<'_>,
+    flags: RecvFlags,
+) -> Result<Option<(M, Vec<OwnedFd>)>, Errno> {
     let Some((text, descriptors)) = packet::receive(socket, MESSAGE_BYTES_MAX, flags)? else {
         return Ok(None);
     };
-    if !descriptors.is_empty() {
-        return Err(Errno::BADMSG);
+    let message = serde_json::from_slice(&text).ok().ok_or(Errno::BADMSG)?;
+    Ok(Some((message, descriptors)))
+}
+
+impl Order {
+    /// How many descriptors can be beside it: a socket of each family, or the one connection.
+    fn descriptors_max(&self) -> usize {
+        match self {
+            Self::Publish { .. } => 2,
+            Self::Connected { .. } => 1,
+            Self::Decide { .. }
+            | Self::Revoke { .. }
+            | Self::Unpublish { .. }
+            | Self::NotConnected { .. }
+            | Self::Report {}
+            | Self::Stop {} => 0,
+        }
     }
-    serde_json::from_slice(&text).map(Some).ok().ok_or(Errno::BADMSG)
 }
 
 /// A [`Word`] or an [`Order`].

@@ -29,6 +29,8 @@ const SOCKETS: &[i64] = &[
     libc::SYS_recvmsg,
     libc::SYS_sendmsg,
     libc::SYS_connect,
+    // On sockets that were handed over as listening: `listen` is not here.
+    libc::SYS_accept4,
     libc::SYS_bind,
     libc::SYS_shutdown,
     libc::SYS_getsockopt,

@@ -167,7 +167,7 @@ fn upgrade(headers: &HeaderMap) -> Upgrade {
 }
 
 /// Takes out of a request what concerns the cell's connection only.
-pub(super) fn clean(parts: &mut Parts) {
+pub(crate) fn clean(parts: &mut Parts) {
     let takes_trailers = parts.headers.get(TE).is_some_and(|value| {
         value
             .as_bytes()
@@ -187,7 +187,7 @@ pub(super) fn clean(parts: &mut Parts) {
 }
 
 /// Takes out of a response what concerns the origin's connection only, and ways around the gateway.
-pub(super) fn clean_answer(head: &mut response::Parts) {
+pub(crate) fn clean_answer(head: &mut response::Parts) {
     clean_headers(&mut head.headers);
     head.headers.remove(ALT_SVC);
     head.extensions.clear();

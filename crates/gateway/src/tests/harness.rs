@@ -7,6 +7,7 @@ use crate::gate::{Gate, Parts};
 use crate::origin::{ClientTls, Dialer, Origins, Pool, Resolver, Upstream};
 use crate::passage::Revoked;
 use crate::process;
+use crate::publish::{Peers, Published};
 use crate::renewal::Renewals;
 use crate::secret::store::Store;
 use crate::wire::{self, Ask, Order, RequestNote, UpstreamProxy, Word};
@@ -107,7 +108,8 @@ pub(super) fn start(wishes: Wishes) -> Cell {
     });
     let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
     let ((supervisor, theirs), (relay, arrivals)) = (pair(), pair());
-    tokio::spawn(process::live(gate, theirs, arrivals));
+    let published = Published::new(Peers::open().ok());
+    tokio::spawn(process::live(gate, published, theirs, arrivals));
     Cell { home, supervisor, relay, seen: std::cell::RefCell::default() }
 }
 
@@ -155,6 +157,11 @@ impl Cell {
 
     pub(super) fn order(&self, order: &Order) {
         wire::send(self.supervisor.as_fd(), order).unwrap();
+    }
+
+    pub(super) fn order_beside(&self, order: &Order, descriptors: &[OwnedFd]) {
+        let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        wire::order_beside(self.supervisor.as_fd(), order, &borrowed).unwrap();
     }
 
     /// Waits for a word, and keeps the others.
