@@ -2,6 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use cofferdam_policy::net::host::Port;
 use cofferdam_policy::presets::sets::registry::Registry;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -88,6 +89,17 @@ pub(crate) enum Command {
   cofferdam net                               so far
   cofferdam net -f nightly                    as it goes on")]
     Net(NetArguments),
+    /// Show your browser a port of a running session, or no longer
+    #[command(
+        after_help = "HTTP and WebSocket only, under a host name of its own on loopback. The page runs in your
+browser, which is a way out: it can send what it has anywhere.
+
+Examples:
+  cofferdam publish 3000                      of the latest session of this directory
+  cofferdam publish 3000 -s nightly
+  cofferdam publish --stop 3000"
+    )]
+    Publish(PublishArguments),
     /// List requests that wait for your word, and give it
     #[command(
         after_help = "A session started with --ask holds what nothing grants, for as long as you were given.
@@ -291,6 +303,9 @@ pub(crate) struct AuthorityArguments {
     /// Let it reach this place on the network, or this named set of places
     #[arg(long = "allow", value_name = "GRANT|SET")]
     pub(crate) allow: Vec<String>,
+    /// Show your browser this port of the session, on loopback: its pages can send what they have anywhere
+    #[arg(long = "publish", value_name = "PORT", value_parser = port)]
+    pub(crate) publish: Vec<Port>,
     /// Work on a copy instead of an overlay
     #[arg(long)]
     pub(crate) copy: bool,
@@ -327,6 +342,23 @@ pub(crate) struct NetArguments {
     /// Go on until the session ends
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArguments {
+    /// Which port, as the session's own program listens to it
+    #[arg(value_name = "PORT", value_parser = port)]
+    pub(crate) port: Port,
+    /// Name, id or its beginning [default: the latest session of this directory]
+    #[arg(short, long)]
+    pub(crate) session: Option<String>,
+    /// Publish it no longer
+    #[arg(long)]
+    pub(crate) stop: bool,
+}
+
+fn port(text: &str) -> Result<Port, &'static str> {
+    text.parse().map_err(|_form| "a port is a number from 1 to 65535")
 }
 
 #[derive(Debug, Args)]
@@ -532,7 +564,7 @@ pub(crate) struct ExplainArguments {
     /// Explain this session instead of one that would be started
     #[arg(value_name = "S", conflicts_with_all = [
         "workspaces", "mounts", "environment", "dangerous_env", "masks", "instructions", "agent_homes", "tools",
-        "profiles", "limits", "copy", "policy",
+        "profiles", "limits", "publish", "copy", "policy",
     ])]
     pub(crate) session: Option<String>,
 }

@@ -18,6 +18,7 @@ mod ls;
 mod net;
 mod pending;
 mod progress;
+mod publish;
 mod refresh;
 mod resume;
 mod review;
@@ -54,6 +55,7 @@ pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Resul
         Command::Logs(asked) => logs::logs(context, output, &asked),
         Command::Events(asked) => events::events(context, output, &asked),
         Command::Net(asked) => net::net(context, output, &asked),
+        Command::Publish(arguments) => publish::publish(context, output, &arguments),
         Command::Pending(arguments) => pending::pending(context, output, &arguments),
         Command::Stop(arguments) => stop::stop(context, output, &arguments),
         Command::Resume(arguments) => resume::resume(context, output, &arguments),

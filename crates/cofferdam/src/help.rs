@@ -10,7 +10,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["explain", "run"]),
     (
         "Look after it",
-        &["ls", "show", "attach", "logs", "events", "net", "pending", "exec", "refresh", "stop", "resume"],
+        &[
+            "ls", "show", "attach", "logs", "events", "net", "publish", "pending", "exec", "refresh", "stop",
+            "resume",
+        ],
     ),
     ("Bring its work back", &["review", "diff", "apply", "undo"]),
     ("Go back within a session, or end it", &["checkpoint", "restore", "discard"]),

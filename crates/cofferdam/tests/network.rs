@@ -18,6 +18,7 @@ mod root {
     mod credentials;
     mod granted;
     mod names;
+    mod publishing;
     mod raw;
     mod scene;
     mod spoofing;
@@ -32,6 +33,7 @@ mod ordinary {
     mod credentials;
     mod granted;
     mod names;
+    mod publishing;
     mod raw;
     mod scene;
     mod spoofing;

@@ -6,7 +6,7 @@
 use crate::label::Label;
 use crate::net::credential::{Credential, OnHandleLeak};
 use crate::net::grant::Grant;
-use crate::net::host::HostPattern;
+use crate::net::host::{HostPattern, Port};
 use crate::path::AbsPath;
 use crate::presets::limits::Limits;
 use serde::{Deserialize, Serialize};
@@ -196,6 +196,9 @@ pub struct Authority {
     /// What it may use by a handle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<Credential>,
+    /// Ports of its own that the owner's browser reaches.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub published: BTreeSet<Port>,
     /// Hosts that it never reaches, whatever is granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied_hosts: Vec<HostPattern>,
@@ -273,6 +276,9 @@ impl Authority {
             format!("grant {grant}{weaker}")
         }));
         items.extend(self.credentials.iter().map(|credential| self.item_of(credential)));
+        items.extend(self.published.iter().map(|port| {
+            format!("port {} of its own in your browser, whose page can send anywhere", port.get())
+        }));
         items
     }
 
@@ -357,6 +363,7 @@ mod tests {
             profiles: BTreeSet::new(),
             grants: Vec::new(),
             credentials: Vec::new(),
+            published: BTreeSet::new(),
             denied_hosts: Vec::new(),
             on_handle_leak: OnHandleLeak::Refuse,
             label: Label::initial(),
@@ -420,12 +427,14 @@ mod tests {
     #[test]
     fn an_authority_without_network_is_written_as_ever_and_one_with_it_is_read_back() {
         let without = authority(&[]);
-        for key in ["grants", "credentials", "denied_hosts", "on_handle_leak"] {
+        for key in ["grants", "credentials", "published", "denied_hosts", "on_handle_leak"] {
             assert!(!without.canonical().contains(key), "{key}");
         }
         let mut with = granted(&["POST a.example/x,/y up=1MB address=10.0.0.1"]);
         with.denied_hosts = vec!["**.b.example".parse().unwrap()];
         with.on_handle_leak = OnHandleLeak::Stop;
+        with.published = BTreeSet::from([Port::HTTP]);
+        assert_eq!(with.beyond(&granted(&["POST a.example/x,/y up=1MB address=10.0.0.1"])).len(), 1);
         let read: Authority = serde_json::from_str(&with.canonical()).unwrap();
         assert_eq!(read, with);
         assert_ne!(read.digest(), without.digest());

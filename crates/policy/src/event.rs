@@ -168,6 +168,18 @@ pub enum Event {
         /// Which.
         credential: String,
     },
+    /// The owner's browser reaches a port of the cell.
+    Published {
+        /// The port in the cell.
+        port: u16,
+        /// Where the browser finds it.
+        url: String,
+    },
+    /// It does so no longer.
+    Unpublished {
+        /// The port in the cell.
+        port: u16,
+    },
 }
 
 /// A remark of the person who reviews.
@@ -236,6 +248,10 @@ pub enum EventKind {
     HandleLeaked,
     /// [`Event::Revoked`]
     Revoked,
+    /// [`Event::Published`]
+    Published,
+    /// [`Event::Unpublished`]
+    Unpublished,
 }
 
 impl Event {
@@ -268,13 +284,15 @@ impl Event {
             Self::Decided { .. } => EventKind::Decided,
             Self::HandleLeaked { .. } => EventKind::HandleLeaked,
             Self::Revoked { .. } => EventKind::Revoked,
+            Self::Published { .. } => EventKind::Published,
+            Self::Unpublished { .. } => EventKind::Unpublished,
         }
     }
 }
 
 impl EventKind {
     /// Every kind there is.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Started,
         Self::Resumed,
         Self::Executed,
@@ -300,6 +318,8 @@ impl EventKind {
         Self::Decided,
         Self::HandleLeaked,
         Self::Revoked,
+        Self::Published,
+        Self::Unpublished,
     ];
 
     /// Its name, in the ledger and for people.
@@ -331,6 +351,8 @@ impl EventKind {
             Self::Decided => "decided",
             Self::HandleLeaked => "handle-leaked",
             Self::Revoked => "revoked",
+            Self::Published => "published",
+            Self::Unpublished => "unpublished",
         }
     }
 }

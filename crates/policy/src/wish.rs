@@ -11,7 +11,7 @@ use crate::checkpoint::{CheckpointWishError, RegularCheckpoints};
 use crate::mask::MaskError;
 use crate::net::credential::{Credential, CredentialName, OnHandleLeak};
 use crate::net::grant::{Grant, GrantOrigin};
-use crate::net::host::HostPattern;
+use crate::net::host::{HostPattern, Port};
 use crate::presets::limits::{Limit, LimitError};
 use crate::review::runs_later::OwnerPattern;
 use network::{AllowText, CredentialTable, GrantEntry, Network};
@@ -55,6 +55,8 @@ pub struct Wish {
     pub sets: Vec<String>,
     /// What it may use by a handle.
     pub credentials: Vec<Credential>,
+    /// Ports of its own that the owner's browser reaches.
+    pub publish: Vec<Port>,
     /// What a handle in the wrong place brings about, if it was said.
     pub on_handle_leak: Option<OnHandleLeak>,
     /// The owner's command that is told what can't wait; a shell runs it on the host.
@@ -133,6 +135,7 @@ struct File {
     grant: Vec<GrantEntry>,
     allow: Vec<AllowText>,
     credential: BTreeMap<CredentialName, CredentialTable>,
+    publish: Vec<Port>,
     on_handle_leak: Option<OnHandleLeak>,
     deny: Deny,
     notify: Option<String>,
@@ -208,6 +211,7 @@ impl Wish {
         self.grants.extend(other.grants);
         self.sets.extend(other.sets);
         self.credentials.extend(other.credentials);
+        self.publish.extend(other.publish);
         // The stricter one holds: a request can't take back what the policy says.
         self.on_handle_leak = self.on_handle_leak.max(other.on_handle_leak);
         self.notify = self.notify.or(other.notify);
@@ -278,6 +282,7 @@ impl File {
             grants: network.grants,
             sets: network.sets,
             credentials: network.credentials,
+            publish: self.publish,
             on_handle_leak: self.on_handle_leak,
             notify: self.notify,
             deny: self.deny,
@@ -301,6 +306,7 @@ impl Wish {
             ("grant", self.grants.len()),
             ("allow", self.sets.len()),
             ("credential", self.credentials.len()),
+            ("publish", self.publish.len()),
             ("deny.hosts", self.deny.hosts.len()),
             ("deny.paths", self.deny.paths.len()),
             ("deny.environment", self.deny.environment.len()),

@@ -6,6 +6,7 @@
 use crate::error::{Error, ErrorKind};
 use cofferdam_cell::{EntryStage, Program, WindowSize};
 use cofferdam_policy::event::{Decision, ExitStatus};
+use cofferdam_policy::net::host::Port;
 use cofferdam_syscall::packet;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -43,6 +44,10 @@ pub(crate) enum Ask {
     Decide { id: u64, decision: Decision },
     /// Let a secret be used no more, on open connections too: answered by whether the session has it.
     Revoke { secret: String },
+    /// Publish a port of the cell: answered by where it is, or by why not.
+    Publish { port: Port },
+    /// Publish it no longer: answered by whether it was published.
+    Unpublish { port: Port },
 }
 
 /// Rows and columns.

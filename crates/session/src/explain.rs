@@ -8,6 +8,7 @@ use crate::checkpoints;
 use crate::context::Context;
 use crate::error::Error;
 use crate::machine::Machine;
+use crate::network::Published;
 use crate::prepare;
 use crate::resolve::Resolved;
 use crate::start::permit;
@@ -78,7 +79,7 @@ pub struct Limit {
     pub asked: bool,
 }
 
-/// Explains what `resolved` amounts to.
+/// Explains what `resolved` amounts to, with ports of a running session that were published since its start.
 ///
 /// # Errors
 /// As a start would refuse it.
@@ -87,6 +88,7 @@ pub fn explain(
     state: &State,
     machine: &Machine,
     resolved: &Resolved,
+    published: &[Published],
 ) -> Result<Explanation, Error> {
     let permit = permit(resolved.authority.clone(), machine)?;
     let authority = permit.authority();
@@ -114,7 +116,7 @@ pub fn explain(
             collateral(authority, landlock),
             review(),
             credential(authority, list(|veiling| &veiling.resembling).len()),
-            network::exfiltration(authority, &capture),
+            network::exfiltration(authority, &capture, published),
         ],
         limits: limits(&permit),
         masked: list(|veiling| &veiling.masked),

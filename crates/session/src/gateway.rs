@@ -11,6 +11,7 @@ use cofferdam_gateway::wire::{
 };
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::net::credential::{CredentialName, OnHandleLeak};
+use cofferdam_policy::net::host::Port;
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_syscall::process::{ExecStrings, spawn};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -57,6 +58,11 @@ impl Networking {
     /// What is done when a handle is seen where it does not belong.
     pub(crate) fn on_handle_leak(&self) -> OnHandleLeak {
         self.authority.on_handle_leak
+    }
+
+    /// Ports of the cell that are published from the start.
+    pub(crate) fn published(&self) -> impl Iterator<Item = Port> {
+        self.authority.published.iter().copied()
     }
 
     /// Takes away every credential that is this secret.

@@ -12,6 +12,7 @@ use crate::sessions;
 use crate::state::State;
 use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::event::{Decision, Event, EventKind, Refused, Requested};
+use cofferdam_policy::net::host::Port;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -29,6 +30,19 @@ pub struct Network {
     pub traffic: Vec<Traffic>,
     /// Held requests, oldest first.
     pub waiting: Vec<Waiting>,
+    /// Ports of the cell that the owner's browser reaches now.
+    #[serde(default)]
+    pub published: Vec<Published>,
+}
+
+/// A port of the cell on the owner's loopback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The port in the cell.
+    pub port: u16,
+    /// Where the owner's browser finds it.
+    pub url: String,
 }
 
 /// What went to and came from one place.
@@ -163,7 +177,64 @@ fn recorded(state: &State, record: &SessionRecord) -> Result<Network, Error> {
             }
         }
     }
-    Ok(Network { traffic: table.rows(), waiting: Vec::new() })
+    Ok(Network { traffic: table.rows(), ..Network::default() })
+}
+
+/// The ports of a session that are published now, as its ledger has it.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`].
+pub fn published(state: &State, record: &SessionRecord) -> Result<Vec<Published>, Error> {
+    let mut ports = BTreeMap::new();
+    if !sessions::is_running(record) {
+        return Ok(Vec::new());
+    }
+    let ledger = state.ledger()?;
+    let kinds = [EventKind::Started, EventKind::Resumed, EventKind::Published, EventKind::Unpublished];
+    let mut after = 0;
+    loop {
+        let events = ledger.events_of(&record.id, &kinds, after, sessions::EVENTS_MAX)?;
+        let Some(last) = events.last() else { break };
+        after = last.seq;
+        for event in events {
+            if let Event::Published { port, url } = event.event {
+                ports.insert(port, Published { port, url });
+            } else if let Event::Unpublished { port } = event.event {
+                ports.remove(&port);
+            } else {
+                ports.clear();
+            }
+        }
+    }
+    Ok(ports.into_values().collect())
+}
+
+/// Publishes a port of a running session.
+///
+/// # Errors
+/// [`ErrorKind::WrongState`] if the session does not run, or the port can't be published.
+pub fn publish(state: &State, record: &SessionRecord, port: Port) -> Result<Published, Error> {
+    let answer = line(state, record)?.inquire::<Result<Published, String>>(&Ask::Publish { port })?;
+    answer.unwrap_or_else(|| Err("the session ended over it".to_owned())).map_err(|why| {
+        Error::new(ErrorKind::WrongState, format!("cannot publish port {}", port.get()))
+            .since(why)
+            .hint(format!("see what is published: cofferdam net {}", record.name.as_str()))
+    })
+}
+
+/// Publishes it no longer.
+///
+/// # Errors
+/// [`ErrorKind::WrongState`] if the session does not run, or the port was not published.
+pub fn unpublish(state: &State, record: &SessionRecord, port: Port) -> Result<(), Error> {
+    match line(state, record)?.inquire::<bool>(&Ask::Unpublish { port })? {
+        Some(true) | None => Ok(()),
+        Some(false) => {
+            Err(Error::new(ErrorKind::WrongState, format!("cannot stop publishing port {}", port.get()))
+                .since("it is not published")
+                .hint(format!("see what is published: cofferdam net {}", record.name.as_str())))
+        }
+    }
 }
 
 /// Decides a held request of a running session.

@@ -18,6 +18,7 @@ use crate::request::RunRequest;
 use crate::sets;
 use crate::state::State;
 use crate::trust;
+use cofferdam_gateway::wire::PUBLISHED_MAX;
 use cofferdam_policy::authority::{
     AUTHORITY_VERSION, Authority, CellKind, EnvValue, Identity, Profile, View, Workspace,
 };
@@ -29,7 +30,7 @@ use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::presets::limits::Limits;
 use cofferdam_policy::wish::Wish;
 use rustix::fd::OwnedFd;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Who the agent is when the owner is uid 0: an ordinary user of its own.
@@ -115,6 +116,7 @@ pub fn resolve(
         profiles: wish.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?,
         grants: wish.grants.clone(),
         credentials: wish.credentials.clone(),
+        published: wish.publish.iter().copied().collect(),
         denied_hosts: wish.deny.hosts.clone(),
         on_handle_leak: wish.on_handle_leak.unwrap_or_default(),
         label: Label::initial(),
@@ -250,6 +252,11 @@ fn with_sets(mut wish: Wish, comes: &sets::Comes) -> Wish {
 
 /// What nothing here can bring about yet, or never, is not left out in silence.
 fn check_network(wish: &Wish) -> Result<(), Error> {
+    if wish.publish.iter().collect::<BTreeSet<_>>().len() > PUBLISHED_MAX {
+        return Err(Error::new(ErrorKind::Policy, "cannot publish so many ports")
+            .since(format!("a session has at most {PUBLISHED_MAX}"))
+            .hint("take some from `publish` or --publish"));
+    }
     match undefined(&wish.grants, &wish.credentials) {
         Some((grant, name)) => Err(Error::new(ErrorKind::Policy, format!("cannot grant `{grant}`"))
             .since(format!("the policy says nothing of a credential {name}"))

@@ -10,6 +10,7 @@ mod log;
 mod network;
 mod owner;
 mod program;
+mod published;
 mod regular;
 
 pub(crate) use log::former as former_log;
@@ -438,6 +439,7 @@ impl<'c> Supervisor<'c> {
             Report::Spawned { process: MAIN } => {
                 self.has_run = true;
                 self.program.started(descriptor, window());
+                self.publish_granted();
                 return self.connect();
             }
             Report::NotSpawned { process: MAIN, stage, errno } => {
@@ -453,8 +455,8 @@ impl<'c> Supervisor<'c> {
             Report::Spawned { process } => self.clients.started(process, descriptor),
             Report::NotSpawned { process, stage, errno } => self.clients.not_started(process, stage, errno),
             Report::Exited { process, status } => self.clients.ended(process, status),
-            // No port is published yet, so none was asked for.
-            Report::Connected { .. } | Report::NotConnected { .. } => {}
+            Report::Connected { number } => self.hand_connection(number, descriptor),
+            Report::NotConnected { number, .. } => self.hand_connection(number, None),
             Report::Refreshed => {
                 // It is done, recorded or not.
                 let _unrecorded = record::event(&self.session, &Event::Refreshed).is_err();

@@ -188,6 +188,7 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
         grants,
         sets,
         credentials,
+        publish,
         on_handle_leak,
         notify: _,
         deny,
@@ -217,8 +218,9 @@ fn entries(wish: &Wish) -> Vec<(&'static str, String)> {
     // A request has none; a policy's are told by its authority.
     let credentials = credentials.iter().map(|credential| ("credential", credential.name.to_string()));
     let on_leak = on_handle_leak.map(|rule| ("on handle leak", rule.name().to_owned()));
+    let publish = publish.iter().map(|port| ("port in your browser", port.get().to_string()));
     let denied = deny.hosts.iter().map(|pattern| ("deny host", pattern.to_string()));
-    let network = grants.chain(credentials).chain(on_leak).chain(denied);
+    let network = grants.chain(credentials).chain(publish).chain(on_leak).chain(denied);
     of_lists.chain(limits).chain(runs_later).chain(every).chain(keep).chain(network).collect()
 }
 

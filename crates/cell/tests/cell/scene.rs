@@ -212,6 +212,7 @@ impl Scene {
             profiles: BTreeSet::new(),
             grants: Vec::new(),
             credentials: Vec::new(),
+            published: BTreeSet::new(),
             denied_hosts: Vec::new(),
             on_handle_leak: OnHandleLeak::Refuse,
             label: Label::initial(),

@@ -120,6 +120,8 @@ fn sentence(event: &Event) -> String {
             format!("the handle of {credential} was seen where it does not belong: {place}")
         }
         Event::Revoked { credential } => format!("{credential} can't be used any more"),
+        Event::Published { port, url } => format!("its port {port} was published to your browser: {url}"),
+        Event::Unpublished { port } => format!("its port {port} is published no longer"),
     }
 }
 

@@ -8,6 +8,7 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::explain::{self, Explanation};
 use cofferdam_session::machine::Machine;
+use cofferdam_session::network;
 use cofferdam_session::resolve;
 use cofferdam_session::sessions;
 use cofferdam_session::state::State;
@@ -18,14 +19,16 @@ const LISTED_MAX: usize = 20;
 pub(super) fn explain(context: &Context, output: &Output, arguments: ExplainArguments) -> Result<u8, Error> {
     let state = State::open(context)?;
     let machine = Machine::look();
+    let mut published = Vec::new();
     let resolved = match &arguments.session {
         Some(asked) => {
             let record = sessions::find(context, &state, Some(asked))?;
+            published = network::published(&state, &record)?;
             resolve::reopen(context, sessions::authority(&record)?, record.directory.clone())?
         }
         None => resolve::resolve(context, &state, &machine, &request(arguments.authority)?)?,
     };
-    let explanation = explain::explain(context, &state, &machine, &resolved)?;
+    let explanation = explain::explain(context, &state, &machine, &resolved, &published)?;
     output.object(&explanation)?;
     if !output.json {
         print(output, &explanation);

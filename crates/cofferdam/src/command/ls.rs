@@ -1,9 +1,11 @@
 //! `cofferdam ls`: all sessions, latest first.
 
+use super::net::in_browser;
 use super::table::aligned;
 use crate::output::{Output, TEXT_COLUMNS_MAX, Tone, toned, whole};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
+use cofferdam_session::network::{self, Published};
 use cofferdam_session::sessions::{self, SessionRecord};
 use cofferdam_session::state::State;
 use cofferdam_session::terminal::visible_within;
@@ -27,11 +29,13 @@ pub(super) struct Row<'a> {
     exit_status: Option<cofferdam_policy::event::ExitStatus>,
     supervisor_pid: Option<u32>,
     authority_digest: &'a str,
+    published: Vec<Published>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn of(record: &'a SessionRecord) -> Self {
+    pub(super) fn of(record: &'a SessionRecord, published: Vec<Published>) -> Self {
         Self {
+            published,
             id: record.id.as_str(),
             name: record.name.as_str(),
             state: record.state.name(),
@@ -54,7 +58,10 @@ impl<'a> Row<'a> {
 pub(super) fn ls(context: &Context, output: &Output) -> Result<u8, Error> {
     let state = State::open(context)?;
     let found = sessions::list(context, &state)?;
-    output.object(&found.iter().map(Row::of).collect::<Vec<_>>())?;
+    let published: Vec<Vec<Published>> =
+        found.iter().map(|record| network::published(&state, record)).collect::<Result<_, _>>()?;
+    let rows = found.iter().zip(&published).map(|(record, published)| Row::of(record, published.clone()));
+    output.object(&rows.collect::<Vec<_>>())?;
     if found.is_empty() {
         output.line("no sessions; start one: cofferdam run -- COMMAND");
         return Ok(0);
@@ -74,6 +81,11 @@ pub(super) fn ls(context: &Context, output: &Output) -> Result<u8, Error> {
     }));
     for (number, line) in aligned(&rows, output.columns).iter().enumerate() {
         output.line(&if number == 0 { toned(Tone::Dim, line) } else { line.clone() });
+    }
+    for (record, published) in found.iter().zip(&published) {
+        for published in published {
+            output.line(&toned(Tone::Dim, &format!("{}: {}", record.name.as_str(), in_browser(published))));
+        }
     }
     Ok(0)
 }

@@ -5,7 +5,7 @@ use crate::arguments::NetArguments;
 use crate::output::{Output, TEXT_COLUMNS_MAX, Tone, toned};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
-use cofferdam_session::network::{self, Network, Traffic, Waiting};
+use cofferdam_session::network::{self, Network, Published, Traffic, Waiting};
 use cofferdam_session::sessions::Following;
 use cofferdam_session::state::State;
 use cofferdam_session::terminal::visible_within;
@@ -46,6 +46,7 @@ pub(super) fn net(context: &Context, output: &Output, asked: &NetArguments) -> R
 }
 
 fn print(output: &Output, found: &Network) {
+    found.published.iter().for_each(|published| output.line(&in_browser(published)));
     if found.traffic.is_empty() && found.waiting.is_empty() {
         output.line("nothing went to the network, and nothing was refused");
         return;
@@ -62,6 +63,11 @@ fn print(output: &Output, found: &Network) {
         });
     }
     found.waiting.iter().for_each(|waiting| output.line(&said(waiting)));
+}
+
+/// A published port in one line.
+pub(super) fn in_browser(published: &Published) -> String {
+    format!("port {} in your browser: {}", published.port, published.url)
 }
 
 fn cells(row: &Traffic, host_columns_max: usize) -> Vec<String> {

@@ -44,6 +44,7 @@ pub(super) fn request(arguments: AuthorityArguments) -> Result<RunRequest, Error
         tools: arguments.tools,
         profiles: arguments.profiles,
         limits,
+        publish: arguments.publish,
         ..Wish::default()
     };
     for text in &arguments.allow {

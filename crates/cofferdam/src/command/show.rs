@@ -2,6 +2,7 @@
 
 use super::checkpoint;
 use super::ls::{Row, age, typed};
+use super::net::in_browser;
 use super::summary::counts;
 use super::table::labelled;
 use crate::output::{Output, Tone, toned, whole};
@@ -11,6 +12,7 @@ use cofferdam_session::apply::{self, Listed};
 use cofferdam_session::checkpoints;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
+use cofferdam_session::network;
 use cofferdam_session::sessions;
 use cofferdam_session::state::State;
 use std::os::unix::ffi::OsStrExt as _;
@@ -26,8 +28,9 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
     let applies = apply::list(&state, &shown.record.id)?;
     let record = &shown.record;
     let taken = checkpoints::list(&state, &record.id)?;
+    let published = network::published(&state, record)?;
     output.object(&serde_json::json!({
-        "session": Row::of(record), "authority": shown.authority, "changes": shown.changes,
+        "session": Row::of(record, published.clone()), "authority": shown.authority, "changes": shown.changes,
         "applies": applies.iter().map(listed).collect::<Vec<_>>(),
         "checkpoints": taken.iter().map(checkpoint::row).collect::<Vec<_>>(),
     }))?;
@@ -49,6 +52,8 @@ pub(super) fn show(context: &Context, output: &Output, asked: Option<&str>) -> R
         line(std::mem::take(&mut key), &item);
     }
     line("", &toned(Tone::Dim, &format!("to the last item: cofferdam explain {}", record.name.as_str())));
+    let mut key = "published";
+    published.iter().for_each(|published| line(std::mem::take(&mut key), &in_browser(published)));
     let mut key = "restore";
     for record in taken.iter().rev() {
         line(std::mem::take(&mut key), &checkpoint::line(context, record));

@@ -63,6 +63,8 @@ fn printed(wish: &Wish) -> String {
         (credential.name.to_string(), toml::Value::Table(own))
     });
     table.insert("credential".to_owned(), toml::Value::Table(credentials.collect()));
+    let ports = wish.publish.iter().map(|port| toml::Value::from(i64::from(port.get())));
+    table.insert("publish".to_owned(), ports.collect::<Vec<_>>().into());
     if let Some(rule) = wish.on_handle_leak {
         table.insert("on-handle-leak".to_owned(), rule.name().into());
     }

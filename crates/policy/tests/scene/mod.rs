@@ -31,6 +31,7 @@ pub(crate) fn authority() -> Authority {
         profiles: BTreeSet::new(),
         grants: Vec::new(),
         credentials: Vec::new(),
+        published: BTreeSet::new(),
         denied_hosts: Vec::new(),
         on_handle_leak: OnHandleLeak::Refuse,
         label: Label::initial(),

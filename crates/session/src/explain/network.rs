@@ -1,10 +1,13 @@
 //! The radii that the gateway holds: which credentials can be used for what, and where data can leave to.
 
 use super::Radius;
+use crate::network::Published;
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::net::credential::{Credential, OnHandleLeak};
 use cofferdam_policy::net::grant::{Grant, GrantOrigin, QueryRule};
+use cofferdam_policy::net::host::Port;
 use cofferdam_policy::plan::Capture;
+use std::collections::BTreeSet;
 
 /// What is said of each credential.
 pub(super) fn credentials(authority: &Authority) -> Vec<String> {
@@ -41,8 +44,11 @@ pub(super) fn credentials_held_by(authority: &Authority) -> Option<String> {
 }
 
 /// Where data can leave to.
-pub(super) fn exfiltration(authority: &Authority, capture: &Capture) -> Radius {
+pub(super) fn exfiltration(authority: &Authority, capture: &Capture, published: &[Published]) -> Radius {
     let mut reach: Vec<String> = authority.grants.iter().map(of_grant).collect();
+    let since = published.iter().filter_map(|published| Port::new(published.port));
+    let ports: BTreeSet<Port> = authority.published.iter().copied().chain(since).collect();
+    reach.extend(ports.iter().map(of_published));
     if reach.is_empty() {
         reach.push("nowhere: nothing is granted, and what is tried is refused and recorded".into());
     }
@@ -61,6 +67,15 @@ pub(super) fn exfiltration(authority: &Authority, capture: &Capture) -> Radius {
             .to_owned(),
     ];
     Radius { name: "exfiltration", question: "where can data leave to?", reach, held_by }
+}
+
+/// What a published port amounts to, wherever it leads.
+fn of_published(port: &Port) -> String {
+    format!(
+        "anywhere, by your browser: port {} is published to it, and the agent's page that runs there can send what it \
+         has to any host; no grant bounds that",
+        port.get()
+    )
 }
 
 fn of_grant(grant: &Grant) -> String {

@@ -49,6 +49,9 @@ const MORE: &str = "\
 # methods, paths, budgets, credentials ([credential.NAME]), other protocols.
 #allow = [\"docs.example.com\", \"GET,POST api.example.com/v1/** up=10MB\"]
 
+# Ports of its own that your browser reaches, on loopback. Pages from there run in your browser, which is a way out.
+#publish = [3000]
+
 # What becomes of a session whose handle of a secret is seen where it doesn't belong: refuse (the request) or stop.
 #on-handle-leak = \"stop\"
 

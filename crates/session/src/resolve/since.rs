@@ -112,6 +112,7 @@ mod tests {
             profiles: BTreeSet::new(),
             grants: vec![Grant::from_line("**.a.example", GrantOrigin::Flag).unwrap()],
             credentials: Vec::new(),
+            published: BTreeSet::new(),
             denied_hosts: vec!["x.a.example".parse().unwrap()],
             on_handle_leak: OnHandleLeak::Refuse,
             label: Label::initial(),

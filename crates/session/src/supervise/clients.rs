@@ -272,6 +272,16 @@ impl Supervisor<'_> {
                 self.clients.tell(number, &had);
                 Ok(())
             }
+            Ask::Publish { port } => {
+                let published = self.publish(port);
+                self.clients.tell(number, &published);
+                Ok(())
+            }
+            Ask::Unpublish { port } => {
+                let was_published = self.unpublish(port);
+                self.clients.tell(number, &was_published);
+                Ok(())
+            }
             Ask::Refresh => {
                 self.set_role(number, Role::Refreshing);
                 if let Some(cell) = &self.cell {

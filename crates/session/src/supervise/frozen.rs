@@ -101,7 +101,9 @@ impl Supervisor<'_> {
             | Ask::Freeze
             | Ask::Network
             | Ask::Decide { .. }
-            | Ask::Revoke { .. } => false,
+            | Ask::Revoke { .. }
+            | Ask::Publish { .. }
+            | Ask::Unpublish { .. } => false,
         };
         match &mut self.frozen {
             Some(frozen) if starts => {

@@ -5,13 +5,13 @@
 
 use super::{Ending, Supervisor};
 use crate::gateway;
-use crate::network::{Network as Seen, Table, Thrift, Waiting};
+use crate::network::{Network as Seen, Published, Table, Thrift, Waiting};
 use crate::notify::Occasion;
 use crate::record;
 use cofferdam_gateway::wire::{self, LeakNote, Order, RefusalNote, RequestNote, Word};
 use cofferdam_policy::event::{Decision, Event, Refused, Requested};
 use cofferdam_policy::net::credential::OnHandleLeak;
-use cofferdam_policy::net::host::Destination;
+use cofferdam_policy::net::host::{Destination, Port};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -31,7 +31,7 @@ const LAST_WORDS_MAX: Duration = Duration::from_millis(500);
 
 /// Where the gateway stands.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Nothing was connected yet: the line on which that shows.
     Awaited(OwnedFd),
     /// It is there.
@@ -43,13 +43,14 @@ enum Stage {
 /// The gateway, and what it said so far.
 #[derive(Debug)]
 pub(super) struct Network {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Whether there ever was one.
     began: bool,
     table: Table,
     waiting: BTreeMap<u64, (Refused, Instant)>,
     /// Given by the owner, and not said to be released yet.
     decided: BTreeMap<u64, Decision>,
+    pub(super) published: BTreeMap<Port, Published>,
     thrift: Thrift,
     unrecorded: Vec<Event>,
     record_at: Option<Instant>,
@@ -64,6 +65,7 @@ impl Network {
             table: Table::default(),
             waiting: BTreeMap::new(),
             decided: BTreeMap::new(),
+            published: BTreeMap::new(),
             thrift: Thrift::default(),
             unrecorded: Vec::new(),
             record_at: None,
@@ -104,18 +106,23 @@ impl Network {
 
     /// What the owner sees of it.
     pub(super) fn seen(&self) -> Seen {
-        Seen { traffic: self.table.rows(), waiting: self.waiting() }
+        let published = self.published.values().cloned().collect();
+        Seen { traffic: self.table.rows(), waiting: self.waiting(), published }
     }
 
-    fn note(&mut self, event: Event) {
+    pub(super) fn note(&mut self, event: Event) {
         let Some(event) = self.thrift.take(event) else { return };
         self.unrecorded.push(event);
         self.record_at.get_or_insert_with(|| Instant::now() + RECORD_AFTER);
     }
 
-    fn order(&self, order: &Order) -> Result<(), Errno> {
+    pub(super) fn order(&self, order: &Order) -> Result<(), Errno> {
+        self.order_beside(order, &[])
+    }
+
+    pub(super) fn order_beside(&self, order: &Order, beside: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         match &self.stage {
-            Stage::Begun(line) => wire::send(line.as_fd(), order),
+            Stage::Begun(line) => wire::order_beside(line.as_fd(), order, beside),
             Stage::Awaited(_) | Stage::Gone => Err(Errno::PIPE),
         }
     }
@@ -134,7 +141,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn begin_gateway(&mut self, arrivals: OwnedFd) {
+    pub(super) fn begin_gateway(&mut self, arrivals: OwnedFd) {
         self.network.began = true;
         match gateway::serve(self.session.context, self.session.state, &self.session.networking, arrivals) {
             Ok(line) => self.network.stage = Stage::Begun(line),
@@ -163,6 +170,7 @@ impl Supervisor<'_> {
     fn lose_gateway(&mut self, cause: &str) {
         self.network.stage = Stage::Gone;
         self.network.waiting.clear();
+        self.forget_published();
         if self.ending.is_none() {
             self.network.note(Event::GatewayEnded { cause: cause.to_owned() });
         }
@@ -173,6 +181,7 @@ impl Supervisor<'_> {
             Word::Ready { .. } => self.network.note(Event::GatewayBegan),
             Word::Failed { causes } => {
                 self.network.stage = Stage::Gone;
+                self.forget_published();
                 self.network.note(Event::GatewayEnded { cause: causes.join(": ") });
             }
             Word::Refused(note) => {
@@ -189,6 +198,7 @@ impl Supervisor<'_> {
                 }
             }
             Word::Leak(note) => self.leaked(&note),
+            Word::Connect { number, port } => self.connect_to(number, port),
             // The table is kept from what is said one by one.
             Word::Traffic { .. } => {}
         }
@@ -270,6 +280,7 @@ impl Supervisor<'_> {
         if !events.is_empty() && record::events(&self.session, &events).is_err() {
             // What can't be recorded is not done: the way out is closed.
             self.network.stage = Stage::Gone;
+            self.network.published.clear();
         }
     }
 
