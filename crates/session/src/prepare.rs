@@ -68,17 +68,24 @@ pub(crate) fn beginning(permit: &Permit, ground: &Ground) -> Result<Plan, Error>
     layout::beginning(permit, ground).map_err(no_layout)
 }
 
+/// What a session was given: the word to go ahead, and what stands for its secrets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given<'g> {
+    pub(crate) permit: &'g Permit,
+    pub(crate) handles: &'g Handles,
+}
+
 /// Prepares everything and computes the plan.
 pub(crate) fn prepare(
     context: &Context,
     state: &State,
     session: &SessionRecord,
     resolved: &Resolved,
-    permit: &Permit,
-    handles: &Handles,
+    given: Given<'_>,
     ground: Ground,
     progress: Progress<'_>,
 ) -> Result<Plan, Error> {
+    let Given { permit, handles } = given;
     let place = state.session(&session.id);
     let owner = session.uid_base.map(|base| base + AGENT_ID);
     state::make_directory(place.root(), None)?;

@@ -12,7 +12,7 @@ use crate::handles::Handles;
 use crate::machine::{self, Machine};
 use crate::network;
 use crate::notify::Notifier;
-use crate::prepare::{self, Progress};
+use crate::prepare::{self, Given, Progress};
 use crate::program;
 use crate::record;
 use crate::request::RunRequest;
@@ -316,8 +316,7 @@ impl Begun<'_> {
             self.state,
             session,
             self.resolved,
-            permit,
-            &handles,
+            Given { permit, handles: &handles },
             ground,
             progress,
         )?;

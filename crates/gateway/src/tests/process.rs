@@ -25,7 +25,7 @@ const ROLE: &str = "COFFERDAM_TEST_IS_THE_GATEWAY";
 #[test]
 fn as_another_process_it_serves() {
     if std::env::var_os(ROLE).is_some() {
-        let now = UnixNanos(i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos()).unwrap());
+        let now = || UnixNanos(i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos()).unwrap());
         serve(Inherited::take().unwrap(), now).unwrap();
     }
 }
