@@ -18,6 +18,7 @@ mod root {
     mod credentials;
     mod granted;
     mod names;
+    mod planted;
     mod publishing;
     mod raw;
     mod scene;
@@ -33,6 +34,7 @@ mod ordinary {
     mod credentials;
     mod granted;
     mod names;
+    mod planted;
     mod publishing;
     mod raw;
     mod scene;

@@ -337,4 +337,4 @@ fn refusal(reason: RefusalReason, permit: &RequestPermit, parts: &request::Parts
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

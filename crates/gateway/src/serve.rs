@@ -3,6 +3,7 @@
 //! What goes on is written anew from what was understood; nothing of a head is passed on as it came. What is refused
 //! is answered at once, with a reason. Whether a request may go is decided in the policy, and how it is sent in `origin`.
 
+mod frames;
 mod guarded;
 mod model;
 pub(crate) mod request;

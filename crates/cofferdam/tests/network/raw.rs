@@ -1,6 +1,7 @@
 //! Origins that speak as no good server does, and a client in the cell that says whatever a test wants.
 
 use super::scene::Scene;
+use rustix::net::sockopt::socket_linger;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -38,6 +39,10 @@ impl RawOrigin {
                     let head = head(&mut stream);
                     kept.lock().unwrap().push(head.clone());
                     speak(&mut stream, &head);
+                    if socket_linger(&stream) == Ok(Some(Duration::ZERO)) {
+                        // Closed like this, it is reset.
+                        return;
+                    }
                     let _gone = stream.shutdown(Shutdown::Write);
                     // What comes late is taken, so that what was said is not taken back by a reset.
                     let _gone = stream.read_to_end(&mut Vec::new());

@@ -6,7 +6,10 @@ use cofferdam_policy::net::credential::{Credential, Place};
 use cofferdam_policy::net::handle::Handle;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use hyper::Uri;
-use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE};
+use hyper::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE,
+    SEC_WEBSOCKET_EXTENSIONS,
+};
 use hyper::http::request;
 use hyper::http::uri::PathAndQuery;
 use zeroize::Zeroizing;
@@ -145,6 +148,8 @@ pub(super) fn ask_for_plain_answer(headers: &mut HeaderMap) {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.remove(RANGE);
     headers.remove(IF_RANGE);
+    // The one extension that there is compresses (RFC 7692).
+    while headers.remove(SEC_WEBSOCKET_EXTENSIONS).is_some() {}
 }
 
 /// Takes away what was given to whoever authenticated.

@@ -55,6 +55,13 @@ fn scene(place: &str) -> Scene {
     Scene { exchange: Exchange::new(held).unwrap(), grants: Grants::new(grants) }
 }
 
+/// What makes scrubbers of answers to a request with this secret.
+pub(crate) fn scrubbing() -> (impl Fn() -> Scrubber, String) {
+    let scene = scene("header:Authorization: Bearer {}");
+    let make = move || scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+    (make, SECRET.to_owned())
+}
+
 impl Scene {
     fn permit(&self, host: &str) -> RequestPermit {
         let authority = Destination { host: host.parse().unwrap(), port: "443".parse().unwrap() };

@@ -1,7 +1,9 @@
 //! A WebSocket (RFC 6455): a request that is judged like any other, and then frames that nobody reads.
 //!
-//! Only by HTTP/1.1, and only where a grant names the protocol. What is inside is counted and not understood.
+//! Only by HTTP/1.1, and only where a grant names the protocol. What is inside is counted, a secret that the origin sends
+//! back is taken out of its frame, and the rest is not understood.
 
+use super::frames::Frames;
 use super::{request, said};
 use crate::body::{Answer, Outgoing};
 use crate::gate::Gate;
@@ -27,6 +29,8 @@ pub(super) struct WebSocket {
     origin: Upgraded,
     passage: Arc<Passage>,
     credential: Option<CredentialName>,
+    /// Where a secret was sent.
+    frames: Option<Frames>,
     revoked: Revoked,
 }
 
@@ -63,7 +67,8 @@ pub(super) async fn open(
         return Ok((said::status_only(StatusCode::BAD_GATEWAY), None));
     }
     let credential = permit.credential().cloned();
-    let websocket = WebSocket { origin, passage, credential, revoked: gate.revoked.clone() };
+    let frames = gate.exchange.scrubber(permit).map(Frames::new);
+    let websocket = WebSocket { origin, passage, credential, frames, revoked: gate.revoked.clone() };
     Ok((Response::from_parts(head, said::nothing()), Some(websocket)))
 }
 
@@ -81,17 +86,17 @@ where
 impl WebSocket {
     /// Passes frames both ways until either side ends, the budget is spent or the credential revoked.
     pub(super) async fn pass<S: AsyncRead + AsyncWrite + Unpin>(self, client: S, early: &[u8]) {
-        let Self { origin, passage, credential, revoked } = self;
+        let Self { origin, passage, credential, mut frames, revoked } = self;
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_origin, mut to_origin) = tokio::io::split(TokioIo::new(origin));
         let up = async {
             to_origin.write_all(early).await?;
-            one_way(&mut from_client, &mut to_origin, |count| passage.up(count).map_err(io::Error::other))
-                .await
+            let count = |bytes| passage.up(bytes).map_err(io::Error::other);
+            one_way(&mut from_client, &mut to_origin, None, count).await
         };
         let down = async {
-            one_way(&mut from_origin, &mut to_client, |count| passage.down(count).map_err(io::Error::other))
-                .await
+            let count = |bytes| passage.down(bytes).map_err(io::Error::other);
+            one_way(&mut from_origin, &mut to_client, frames.as_mut(), count).await
         };
         tokio::select! {
             // Frames say when they end. Where a side goes, with a word or without, the other has nobody to speak to.
@@ -105,6 +110,7 @@ impl WebSocket {
 async fn one_way(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
+    mut frames: Option<&mut Frames>,
     count: impl Fn(u64) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -114,7 +120,11 @@ async fn one_way(
             return to.shutdown().await;
         }
         count(u64::try_from(read).unwrap_or(u64::MAX))?;
-        to.write_all(buffer.get(..read).unwrap_or_default()).await?;
+        let read = buffer.get(..read).unwrap_or_default();
+        match &mut frames {
+            Some(frames) => to.write_all(&frames.pass(read)).await?,
+            None => to.write_all(read).await?,
+        }
         to.flush().await?;
     }
 }
