@@ -26,12 +26,18 @@ use hyper::http::uri::{self, Authority, PathAndQuery, Scheme as UriScheme};
 use hyper::{Request, Response, Uri, Version};
 use std::error::Error as _;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 /// Until the head of a response has come: long enough for a model that thinks before it speaks.
 pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(900);
+
+/// Interim responses that are overlooked before an answer; an origin that goes on so has none.
+const INTERIM_RESPONSES_MAX: usize = 16;
 
 /// Why an origin could not be reached, or could not be understood.
 #[derive(Debug, Error)]
@@ -63,6 +69,9 @@ pub(crate) enum Failure {
     /// Not HTTP, or beyond a limit.
     #[error("cannot read the answer")]
     Malformed(#[source] hyper::Error),
+    /// One interim response after the other, and no answer.
+    #[error("the origin says too much before its answer")]
+    Chatter,
     /// The request's own body broke off.
     #[error("the request broke off")]
     Request,
@@ -83,7 +92,7 @@ impl Failure {
             Self::Connect(_) | Self::Proxy(_) => RefusalReason::UpstreamUnreachable,
             Self::Tls(_) => RefusalReason::UpstreamTls,
             Self::Timeout => RefusalReason::UpstreamTimeout,
-            Self::Malformed(_) => RefusalReason::UpstreamMalformed,
+            Self::Malformed(_) | Self::Chatter => RefusalReason::UpstreamMalformed,
             Self::Request => RefusalReason::MessageMalformed,
             Self::Leaked(_) => RefusalReason::HandleMisplaced,
             Self::Exhausted(exhausted) => exhausted.reason(),
@@ -120,23 +129,50 @@ impl Origins {
         mut request: Request<Outgoing>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let site = Site::of(permit)?;
+        let interim = Interim::watched(&mut request);
         while let Some(mut lease) = self.pool.waiting(permit) {
             if !lease.is_ready().await {
                 continue;
             }
-            match timeout(HEAD_TIME_MAX, lease.send(request, &site)).await {
-                Err(_elapsed) => return Err(Failure::Timeout),
-                Ok(Ok(response)) => return Ok((response, lease)),
+            match interim.awaited(lease.send(request, &site)).await? {
+                Ok(response) => return Ok((response, lease)),
                 // It had gone while it waited, and nothing was sent: another try can do no harm.
-                Ok(Err((_, Some(unsent)))) => request = unsent,
-                Ok(Err((error, None))) => return Err(Failure::of_request(error)),
+                Err((_, Some(unsent))) => request = unsent,
+                Err((error, None)) => return Err(Failure::of_request(error)),
             }
         }
         let mut lease = self.pool.open(permit, self.dialer.http(permit).await?).await?;
-        match timeout(HEAD_TIME_MAX, lease.send(request, &site)).await {
-            Err(_elapsed) => Err(Failure::Timeout),
-            Ok(Ok(response)) => Ok((response, lease)),
-            Ok(Err((error, _unsent))) => Err(Failure::of_request(error)),
+        match interim.awaited(lease.send(request, &site)).await? {
+            Ok(response) => Ok((response, lease)),
+            Err((error, _unsent)) => Err(Failure::of_request(error)),
+        }
+    }
+}
+
+/// The interim responses (RFC 9110, 15.2) to one request. A flood of them would take the time of all other connections.
+#[derive(Debug, Clone, Default)]
+struct Interim {
+    count: Arc<AtomicUsize>,
+    too_many: Arc<Notify>,
+}
+
+impl Interim {
+    fn watched(request: &mut Request<Outgoing>) -> Self {
+        let interim = Self::default();
+        let told = interim.clone();
+        hyper::ext::on_informational(request, move |_response| {
+            if told.count.fetch_add(1, Ordering::Relaxed) >= INTERIM_RESPONSES_MAX {
+                told.too_many.notify_one();
+            }
+        });
+        interim
+    }
+
+    /// The head of the answer, if it comes in time.
+    async fn awaited<T>(&self, head: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            head = timeout(HEAD_TIME_MAX, head) => head.map_err(|_elapsed| Failure::Timeout),
+            () = self.too_many.notified() => Err(Failure::Chatter),
         }
     }
 }

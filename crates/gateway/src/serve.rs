@@ -300,6 +300,7 @@ fn of_failure(failure: &Failure, passage: &Passage) -> Refusal {
         | Failure::Tls(_)
         | Failure::Timeout
         | Failure::Malformed(_)
+        | Failure::Chatter
         | Failure::Request
         | Failure::Leaked(_)
         | Failure::Exhausted(_) => refusal,
