@@ -27,7 +27,7 @@ const HTTPS_PORT: u16 = 443;
 const NO_PROXY: &str = "localhost,127.0.0.1,::1";
 
 /// For programs that take a bundle *instead* of their own, or of the system's.
-const BUNDLE_VARIABLES: [&str; 14] = [
+const BUNDLE_VARIABLES: [&str; 15] = [
     // OpenSSL, and what goes by its variable: Go, Ruby, rustls-native-certs, uv, Codex.
     "SSL_CERT_FILE",
     "CURL_CA_BUNDLE",
@@ -37,6 +37,8 @@ const BUNDLE_VARIABLES: [&str; 14] = [
     "HTTPLIB2_CA_CERTS",
     "PIP_CERT",
     "CARGO_HTTP_CAINFO",
+    // npm, where its own configuration names a file: then it looks at nothing else, not even at what Node was told.
+    "npm_config_cafile",
     "AWS_CA_BUNDLE",
     "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
@@ -76,6 +78,8 @@ const NO_PROXY_VARIABLES: [&str; 3] = ["no_proxy", "NO_PROXY", "npm_config_nopro
 pub fn network_environment() -> Vec<(&'static str, String)> {
     let mut variables = trust_environment();
     variables.extend(proxy_environment());
+    // One that was built for another prefix would look there, and find the host's instead.
+    variables.push(("GIT_CONFIG_SYSTEM", "/etc/gitconfig".to_owned()));
     variables
 }
 
