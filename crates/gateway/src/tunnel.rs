@@ -34,7 +34,10 @@ pub const SOCKS_PROXY_PORT: u16 = 1080;
 /// For a client to say what it wants where something is granted; browsers open connections ahead.
 const FIRST_BYTES_TIME_MAX: Duration = Duration::from_secs(60);
 /// The same where nothing is.
-const UNWANTED_TIME_MAX: Duration = Duration::from_secs(2);
+const UNWANTED_TIME_MAX: Duration = Duration::from_millis(300);
+/// Ports of protocols in which the server speaks first (FTP, SSH, Telnet, SMTP, POP3, IMAP, MySQL, VNC): whoever connects
+/// there waits to be greeted, and where nothing is granted nobody does.
+const SERVER_FIRST_PORTS: [u16; 10] = [21, 22, 23, 25, 110, 143, 587, 2525, 3306, 5900];
 /// For a handshake with a proxy or by TLS.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
 /// Letters of the longest method that is taken for one.
@@ -144,6 +147,7 @@ async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
         }
         Ok(Reach::Unread(permit)) => (FIRST_BYTES_TIME_MAX, None, Some(permit)),
         Ok(Reach::Read) => (FIRST_BYTES_TIME_MAX, None, None),
+        Err(refusal) if SERVER_FIRST_PORTS.contains(&to.port.get()) => (Duration::ZERO, Some(refusal), None),
         Err(refusal) => (UNWANTED_TIME_MAX, Some(refusal), None),
     };
     let spoken = timeout(patience, listen(&mut client)).await.unwrap_or(Ok(Spoken::Nothing));
@@ -161,7 +165,11 @@ async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
                 Spoken::Nothing => RefusalReason::TooSlow,
                 Spoken::Unknown | Spoken::Tls(_) | Spoken::Http => RefusalReason::ProtocolUnknown,
             };
-            gate.words.refused(&unheard.unwrap_or_else(|| Refusal::of_connection(reason, &to)));
+            gate.words.refused(&match unheard {
+                // Whatever it speaks, it is no HTTP: no other grant would help.
+                Some(refusal) => gate.grants().offering_tcp(refusal),
+                None => Refusal::of_connection(reason, &to),
+            });
             client.reset();
         }
     }

@@ -2,6 +2,7 @@
 
 use super::harness::{cell, get, is_reset, run, say};
 use super::origin::{echo, listen, listen_tls, tls};
+use cofferdam_policy::net::grant::{Grant, GrantOrigin};
 use cofferdam_policy::net::refusal::RefusalReason;
 use tokio::io::AsyncWriteExt as _;
 
@@ -63,8 +64,16 @@ fn what_is_no_http_is_reset_and_told_of() {
         let mut ssh = cell.connect("a.test:22").await;
         ssh.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
         assert!(is_reset(&mut ssh).await);
-        cell.refused(RefusalReason::HostNotGranted).await;
-        let mut silent = cell.connect("b.test:25").await;
-        assert!(is_reset(&mut silent).await, "who waits to be greeted waits for a moment only");
+        let offered = cell.refused(RefusalReason::HostNotGranted).await.allow.unwrap();
+        assert_eq!(offered, "a.test:22 protocols=tcp");
+        assert!(Grant::from_line(&offered, GrantOrigin::Flag).is_ok());
+        for (place, within_ms) in [("b.test:25", 100), ("b.test:4444", 500)] {
+            let mut silent = cell.connect(place).await;
+            let began = std::time::Instant::now();
+            assert!(is_reset(&mut silent).await, "who waits to be greeted waits for a moment only");
+            assert!(began.elapsed() < std::time::Duration::from_millis(within_ms), "{:?}", began.elapsed());
+            let offered = cell.refused(RefusalReason::HostNotGranted).await.allow;
+            assert_eq!(offered, Some(format!("{place} protocols=tcp")));
+        }
     });
 }

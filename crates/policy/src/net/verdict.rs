@@ -375,6 +375,29 @@ impl Grants {
         Refusal::of_request(reason, destination, head.method, head.path).allowed_by(line)
     }
 
+    /// The refusal of a connection on which no HTTP is spoken, with the grant that would allow that.
+    #[must_use]
+    pub fn offering_tcp(&self, refusal: Refusal) -> Refusal {
+        let line = refusal.destination.as_ref().filter(|_| refusal.reason.is_of_grants()).and_then(|to| {
+            let mut grant = self.offer(to);
+            (grant.methods, grant.paths) = (Methods::none(), Vec::new());
+            grant.protocols = crate::net::grant::Protocols::new([Protocol::Tcp]).ok()?;
+            grant.checked().ok().map(|grant| grant.line())
+        });
+        refusal.allowed_by(line)
+    }
+
+    /// A grant of this very place, at the addresses that others name for it, without which it would lead nowhere.
+    fn offer(&self, destination: &Destination) -> Grant {
+        let host = HostPattern::Exactly(destination.host.clone());
+        let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
+        let is_there =
+            |known: &&Arc<Grant>| known.port == destination.port && known.host.matches(&destination.host);
+        let mut addresses = self.grants.iter().filter(is_there).map(|known| &known.addresses);
+        grant.addresses = addresses.find(|addresses| !addresses.is_empty()).cloned().unwrap_or_default();
+        grant
+    }
+
     /// The narrowest grant that would allow what is refused, if a grant could: at the addresses that others name for the
     /// place, without which it would lead nowhere.
     fn offered(
@@ -387,13 +410,8 @@ impl Grants {
         if !reason.is_of_grants() {
             return None;
         }
-        let host = HostPattern::Exactly(destination.host.clone());
-        let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
+        let mut grant = self.offer(destination);
         grant.scheme = scheme;
-        let is_there =
-            |known: &&Arc<Grant>| known.port == destination.port && known.host.matches(&destination.host);
-        let mut addresses = self.grants.iter().filter(is_there).map(|known| &known.addresses);
-        grant.addresses = addresses.find(|addresses| !addresses.is_empty()).cloned().unwrap_or_default();
         if let Some(head) = head {
             let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes()).ok()?;
             grant.methods = Methods::parse([head.method]).ok().filter(|methods| *methods != Methods::Any)?;
