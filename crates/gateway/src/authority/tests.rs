@@ -1,3 +1,5 @@
+//! The authority is made once, its key is nobody else's, and its leaves are believed.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,3 +1,5 @@
+//! What supervisor and gateway say comes as it went, and nothing else is understood.
+
 use super::*;
 use cofferdam_policy::net::grant::GrantOrigin;
 use rustix::fd::OwnedFd;

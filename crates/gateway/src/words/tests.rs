@@ -1,3 +1,5 @@
+//! What is alike is said once, and no flood of it is more than its words.
+
 use super::*;
 use cofferdam_policy::net::host::Port;
 

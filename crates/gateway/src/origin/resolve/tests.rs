@@ -1,3 +1,5 @@
+//! Name servers that answer, cut short, guess, know nothing or are gone.
+
 use super::*;
 use cofferdam_policy::net::dns::{Asked, ResponseCode};
 use tokio::net::TcpListener;

@@ -1,3 +1,5 @@
+//! Heads of requests that two servers could read differently are refused, and plain ones are not.
+
 use super::*;
 
 fn whole(text: &str) -> Result<bool, HeadError> {

@@ -1,3 +1,5 @@
+//! The first message of TLS, whole, in pieces, and broken.
+
 use super::*;
 
 /// A hello with these extensions, as one handshake message.

@@ -1,3 +1,5 @@
+//! SOCKS5 as clients speak it, and as they should not.
+
 use super::*;
 
 #[test]
