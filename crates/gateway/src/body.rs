@@ -52,6 +52,7 @@ impl Counted {
         };
         if let Err(leak) = scanned {
             self.passage.words().leaked(&leak, self.passage.destination());
+            self.passage.cut(RefusalReason::HandleMisplaced);
             return Err(Leaked.into());
         }
         Ok(self.passage.up(length(frame))?)

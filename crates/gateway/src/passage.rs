@@ -6,9 +6,10 @@ use crate::wire::{RequestNote, WORD_PATH_BYTES_MAX};
 use crate::words::{Traffic, Words};
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::host::Destination;
+use cofferdam_policy::net::refusal::RefusalReason;
 use cofferdam_policy::net::verdict::Permitted;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -25,6 +26,8 @@ pub(crate) struct Passage {
     status: AtomicU16,
     up: AtomicU64,
     down: AtomicU64,
+    /// Why the request's body was cut, if it was: an HTTP/2 origin's end of it tells nothing of that.
+    cut: OnceLock<RefusalReason>,
     started: Instant,
 }
 
@@ -61,6 +64,7 @@ impl Passage {
             status: AtomicU16::new(0),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
+            cut: OnceLock::new(),
             started,
         }))
     }
@@ -69,7 +73,17 @@ impl Passage {
     pub(crate) fn up(&self, bytes: u64) -> Result<(), Exhausted> {
         self.up.fetch_add(bytes, Ordering::Relaxed);
         self.traffic.up.fetch_add(bytes, Ordering::Relaxed);
-        self.allowance.up(bytes)
+        self.allowance.up(bytes).inspect_err(|exhausted| self.cut(exhausted.reason()))
+    }
+
+    /// The request goes no further, for this reason; the first holds.
+    pub(crate) fn cut(&self, reason: RefusalReason) {
+        let _before = self.cut.set(reason);
+    }
+
+    /// Why it was cut.
+    pub(crate) fn cut_for(&self) -> Option<RefusalReason> {
+        self.cut.get().copied()
     }
 
     /// Bytes from the origin.

@@ -289,7 +289,8 @@ impl Server {
 /// What the agent is told of an origin that failed: the reason, and nothing of our insides.
 fn of_failure(failure: &Failure, passage: &Passage) -> Refusal {
     let (destination, method, path) = (passage.destination(), passage.method(), passage.path());
-    let refusal = Refusal::of_request(failure.reason(), destination, method, path);
+    let reason = passage.cut_for().unwrap_or_else(|| failure.reason());
+    let refusal = Refusal::of_request(reason, destination, method, path);
     match failure {
         Failure::Forbidden(forbidden) => refusal.allowed_by(forbidden.allow.clone()),
         Failure::NoSuchName
