@@ -264,8 +264,8 @@ impl std::fmt::Display for RefusalReason {
     }
 }
 
-/// A refusal, as the agent and the events are told. Written as JSON it is
-/// `{reason, host, port, method, path, grant_that_would_allow, detail}`.
+/// A refusal. Written as JSON, for the agent, it is `{reason, host, port, method, path, grant_that_would_allow, detail}`,
+/// without the addresses that the owner's grants name; the owner is told of those, too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// Why.
@@ -340,10 +340,17 @@ impl Serialize for Refusal {
         object.serialize_field("port", &destination.map(|destination| destination.port))?;
         object.serialize_field("method", &self.method)?;
         object.serialize_field("path", &self.path)?;
-        object.serialize_field("grant_that_would_allow", &self.allow)?;
+        object.serialize_field("grant_that_would_allow", &self.allow.as_deref().map(without_addresses))?;
         object.serialize_field("detail", &self.detail)?;
         object.end()
     }
+}
+
+/// A grant's line without the addresses that it names. Those are of the owner's own grants: an agent would learn internal
+/// addresses from a refusal.
+fn without_addresses(line: &str) -> String {
+    let words = line.split(' ').filter(|word| !word.starts_with("address="));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
