@@ -4,13 +4,20 @@ use crate::exchange::{BodyScanner, Exchange, Scrubber};
 use crate::origin::Lease;
 use crate::passage::Passage;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+/// How much of a refused request's body is read, and how long: before the answer, and in all.
+const DRAINED_BYTES_MAX: u64 = 16 << 20;
+const DRAINED_FIRST_TIME_MAX: Duration = Duration::from_millis(100);
+const DRAINED_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Why a body ended before its end.
 pub(crate) type Cut = Box<dyn std::error::Error + Send + Sync>;
@@ -93,6 +100,26 @@ pub(crate) struct Whole {
 impl Whole {
     pub(crate) fn new(bytes: Vec<u8>, room: Option<OwnedSemaphorePermit>) -> Self {
         Self { inner: Full::new(bytes.into()), _room: room }
+    }
+}
+
+/// Reads what is left of a refused request: a client that still writes when its stream ends may never read why. Most are
+/// done before the answer is ready; the others go on beside it, up to a bound.
+pub(crate) async fn drain(mut body: Incoming) {
+    let mut left = DRAINED_BYTES_MAX;
+    if timeout(DRAINED_FIRST_TIME_MAX, drain_some(&mut body, &mut left)).await.is_err() {
+        tokio::spawn(async move {
+            // Whatever is unread then is the client's loss.
+            let _late = timeout(DRAINED_TIME_MAX, drain_some(&mut body, &mut left)).await;
+        });
+    }
+}
+
+async fn drain_some(body: &mut Incoming, left: &mut u64) {
+    while *left > 0
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        *left = left.saturating_sub(length(&frame).max(1));
     }
 }
 

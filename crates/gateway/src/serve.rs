@@ -11,7 +11,7 @@ mod said;
 mod websocket;
 
 use crate::asking::Asked;
-use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing};
+use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, drain};
 use crate::gate::Gate;
 use crate::origin::Failure;
 use crate::passage::{Named, Passage};
@@ -23,7 +23,7 @@ use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::RequestPermit;
 use guarded::Guarded;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
@@ -174,10 +174,16 @@ impl Server {
     async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         let is_last = request::is_last(&parts);
-        let mut response = match self.pass(parts, body).await {
+        // Who asks before sending a body sends none when refused.
+        let is_sending = !is_last && !parts.headers.contains_key(EXPECT);
+        let mut body = Some(body);
+        let mut response = match self.pass(parts, &mut body).await {
             Ok(response) => response,
             Err(refusal) => {
                 self.talk.gate.words.refused(&refusal);
+                if let Some(unread) = body.filter(|_| is_sending) {
+                    drain(unread).await;
+                }
                 said::refused(&refusal)
             }
         };
@@ -189,7 +195,11 @@ impl Server {
     }
 
     /// The way of a request, in the order of the design's verdict.
-    async fn pass(&self, mut parts: request::Parts, body: Incoming) -> Result<Response<Answer>, Refusal> {
+    async fn pass(
+        &self,
+        mut parts: request::Parts,
+        body: &mut Option<Incoming>,
+    ) -> Result<Response<Answer>, Refusal> {
         let gate = &self.talk.gate;
         // 1. Normalise.
         let seen = Seen::read(&parts, &self.talk.place)?;
@@ -237,10 +247,13 @@ impl Server {
         }
         // 5. Send what was understood, and stream both ways.
         let exchange = &gate.exchange;
-        let body = match asked {
-            Some(asked) => Outgoing::Whole(asked.body(gate, &passage, body).await?),
-            None if hyper::body::Body::is_end_stream(&body) => Outgoing::Empty,
-            None => Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange))),
+        let body = body.take().filter(|body| !hyper::body::Body::is_end_stream(body));
+        let body = match (asked, body) {
+            (Some(asked), body) => Outgoing::Whole(asked.body(gate, &passage, body).await?),
+            (None, None) => Outgoing::Empty,
+            (None, Some(body)) => {
+                Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange)))
+            }
         };
         let request = Request::from_parts(parts, body);
         let (response, lease) = gate.origins.send(&permit, request).await.map_err(failed)?;

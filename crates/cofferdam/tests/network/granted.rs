@@ -27,6 +27,22 @@ fn what_is_granted_is_reached_and_what_is_not_is_refused_with_the_grant_that_wou
 }
 
 #[test]
+fn a_client_that_sends_a_body_reads_why_it_is_refused() {
+    let scene = Scene::new();
+    // HTTP/2 with a body of less than a window, and of more; HTTP/1.1; a client that asks before it sends.
+    let script = format!(
+        "head -c 100000 /dev/zero >small; head -c 3000000 /dev/zero >large; \
+         for flags in '--http2 -H Expect:' '--http1.1 -H Expect:' '--http1.1 -H Expect:100-continue'; do \
+         for file in small large; do for turn in 1 2 3 4 5; do \
+         curl -sS $flags --data-binary @$file {0} || echo LOST; echo; done; done; done",
+        scene.url("/v1/items")
+    );
+    let run = scene.session("one", &["--allow", &scene.grant("GET", "/v1/**")], &script);
+    assert_eq!(run.stdout().matches("method-not-granted").count(), 30, "{} {}", run.stdout(), run.stderr());
+    assert!(!run.stdout().contains("LOST") && scene.server.seen().is_empty(), "{}", run.stderr());
+}
+
+#[test]
 fn programs_that_ignore_proxies_are_caught_just_the_same() {
     let scene = Scene::new();
     let url = scene.url("/v1/items");

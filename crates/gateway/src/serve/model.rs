@@ -77,7 +77,7 @@ impl Asked<'_> {
         &self,
         gate: &Gate,
         passage: &Passage,
-        body: Incoming,
+        body: Option<Incoming>,
     ) -> Result<Whole, Refusal> {
         // The semaphore is never closed.
         let room = Arc::clone(&gate.desk.0).acquire_owned().await.ok();
@@ -94,8 +94,9 @@ impl Asked<'_> {
         Ok(Whole::new(bytes, room))
     }
 
-    async fn come(&self, passage: &Passage, mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+    async fn come(&self, passage: &Passage, body: Option<Incoming>) -> Result<Vec<u8>, Refusal> {
         let mut bytes = Vec::new();
+        let Some(mut body) = body else { return Ok(bytes) };
         while let Some(frame) = Pin::new(&mut body).frame().await {
             let frame = frame.map_err(|_broken| self.refuse(RefusalReason::MessageMalformed))?;
             // Trailers say nothing that such a request needs.
