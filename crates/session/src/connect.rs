@@ -13,6 +13,7 @@ use crate::resolve::AGENT_ID;
 use crate::sessions;
 use crate::state::State;
 use crate::supervise::{GRACE, PipeFilters, RawTerminal, Streams, filtered, give, window, write_some};
+use crate::system;
 use crate::terminal::{Departure, Size as ScreenSize, Stroke, Terminal, reset};
 use cofferdam_ledger::SessionRecord;
 use cofferdam_policy::event::ExitStatus;
@@ -53,7 +54,10 @@ pub fn exec(
 ) -> Result<Parting, Error> {
     let authority = sessions::authority(record)?;
     let handles = Handles::of(&state.session(&record.id))?;
-    let program = program::program(context, &authority, &record.name, &handles, command)?;
+    // A session that began before this owner's cells had an authority has no certificate, and its programs would trust
+    // nobody by a file that is missing.
+    let has_certificate = system::authority(state)?.is_some();
+    let program = program::program(context, &authority, &record.name, &handles, command, has_certificate)?;
     let line = line(state, record)?;
     let called = program.arguments.first().cloned().unwrap_or_default();
     if streams.interactive() {

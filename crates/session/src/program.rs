@@ -37,7 +37,7 @@ const TASTE: [&str; 14] = [
 /// The longest value of such a variable.
 const TASTE_BYTES_MAX: usize = 128;
 
-/// Makes a program for a session with this authority.
+/// Makes a program for a session with this authority; without a certificate in its cell none is named.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] without a command, [`ErrorKind::Secret`] for a variable that looks like one.
@@ -47,6 +47,7 @@ pub(crate) fn program(
     name: &SessionName,
     handles: &Handles,
     command: &[OsString],
+    has_certificate: bool,
 ) -> Result<Program, Error> {
     if command.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "cannot start without a command")
@@ -55,7 +56,7 @@ pub(crate) fn program(
     }
     Ok(Program {
         arguments: command.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
-        environment: environment(context, authority, name, handles)?,
+        environment: environment(context, authority, name, handles, has_certificate)?,
         directory: directory(context, authority),
     })
 }
@@ -65,13 +66,14 @@ fn environment(
     authority: &Authority,
     name: &SessionName,
     handles: &Handles,
+    has_certificate: bool,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
     for key in TASTE {
         let value = context.variable(key).filter(|value| value.len() <= TASTE_BYTES_MAX && plain(value));
         variables.extend(value.map(|value| (key.to_owned(), value.into())));
     }
-    let network = network::network_environment();
+    let network = if has_certificate { network::network_environment() } else { network::proxy_environment() };
     variables.extend(network.into_iter().map(|(key, value)| (key.to_owned(), value.into())));
     for (key, value) in &authority.environment {
         let value = match value {

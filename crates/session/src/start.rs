@@ -302,7 +302,7 @@ impl Begun<'_> {
     ) -> Result<Outcome, Error> {
         let authority = permit.authority();
         let handles = Handles::ready(self.context, self.state, &self.session.id, authority)?;
-        let program = program::program(self.context, authority, &self.session.name, &handles, command)?;
+        let program = program::program(self.context, authority, &self.session.name, &handles, command, true)?;
         let ground = match &self.ground {
             Some(ground) => ground.clone(),
             None => {
