@@ -147,7 +147,10 @@ impl Tools {
         };
         let Some(tool) = self.named(&SHELLS) else {
             let name = SCRIPTED.first().copied().unwrap_or_default().to_owned();
-            return (name, Input::Free(format!("await tools.exec_command({})", json!({"cmd": command}))));
+            return (
+                name,
+                Input::Free(format!("text(await tools.exec_command({}))", json!({"cmd": command}))),
+            );
         };
         let takes_list = |properties: &Map<String, Value>| {
             properties.get("command").and_then(|command| command.get("type")) == Some(&json!("array"))
