@@ -263,5 +263,6 @@ async fn sweep(gate: &Arc<Gate>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         gate.origins.pool.sweep();
+        cofferdam_syscall::memory::give_back();
     }
 }
