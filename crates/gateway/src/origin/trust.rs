@@ -4,6 +4,8 @@ use crate::wire::Trust;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls_native_certs::CertificateResult;
+use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -14,6 +16,24 @@ pub(crate) enum TrustError {
     Nobody,
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
+}
+
+/// Where distributions keep all of them in one file.
+const BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Those of the bundle, if there is one: the directory beside it says the same again in some hundred files, and to read
+/// those, too, is most of a gateway's start.
+fn of_the_machine() -> CertificateResult {
+    let read = |bundle: &str| rustls_native_certs::load_certs_from_paths(Some(Path::new(bundle)), None);
+    let mut bundles = BUNDLES.into_iter().map(read);
+    let found = bundles.find(|found| !found.certs.is_empty());
+    found.unwrap_or_else(rustls_native_certs::load_native_certs)
 }
 
 /// The two kinds of connection that are made.
@@ -28,7 +48,7 @@ pub(crate) struct ClientTls {
 impl ClientTls {
     pub(crate) fn read(trust: &Trust) -> Result<Self, TrustError> {
         let found = match trust {
-            Trust { file: None, directory: None } => rustls_native_certs::load_native_certs(),
+            Trust { file: None, directory: None } => of_the_machine(),
             Trust { file, directory } => {
                 rustls_native_certs::load_certs_from_paths(file.as_deref(), directory.as_deref())
             }
