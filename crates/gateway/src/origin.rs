@@ -141,7 +141,9 @@ impl Origins {
                 Err((error, None)) => return Err(Failure::of_request(error)),
             }
         }
-        let mut lease = self.pool.open(permit, self.dialer.http(permit).await?).await?;
+        // Boxed: most requests find a connection, and need no room for how one is made.
+        let mut lease =
+            Box::pin(async { self.pool.open(permit, self.dialer.http(permit).await?).await }).await?;
         match interim.awaited(lease.send(request, &site)).await? {
             Ok(response) => Ok((response, lease)),
             Err((error, _unsent)) => Err(Failure::of_request(error)),

@@ -122,7 +122,7 @@ impl Talk {
         match becomes.filter(|_| ended.is_ok()) {
             Some(Becomes::Tunnel(to)) => After::Tunnel(stream, read_buf, to),
             Some(Becomes::WebSocket(websocket)) => {
-                websocket.pass(stream, &read_buf).await;
+                Box::pin(websocket.pass(stream, &read_buf)).await;
                 After::Closed
             }
             None => {
@@ -194,7 +194,8 @@ impl Server {
         response
     }
 
-    /// The way of a request, in the order of the design's verdict.
+    /// The way of a request, in the order of the design's verdict. What few requests wait for is boxed apart, so that the
+    /// others are not made and moved with room for it.
     async fn pass(
         &self,
         mut parts: request::Parts,
@@ -237,8 +238,8 @@ impl Server {
             .map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
         let failed = |failure: Failure| of_failure(&failure, &passage);
         if permit.protocol() == Protocol::Websocket {
-            let (response, websocket) =
-                websocket::open(gate, &permit, parts, Arc::clone(&passage)).await.map_err(failed)?;
+            let opening = Box::pin(websocket::open(gate, &permit, parts, Arc::clone(&passage)));
+            let (response, websocket) = opening.await.map_err(failed)?;
             if let Some(websocket) = websocket {
                 *self.becomes.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Becomes::WebSocket(Box::new(websocket)));
@@ -283,7 +284,7 @@ impl Server {
                 ..seen.refusal(parts, RefusalReason::HandleMisplaced)
             });
         }
-        let decision = match gate.asking.ask(&refusal, &gate.words).await {
+        let decision = match Box::pin(gate.asking.ask(&refusal, &gate.words)).await {
             Asked::Never => return Err(refusal),
             Asked::Refused(reason) => return Err(Refusal { reason, ..refusal }),
             Asked::Allowed(decision) => decision,

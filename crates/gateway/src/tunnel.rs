@@ -66,7 +66,9 @@ async fn http_proxy(gate: Arc<Gate>, client: Client) {
         After::Closed => {}
         After::Tunnel(mut client, early, to) => {
             client.give_back(&early);
-            open(gate, to, client).await;
+            // It is part of a buffer that would else be kept as long as the tunnel.
+            drop(early);
+            Box::pin(open(gate, to, client)).await;
         }
     }
 }
@@ -143,7 +145,7 @@ async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
     }
     let (patience, unheard, unread) = match gate.grants().reach(&to) {
         Ok(Reach::Unread(permit)) if permit.protocol() == Protocol::Tcp => {
-            return pass_on(&gate, &permit, client).await;
+            return Box::pin(pass_on(&gate, &permit, client)).await;
         }
         Ok(Reach::Unread(permit)) => (FIRST_BYTES_TIME_MAX, None, Some(permit)),
         Ok(Reach::Read) => (FIRST_BYTES_TIME_MAX, None, None),
@@ -214,12 +216,12 @@ async fn tls(gate: Arc<Gate>, to: Destination, client: Client, hello: &Hello, un
     }
     let doom = doom(&to, hello, unread.is_some());
     match unread {
-        Some(permit) if doom.is_none() => pass_on(&gate, &permit, client).await,
+        Some(permit) if doom.is_none() => Box::pin(pass_on(&gate, &permit, client)).await,
         // What is wrong is said in HTTP, by our own certificate.
         Some(_) | None => {
             let named = hello.server_name.as_deref().and_then(|name| DnsName::parse(name).ok());
             let name = named.map_or_else(|| to.host.to_string(), |name| name.as_str().to_owned());
-            terminate(gate, to, client, &name, doom).await;
+            Box::pin(terminate(gate, to, client, &name, doom)).await;
         }
     }
 }
@@ -260,7 +262,7 @@ async fn terminate(
     let is_new = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let talk = Talk { gate, place: Place::At(to, Scheme::Https), doom };
     if is_new {
-        talk.http2(stream).await;
+        Box::pin(talk.http2(stream)).await;
     } else {
         let _closed = talk.http1(stream).await;
     }

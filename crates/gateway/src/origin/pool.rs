@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Shorter than most servers keep a connection that says nothing.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
-const IDLE_PER_PLACE_MAX: usize = 64;
+/// As many as one cell may well use at once: with fewer, a busy cell's requests would open most of theirs anew.
+const IDLE_PER_PLACE_MAX: usize = 256;
 const PLACES_MAX: usize = 1_024;
 /// Head of a response.
 const HEAD_BYTES_MAX: usize = 128 << 10;
