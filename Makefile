@@ -54,7 +54,8 @@ lint: ## Layout and lints only
 	$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
 
 .PHONY: bench
-bench: ## Start, reading, memory: beside bwrap, and beside no cell
+bench: ## Start, reading, memory, network: beside bwrap, other proxies, and no cell
 	@scripts/prerequisites bench
 	@$(CARGO) build --release --locked --quiet -p cofferdam
+	@$(CARGO) build --release --locked --quiet -p cofferdam-testkit --example load
 	@scripts/bench $(ARGS)
