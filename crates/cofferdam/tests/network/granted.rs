@@ -43,6 +43,18 @@ fn a_client_that_sends_a_body_reads_why_it_is_refused() {
 }
 
 #[test]
+fn a_further_program_is_told_of_certificates_only_where_there_are_some() {
+    let scene = Scene::new();
+    scene.cofferdam(&["run", "-d", "--name", "one", "--", "sleep", "60"]).run().assert_success();
+    let told = || scene.cofferdam(&["exec", "-s", "one", "--", "env"]).run().assert_success().stdout();
+    assert!(told().contains("SSL_CERT_FILE=") && told().contains("https_proxy="), "{}", told());
+    let certificate = scene.home.state().join("authority/certificate.pem");
+    std::fs::remove_file(certificate).unwrap();
+    assert!(!told().contains("SSL_CERT_FILE=") && told().contains("https_proxy="), "{}", told());
+    scene.cofferdam(&["stop", "one"]).run().assert_success();
+}
+
+#[test]
 fn programs_that_ignore_proxies_are_caught_just_the_same() {
     let scene = Scene::new();
     let url = scene.url("/v1/items");

@@ -87,3 +87,24 @@ fn the_longest_word_fits_a_message() {
     send(near.as_fd(), &word).unwrap();
     assert_eq!(receive::<Word>(far.as_fd(), RecvFlags::DONTWAIT).unwrap(), Some(word));
 }
+
+#[test]
+fn an_order_comes_with_no_more_beside_it_than_it_has_use_for() {
+    let (near, far) = pair();
+    let port = Port::new(3000).unwrap();
+    let publish = Order::Publish { port, host: DnsName::parse("a-3000.localhost").unwrap() };
+    let (beside, too_many) = ([near.as_fd(); 2], [near.as_fd(); 3]);
+    order_beside(near.as_fd(), &publish, &beside).unwrap();
+    let (order, descriptors) = receive_order(far.as_fd(), RecvFlags::DONTWAIT).unwrap().unwrap();
+    assert_eq!((order, descriptors.len()), (publish.clone(), 2));
+    for (order, beside) in [
+        (publish, &too_many[..]),
+        (Order::Connected { number: 1 }, &beside),
+        (Order::Unpublish { port }, &beside[..1]),
+        (Order::Stop {}, &beside[..1]),
+    ] {
+        order_beside(near.as_fd(), &order, beside).unwrap();
+        let received = receive_order(far.as_fd(), RecvFlags::DONTWAIT);
+        assert_eq!(received.map(|_| ()), Err(Errno::BADMSG), "{order:?}");
+    }
+}
