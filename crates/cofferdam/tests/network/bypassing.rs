@@ -32,7 +32,7 @@ print(json.dumps({
   "icmp": tell(lambda: raw(socket.SOCK_RAW, socket.IPPROTO_ICMP)),
   "ping": tell(lambda: raw(socket.SOCK_DGRAM, socket.IPPROTO_ICMP)),
   "sctp": tell(lambda: raw(socket.SOCK_STREAM, 132)),
-  "metadata": tell(lambda: stream(v4, ("169.254.169.254", 80), b"GET / HTTP/1.0\r\n\r\n")),
+  "metadata": tell(lambda: stream(v4, ("169.254.169.254", 80), b"GET / HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\r\n")),
   "devices": sorted(line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]),
 }))
 "#;
