@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::duplicate_mod,
-    clippy::panic,
     reason = "a panic is how a test fails; every promise is kept for both owners"
 )]
 
