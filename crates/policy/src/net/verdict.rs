@@ -25,6 +25,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Grants {
     grants: Vec<Arc<Grant>>,
+    /// Those of them that name addresses: few.
+    addressed: Vec<Arc<Grant>>,
     index: Index,
     denied: HostSet,
 }
@@ -164,7 +166,8 @@ impl Grants {
     #[must_use]
     pub fn but(grants: Vec<Grant>, denied: Vec<HostPattern>) -> Self {
         let grants: Vec<Arc<Grant>> = grants.into_iter().map(Arc::new).collect();
-        Self { index: Index::of(&grants), grants, denied: HostSet::of(&denied) }
+        let addressed = grants.iter().filter(|grant| !grant.addresses.is_empty()).cloned().collect();
+        Self { index: Index::of(&grants), addressed, grants, denied: HostSet::of(&denied) }
     }
 
     /// All grants, in the order in which they were given.
@@ -393,8 +396,8 @@ impl Grants {
         let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
         let is_there =
             |known: &&Arc<Grant>| known.port == destination.port && known.host.matches(&destination.host);
-        let mut addresses = self.grants.iter().filter(is_there).map(|known| &known.addresses);
-        grant.addresses = addresses.find(|addresses| !addresses.is_empty()).cloned().unwrap_or_default();
+        let named = self.addressed.iter().find(is_there).map(|known| known.addresses.clone());
+        grant.addresses = named.unwrap_or_default();
         grant
     }
 
