@@ -9,14 +9,14 @@ fn unknown_flags_and_commands_and_missing_words() {
     let scene = Scene::new();
     let lines: [&[&str]; 13] = [
         &["run", "--nonsense", "--", "true"],
-        &["nonsense"],
+        &["qwertyuiop"],
         &["run", "true"],
         &["run"],
         &["run", "--"],
         &["run", "--name"],
         &["discard"],
         &["stop", "--grace", "soon"],
-        &["completions", "nonsense"],
+        &["completions", "qwertyuiop"],
         &["explain", "-w", ".", "session"],
         &["show", "one", "two"],
         &["exec", "ls"],
@@ -34,7 +34,7 @@ fn what_to_do_names_what_was_meant_or_the_help_of_the_command() {
         (["run", "--nonsense", "--", "true"].as_slice(), "try: cofferdam run --help\n"),
         (&["discard"], "try: cofferdam discard --help\n"),
         (&["run", "--namme", "x", "--", "true"], "try: a similar argument exists: '--name'\n"),
-        (&["nonsense"], "try: cofferdam --help, or cofferdam COMMAND --help\n"),
+        (&["qwertyuiop"], "try: cofferdam --help, or cofferdam COMMAND --help\n"),
     ] {
         scene.refused(scene.cofferdam().args(line), USAGE, &[hint]);
     }
@@ -203,10 +203,10 @@ fn a_secret_in_a_variable_is_named_and_never_repeated() {
 #[test]
 fn tools_agents_and_profiles_that_nobody_knows_are_refused_with_those_that_are_known() {
     let scene = Scene::new();
-    scene.run_refused(&["--tools", "nonsense"], POLICY, &["nonsense", "cargo", "node"]);
-    scene.run_refused(&["--agent-home", "nonsense"], POLICY, &["nonsense", "claude", "codex", "opencode"]);
-    scene.run_refused(&["--profile", "nonsense"], POLICY, &["nonsense", "chromium"]);
-    scene.run_refused(&["--instructions", "nonsense"], WORKSPACE, &["nonsense"]);
+    scene.run_refused(&["--tools", "qwertyuiop"], POLICY, &["qwertyuiop", "cargo", "node"]);
+    scene.run_refused(&["--agent-home", "qwertyuiop"], POLICY, &["qwertyuiop", "claude", "codex", "opencode"]);
+    scene.run_refused(&["--profile", "qwertyuiop"], POLICY, &["qwertyuiop", "chromium"]);
+    scene.run_refused(&["--instructions", "qwertyuiop"], WORKSPACE, &["qwertyuiop"]);
 }
 
 #[test]
