@@ -15,8 +15,8 @@ fn what_is_granted_is_reached_and_what_is_not_is_refused_with_the_grant_that_wou
             .unwrap();
     assert_eq!(refusal["reason"], "path-not-granted");
     // The agent is told no address; the owner's event has the grant whole.
-    assert_eq!(refusal["grant_that_would_allow"], format!("GET {}/admin", scene.place()));
-    let whole = format!("GET {}/admin address=127.0.0.1", scene.place());
+    assert_eq!(refusal["grant_that_would_allow"], format!("GET {}/admin query=deny", scene.place()));
+    let whole = format!("GET {}/admin query=deny address=127.0.0.1", scene.place());
     assert!(scene.events_of("one", "refused").iter().any(|event| event["allow"] == *whole));
     assert!(run.stdout().contains("method-not-granted"), "{}", run.stdout());
     let lines: Vec<String> = scene.server.seen().iter().map(|seen| seen.line()).collect();

@@ -125,7 +125,7 @@ impl Grant {
         let first = words.next().ok_or(AllowError::Length)?;
         let methods = are_methods(first).then_some(first);
         let target = if methods.is_some() { words.next() } else { Some(first) };
-        let target = target.filter(|target| !target.contains('='));
+        let target = target.filter(|target| !authority(target).contains('='));
         let mut draft = Draft::of_target(target.ok_or_else(|| AllowError::Word(first.to_owned()))?)?;
         draft.methods = methods.map(|names| Methods::parse(names.split(','))).transpose()?;
         let mut seen: Vec<&str> = Vec::new();
@@ -147,6 +147,12 @@ impl Grant {
     pub fn line(&self) -> String {
         self.to_string()
     }
+}
+
+/// What stands before the path of a target: a path may hold `=`.
+fn authority(target: &str) -> &str {
+    let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }
 
 fn are_methods(word: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Paths of requests in their one canonical form, and the patterns that match them.
 //!
 //! A path that two servers could read as different files is not mended but refused: dots as segments, empty segments,
-//! `;`, `\`, separators, dots and percent signs in encoded form, encoded letters. An encoded slash is understood in one
+//! `;`, `\`, separators, dots and percent signs in encoded form, encoded letters, bytes that are no UTF-8, characters that are folded into one of these. An encoded slash is understood in one
 //! place only: within a segment whose pattern names it, as the names of scoped npm packages need. Queries are not
 //! part of a path.
 
@@ -40,6 +40,12 @@ pub enum PathError {
     /// An encoded byte that means something to some servers and nothing to others.
     #[error("the path holds the encoded byte %{0:02X}")]
     Encoded(u8),
+    /// Encoded bytes that are no UTF-8, overlong forms of `.` and `/` among them.
+    #[error("the path encodes bytes that are no UTF-8")]
+    NotUtf8,
+    /// An encoded character that some servers turn into one that cuts a path.
+    #[error("the path holds the encoded character `{}`", .0.escape_unicode())]
+    Lookalike(char),
     /// `%2f` outside of where it is understood.
     #[error("the path holds an encoded `/`")]
     EncodedSlash,
@@ -117,6 +123,7 @@ fn canonical(path: &[u8]) -> Result<Cow<'_, str>, PathError> {
         }
     }
     check_segments(rest)?;
+    check_decoded(path)?;
     let text = std::str::from_utf8(path).ok().ok_or(PathError::Percent)?;
     Ok(if has_small_digits { Cow::Owned(with_capital_digits(text)) } else { Cow::Borrowed(text) })
 }
@@ -140,6 +147,35 @@ fn check_encoded(byte: u8, rest: &[u8]) -> Result<(), PathError> {
         },
         _ => Ok(()),
     }
+}
+
+/// What servers that decode before they look would take for a dot, or for what cuts a path: by compatibility (NFKC), by
+/// canonical equivalence (`\u{37e}`), or as the nearest character of a smaller set.
+const LOOKALIKES: [char; 27] = [
+    '\u{37e}', '\u{2024}', '\u{2025}', '\u{2044}', '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}',
+    '\u{2215}', '\u{2216}', '\u{29f5}', '\u{29f8}', '\u{29f9}', '\u{fe30}', '\u{fe52}', '\u{fe54}',
+    '\u{fe56}', '\u{fe5f}', '\u{fe68}', '\u{fe6a}', '\u{ff03}', '\u{ff05}', '\u{ff0e}', '\u{ff0f}',
+    '\u{ff1b}', '\u{ff1f}', '\u{ff3c}',
+];
+
+/// What the path is to whoever decodes it: UTF-8, and nothing in it that is folded into a separator or a dot.
+fn check_decoded(path: &[u8]) -> Result<(), PathError> {
+    if !path.contains(&b'%') {
+        return Ok(());
+    }
+    let mut bytes = path.iter();
+    let mut decoded = Vec::with_capacity(path.len());
+    while let Some(byte) = bytes.next() {
+        if *byte != b'%' {
+            decoded.push(*byte);
+            continue;
+        }
+        let digits = [bytes.next(), bytes.next()];
+        let [Some(high), Some(low)] = digits else { return Err(PathError::Percent) };
+        decoded.push(hex(*high, *low).ok_or(PathError::Percent)?);
+    }
+    let text = std::str::from_utf8(&decoded).ok().ok_or(PathError::NotUtf8)?;
+    text.chars().find(|c| LOOKALIKES.contains(c)).map_or(Ok(()), |found| Err(PathError::Lookalike(found)))
 }
 
 fn check_segments(rest: &[u8]) -> Result<(), PathError> {
@@ -216,18 +252,12 @@ impl PathPattern {
         &self.0
     }
 
-    /// The narrowest pattern that means `path`: the path itself, but for a star in it and a comma at a segment's end,
-    /// which a pattern can't hold.
+    /// The pattern that means `path` and nothing else. There is none of a path with a star, or with a comma at a
+    /// segment's end, which a pattern can't hold: no wider one takes its place, for an agent chooses what it asks for.
     #[must_use]
     pub fn of(path: &CanonicalPath<'_>) -> Option<Self> {
-        let segment = |text: &str| {
-            let text = text.strip_suffix(',').map_or_else(|| text.to_owned(), |rest| format!("{rest}*"));
-            let mut before = ' ';
-            let is_first_star =
-                |character: &char| std::mem::replace(&mut before, *character) != '*' || *character != '*';
-            text.chars().filter(is_first_star).collect::<String>()
-        };
-        path.as_str().split('/').map(segment).collect::<Vec<_>>().join("/").parse().ok()
+        let path = path.as_str();
+        if path.contains('*') { None } else { path.parse().ok() }
     }
 
     /// Whether `path` is meant.

@@ -419,6 +419,7 @@ impl Grants {
             let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes()).ok()?;
             grant.methods = Methods::parse([head.method]).ok().filter(|methods| *methods != Methods::Any)?;
             grant.paths = vec![PathPattern::of(&path)?];
+            grant.query = if head.query.is_some() { QueryRule::Allow } else { QueryRule::Deny };
             grant.protocols = crate::net::grant::Protocols::new([head.upgrade.protocol()?]).ok()?;
         }
         grant.checked().ok().map(|grant| grant.line())

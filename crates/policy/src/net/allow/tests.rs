@@ -36,6 +36,8 @@ fn what_is_left_out_has_the_narrow_meaning() {
         ("a.example up=10 MB", "a.example:443 up=10MB"),
         ("a.example rate=20/s requests=5", "a.example:443 requests=5 rate=20/s"),
         ("a.example address=127.0.0.1,::1", "a.example:443 address=127.0.0.1,::1"),
+        ("a.example/x=1/=", "a.example:443/x=1/="),
+        ("POST http://a.example/x=1 query=deny", "POST http://a.example:80/x=1 query=deny"),
         ("a.example/@*%2f* credential=npm query=deny", "a.example:443/@*%2F* query=deny credential=npm"),
     ] {
         if line.starts_with("** ") {
@@ -97,6 +99,9 @@ fn a_line_that_is_not_wholly_understood_is_refused() {
         "**.com:80",
         "*",
         "a.*",
+        "up=1MB",
+        "GET up=1MB/a",
+        "http://a=b/c",
         "a.example colour=red",
         "a.example up=1MB up=2MB",
         "a.example up=",

@@ -16,6 +16,7 @@ fn target(input: &[u8]) -> (Option<PathError>, Option<PathError>, bool) {
         assert_eq!(&again, path);
         assert_eq!(CanonicalPath::parse(path.as_str().as_bytes()).is_ok(), !path.has_encoded_slash());
         let decoded = decoded(path.as_str());
+        assert!(std::str::from_utf8(&decoded).is_ok(), "{:?}", path.as_str());
         let segments: Vec<&[u8]> = decoded.split(|byte| *byte == b'/').skip(1).collect();
         let is_plain = |(at, segment): (usize, &&[u8])| {
             !matches!(*segment, b"." | b"..")
@@ -25,6 +26,7 @@ fn target(input: &[u8]) -> (Option<PathError>, Option<PathError>, bool) {
         assert!(segments.iter().enumerate().all(is_plain), "{:?}", path.as_str());
         if let Some(pattern) = PathPattern::of(path) {
             assert!(pattern.matches(path), "{pattern}");
+            assert_eq!(pattern.as_str(), path.as_str());
         }
     }
     let text = String::from_utf8_lossy(pattern);

@@ -10,7 +10,10 @@ fn matches(pattern: &str, path: &str) -> bool {
 
 #[test]
 fn paths_that_could_be_read_in_two_ways_are_refused() {
-    use PathError::{Byte, DotSegment, EmptySegment, Encoded, EncodedSlash, NotAbsolute, Percent, TooLong};
+    use PathError::{
+        Byte, DotSegment, EmptySegment, Encoded, EncodedSlash, Lookalike, NotAbsolute, NotUtf8, Percent,
+        TooLong,
+    };
     for (path, expected) in [
         ("", NotAbsolute),
         ("*", NotAbsolute),
@@ -48,6 +51,19 @@ fn paths_that_could_be_read_in_two_ways_are_refused() {
         ("/a%61", Encoded(b'a')),
         ("/a%252fb", Encoded(b'%')),
         ("/a%252e%252e", Encoded(b'%')),
+        ("/%c0%ae%c0%ae/a", NotUtf8),
+        ("/a%c0%afb", NotUtf8),
+        ("/a%e0%80%afb", NotUtf8),
+        ("/a%e9", NotUtf8),
+        ("/a%ed%a0%80", NotUtf8),
+        ("/%ef%bc%8e%ef%bc%8e/a", Lookalike('\u{ff0e}')),
+        ("/a%ef%bc%8fb", Lookalike('\u{ff0f}')),
+        ("/a%e2%88%95b", Lookalike('\u{2215}')),
+        ("/a%e2%81%84b", Lookalike('\u{2044}')),
+        ("/%ef%b9%92%ef%b9%92/a", Lookalike('\u{fe52}')),
+        ("/%e2%80%a5/a", Lookalike('\u{2025}')),
+        ("/a%cd%beb", Lookalike('\u{37e}')),
+        ("/a%ef%bc%85b", Lookalike('\u{ff05}')),
     ] {
         assert_eq!(
             CanonicalPath::parse(path.as_bytes()).map(|path| path.as_str().to_owned()),
@@ -140,6 +156,17 @@ fn a_pattern_that_could_mean_something_else_is_refused() {
     assert!("/**/a/**".parse::<PathPattern>().is_ok() && "/a,b".parse::<PathPattern>().is_ok());
 }
 
+#[test]
+fn no_pattern_means_more_than_the_path_it_is_made_of() {
+    let of = |path: &str| PathPattern::of(&CanonicalPath::parse_with_encoded_slash(path.as_bytes()).unwrap());
+    for path in ["/*", "/*/*/*", "/**", "/a/**", "/a*b", "/a,", "/a,/b", "/,"] {
+        assert_eq!(of(path), None, "{path}");
+    }
+    for path in ["/", "/a/", "/a,b", "/x=1/it's$(a)&b", "/@a%2Fb"] {
+        assert_eq!(of(path).unwrap().as_str(), path);
+    }
+}
+
 fn path() -> impl Strategy<Value = String> {
     prop::collection::vec("[ab.,*]{1,3}|a%2f[ab]", 0..4)
         .prop_map(|segments| format!("/{}", segments.join("/")))
@@ -147,10 +174,13 @@ fn path() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn the_narrowest_pattern_of_a_path_means_it(path in path()) {
-        if let Ok(path) = CanonicalPath::parse_with_encoded_slash(path.as_bytes()) {
-            let pattern = PathPattern::of(&path).unwrap();
+    fn the_pattern_of_a_path_means_it_and_no_other(path in path(), other in path()) {
+        let path = CanonicalPath::parse_with_encoded_slash(path.as_bytes());
+        if let Ok(path) = path && let Some(pattern) = PathPattern::of(&path) {
             prop_assert!(pattern.matches(&path), "{} {}", pattern, path.as_str());
+            if let Ok(other) = CanonicalPath::parse_with_encoded_slash(other.as_bytes()) {
+                prop_assert_eq!(pattern.matches(&other), path == other);
+            }
             prop_assert_eq!(pattern.to_string().parse::<PathPattern>(), Ok(pattern));
         }
     }

@@ -102,12 +102,16 @@ fn what_is_offered_allows_exactly_what_was_refused() {
     let none = grants(&["GET api.example.com/a query=deny", "GET a.example:81"]);
     for (request, upgrade, line) in [
         ("DELETE new.example:8443/a/b?c=d", Upgrade::None, "DELETE new.example:8443/a/b"),
-        ("GET new.example:80/", Upgrade::None, "GET http://new.example:80/"),
+        ("GET new.example:80/", Upgrade::None, "GET http://new.example:80/ query=deny"),
         ("GET api.example.com/a?b", Upgrade::None, "GET api.example.com:443/a"),
-        ("PUT api.example.com/a", Upgrade::None, "PUT api.example.com:443/a"),
-        ("GET a.example/a,b/c,", Upgrade::None, "GET a.example:443/a,b/c*"),
-        ("GET new.example/chat", Upgrade::WebSocket, "GET new.example:443/chat protocols=websocket"),
-        ("GET [2001:db8::1]/@a%2fb", Upgrade::None, "GET [2001:db8::1]:443/@a%2Fb"),
+        ("PUT api.example.com/a", Upgrade::None, "PUT api.example.com:443/a query=deny"),
+        ("GET a.example/a,b/x=1", Upgrade::None, "GET a.example:443/a,b/x=1 query=deny"),
+        (
+            "GET new.example/chat",
+            Upgrade::WebSocket,
+            "GET new.example:443/chat protocols=websocket query=deny",
+        ),
+        ("GET [2001:db8::1]/@a%2fb", Upgrade::None, "GET [2001:db8::1]:443/@a%2Fb query=deny"),
     ] {
         let refusal = judged_as(&none, request, upgrade, &[]).unwrap_err();
         if request.contains("%2f") {
@@ -116,7 +120,16 @@ fn what_is_offered_allows_exactly_what_was_refused() {
         assert_eq!(refusal.allow.as_deref(), Some(line), "{request}");
         assert!(judged_as(&grants(&[line]), request, upgrade, &[]).is_ok(), "{request}");
     }
-    for request in ["CONNECT a.example/", "TRACE a.example/", "GET a.example/../b", "get a.example/"] {
+    for request in [
+        "CONNECT a.example/",
+        "TRACE a.example/",
+        "GET a.example/../b",
+        "get a.example/",
+        // A pattern would mean more than these.
+        "GET a.example/*/*/*",
+        "GET a.example/**",
+        "GET a.example/c,",
+    ] {
         assert_eq!(judged(&none, request).unwrap_err().allow, None, "{request}");
     }
 }
