@@ -44,6 +44,7 @@ pub mod secrets;
 pub mod selection;
 pub mod sessions;
 pub mod sets;
+pub mod shell;
 pub mod start;
 pub mod state;
 pub mod supervise;

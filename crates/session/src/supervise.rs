@@ -9,6 +9,7 @@ mod frozen;
 mod log;
 mod network;
 mod owner;
+mod patience;
 mod program;
 mod published;
 mod regular;
@@ -148,6 +149,7 @@ pub(crate) struct Supervisor<'c> {
     regular: Option<regular::Regular>,
     network: network::Network,
     question: Option<asking::Question>,
+    patience: patience::Patience,
     listener: OwnedFd,
     signals: OwnedFd,
     log: Log,
@@ -238,6 +240,7 @@ impl<'c> Supervisor<'c> {
             regular,
             network,
             question: None,
+            patience: patience::Patience::default(),
             listener,
             signals,
             log,

@@ -148,6 +148,9 @@ fn of_decision(decision: Decision) -> &'static str {
         Decision::AllowedOnce => "let through, this once",
         Decision::AllowedForSession => "let through, and its like until the session ends",
         Decision::Denied => "refused by you",
+        Decision::DeniedForNow => {
+            "refused by you, like others before; for a minute all that nothing grants is refused unasked"
+        }
         Decision::TimedOut => "refused: nobody answered in time",
     }
 }

@@ -7,6 +7,7 @@ use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::network::{self, Published};
 use cofferdam_session::sessions::{self, SessionRecord};
+use cofferdam_session::shell;
 use cofferdam_session::state::State;
 use cofferdam_session::terminal::visible_within;
 use serde::Serialize;
@@ -92,12 +93,7 @@ pub(super) fn ls(context: &Context, output: &Output) -> Result<u8, Error> {
 
 /// A command as it would be typed: words that a shell would take apart stand in quotes.
 pub(super) fn typed(command: &[String]) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-@%+=:,".contains(c);
-    let word = |word: &String| {
-        let is_plain = !word.is_empty() && word.chars().all(plain);
-        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    command.iter().map(word).collect::<Vec<_>>().join(" ")
+    command.iter().map(|word| shell::word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// `5s`, `3m`, `2h`, `4d`

@@ -2,12 +2,13 @@
 
 use super::net::said;
 use crate::arguments::{DecisionArguments, PendingArguments, PendingCommand};
-use crate::output::{Output, Tone, toned};
+use crate::output::{Output, TEXT_COLUMNS_MAX, Tone, toned};
 use cofferdam_policy::event::Decision;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::network;
 use cofferdam_session::sessions::{self, SessionRecord};
+use cofferdam_session::shell;
 use cofferdam_session::state::State;
 
 pub(super) fn pending(context: &Context, output: &Output, arguments: &PendingArguments) -> Result<u8, Error> {
@@ -40,8 +41,9 @@ fn list(context: &Context, output: &Output, asked: Option<&str>) -> Result<u8, E
         output.line(&toned(Tone::Strong, record.name.as_str()));
         for waiting in &found.waiting {
             output.line(&format!("  {}", said(waiting)));
-            if let Some(allow) = &waiting.refused.allow {
-                output.line(&toned(Tone::Dim, &format!("     would be permitted by --allow '{allow}'")));
+            let allow = waiting.refused.allow.as_deref();
+            if let Some(allow) = allow.and_then(|grant| shell::allow(grant, TEXT_COLUMNS_MAX)) {
+                output.line(&toned(Tone::Dim, &format!("     would be permitted by {allow}")));
             }
         }
         objects.push(serde_json::json!({ "session": record.name.as_str(), "waiting": found.waiting }));

@@ -1,11 +1,12 @@
 //! What is said at the start of a session, and at its end: there at most six lines, or one object.
 
 use super::progress::Progress;
-use crate::output::{Output, Tone, toned, whole};
+use crate::output::{Output, TEXT_COLUMNS_MAX, Tone, toned};
 use cofferdam_policy::event::{ExitStatus, Refused};
 use cofferdam_session::changes::Changes;
 use cofferdam_session::error::Error;
 use cofferdam_session::exit;
+use cofferdam_session::shell;
 use cofferdam_session::start::{Ended, News, StartOptions, Started, shell_status};
 use cofferdam_session::supervise::Ending;
 use cofferdam_session::terminal::{DETACH_KEY_NAME, visible_within};
@@ -128,9 +129,9 @@ fn refusals(refused: &[Refused], name: &str) -> Vec<String> {
     };
     let counted = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let said = format!("{} {counted}: {} to {place}{more}", toned(Tone::Bad, "refused"), first.reason);
-    let allow = refused.iter().find_map(|refused| refused.allow.as_ref());
-    let permit = allow
-        .map(|allow| toned(Tone::Dim, &format!("  permitted by: --allow '{}'", whole(allow.as_bytes()))));
+    let offered = |refused: &Refused| shell::allow(refused.allow.as_deref()?, TEXT_COLUMNS_MAX);
+    let permit =
+        refused.iter().find_map(offered).map(|allow| toned(Tone::Dim, &format!("  permitted by: {allow}")));
     std::iter::once(said).chain(permit).collect()
 }
 

@@ -1,6 +1,10 @@
 //! What nothing grants, held until the owner has said a word.
 
 use super::scene::{Scene, WORD};
+use std::time::Duration;
+
+/// Longer than the silence that an answer needs before it.
+const SILENCE: Duration = Duration::from_millis(900);
 
 #[test]
 fn a_held_request_goes_on_when_it_is_approved_and_is_refused_when_denied() {
@@ -56,25 +60,72 @@ fn the_question_takes_the_terminal_and_one_key_answers_it() {
     let mut terminal = scene.cofferdam(&words).terminal(24, 100);
     terminal.wait_for("the session wants what nothing grants");
     assert!(terminal.screen().contains("/other"), "{}", terminal.screen());
-    // Typed ahead: no answer.
-    terminal.send(b"o");
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    assert!(scene.server.seen().is_empty());
-    std::thread::sleep(std::time::Duration::from_millis(900));
+    // A sentence for the program, begun before the question and gone on with: no answer, however long it is.
+    for key in b"so please do look for the list of those stores" {
+        terminal.send([*key]);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(scene.server.seen().is_empty() && terminal.screen().contains("/other"), "{}", terminal.screen());
+    std::thread::sleep(SILENCE);
     terminal.send(b"o");
     terminal.wait_for("done");
     assert!(terminal.screen().contains(WORD), "{}", terminal.screen());
     terminal.finish();
 }
 
+#[test]
+fn an_owner_who_keeps_saying_no_is_left_alone_for_a_minute() {
+    let scene = Scene::new();
+    // Seven at once, and one more after them.
+    let urls = (1..=7).map(|number| format!("curl -sS {} &", scene.url(&format!("/other/{number}"))));
+    let script = format!("{} wait; curl -sS {}", urls.collect::<String>(), scene.url("/last"));
+    let grant = scene.grant("GET", "/v1/**");
+    let words = ["run", "-d", "--name", "one", "--ask", "--allow", &grant, "--", "sh", "-c", &script];
+    scene.cofferdam(&words).run().assert_success();
+    for held in all_waiting(&scene, 7).iter().take(5) {
+        let id = held["id"].to_string();
+        scene.cofferdam(&["pending", "deny", &id, "-s", "one"]).run().assert_success();
+    }
+    scene.home.wait_until_quiet();
+    let logs = scene.cofferdam(&["logs", "one"]).run().stdout();
+    assert_eq!(logs.matches("held-denied").count(), 8, "{logs}");
+    assert!(scene.server.seen().is_empty());
+    let decided = scene.events_of("one", "decided");
+    let count = |decision: &str| decided.iter().filter(|event| event["decision"] == decision).count();
+    assert_eq!((count("denied"), count("denied-for-now"), count("timed-out")), (4, 3, 0), "{decided:?}");
+    assert_eq!(scene.events_of("one", "held").len(), 7, "the last is not even held");
+}
+
+#[test]
+fn what_is_offered_can_be_pasted_into_a_shell() {
+    let scene = Scene::new();
+    // The agent would have the owner run its command.
+    let url = scene.url("/v1/x'&touch$IFS~/gone&'");
+    let script = format!("curl -sS -g \"{}\"; curl -sS -g '{}'", url.replace('$', "\\$"), scene.url("/*/*"));
+    let run = scene.session("one", &["--allow", &scene.grant("GET", "/other")], &script);
+    let offered = format!(
+        "permitted by: --allow 'GET {}/v1/x'\\''&touch$IFS~/gone&'\\'' query=deny address=127.0.0.1'",
+        scene.place()
+    );
+    assert!(run.stderr().contains(&offered), "{}", run.stderr());
+    assert!(run.stdout().contains("\"grant_that_would_allow\":null"), "{}", run.stdout());
+}
+
 /// The one request that waits, once there is one.
 fn waiting(scene: &Scene) -> serde_json::Value {
+    all_waiting(scene, 1).remove(0)
+}
+
+/// All requests that wait, once there are so many.
+fn all_waiting(scene: &Scene, number: usize) -> Vec<serde_json::Value> {
     for _ in 0..200 {
         let listed = scene.cofferdam(&["pending", "--json"]).run().assert_success().json();
-        if let Some(found) = listed.as_array().unwrap().first() {
-            return found["waiting"][0].clone();
+        let waiting = listed[0]["waiting"].as_array().cloned().unwrap_or_default();
+        if waiting.len() >= number {
+            return waiting;
         }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("nothing is held")
+    panic!("{number} are not held")
 }

@@ -63,6 +63,8 @@ pub enum Decision {
     AllowedForSession,
     /// The owner refused it.
     Denied,
+    /// The owner refused it after others; for a while nobody is asked.
+    DeniedForNow,
     /// Nobody answered in time.
     TimedOut,
 }

@@ -6,12 +6,14 @@
 use super::{OwnerSide, Supervisor, Turn};
 use crate::error::Error;
 use crate::network::Waiting;
+use crate::shell;
 use crate::supervise::program::ProgramSide;
 use crate::terminal::{DETACH_KEY_NAME, Departure, Stroke, visible_within};
 use cofferdam_policy::event::Decision;
 use std::time::{Duration, Instant};
 
-/// What was typed before the question could be read is no answer to it.
+/// What was typed before the question could be read, or within a sentence, is no answer to it: none of its letters stands
+/// after such a silence.
 const ARMED_AFTER: Duration = Duration::from_millis(800);
 /// What the agent chose is cut off here.
 const TEXT_COLUMNS_MAX: usize = 400;
@@ -56,8 +58,9 @@ impl Supervisor<'_> {
             screen.leave(Departure::Detach, &mut self.to_owner);
         }
         self.to_owner.extend_from_slice(ENTER);
-        self.to_owner.extend_from_slice(painted(waiting).as_bytes());
-        self.question = Some(Question { id: waiting.id, armed_at: Instant::now() + ARMED_AFTER });
+        let now = Instant::now();
+        self.to_owner.extend_from_slice(painted(waiting, self.patience.is_short(now)).as_bytes());
+        self.question = Some(Question { id: waiting.id, armed_at: now + ARMED_AFTER });
     }
 
     /// What was typed while the question is shown: an answer, the keystroke that detaches, or nothing.
@@ -67,6 +70,10 @@ impl Supervisor<'_> {
             let _waited = self.decide(id, decision);
             self.keep_asking();
             return Ok(Turn::Stay);
+        }
+        if let Some(question) = &mut self.question {
+            // Somebody is typing for the program.
+            question.armed_at = Instant::now() + ARMED_AFTER;
         }
         if let OwnerSide::Terminal(raw) = &mut self.owner
             && raw.key.feed(typed, &mut Vec::new()) == Stroke::Detach
@@ -86,7 +93,15 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What a key says to the question: nothing, unless it is one of the three, alone, and not typed ahead.
+    /// The same of that nobody is asked any more.
+    pub(super) fn say_unasked(&mut self) {
+        if let OwnerSide::Pipes(_) = self.owner {
+            let line = "cofferdam: for a minute all that nothing grants is refused unasked\n";
+            self.to_owner_error.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// What a key says to the question: nothing, unless it is one of the three, alone, and after a silence.
     fn answered(&self, typed: &[u8]) -> Option<(u64, Decision)> {
         let question = self.question.as_ref().filter(|question| question.armed_at <= Instant::now())?;
         let decision = match typed {
@@ -112,23 +127,22 @@ impl Supervisor<'_> {
     }
 }
 
-fn painted(waiting: &Waiting) -> String {
+fn painted(waiting: &Waiting, patience_is_short: bool) -> String {
     let refused = &waiting.refused;
     let shown = |text: &str| visible_within(text.as_bytes(), TEXT_COLUMNS_MAX);
     let method = refused.method.as_deref().unwrap_or("connect to");
     let path = refused.path.as_deref().unwrap_or_default();
     let what = shown(&format!("{method} {}:{}{path}", refused.host, refused.port));
-    let allow = refused
-        .allow
-        .as_deref()
-        .map_or_else(String::new, |allow| format!("  A grant for good:  --allow '{}'\r\n", shown(allow)));
+    let allow = refused.allow.as_deref().and_then(|grant| shell::allow(grant, TEXT_COLUMNS_MAX));
+    let allow = allow.map_or_else(String::new, |allow| format!("  A grant for good:  {allow}\r\n"));
+    let more = if patience_is_short { "; for a minute, all else that nothing grants too" } else { "" };
     format!(
         "\x1b[7m cofferdam \x1b[0m the session wants what nothing grants\r\n\r\n\
          \x20 \x1b[1m{what}\x1b[0m\r\n\r\n\
          \x20 Refused so far because of {}; refused by itself in {} s.\r\n{allow}\r\n\
          \x20 \x1b[1mo\x1b[0m  let this one through\r\n\
          \x20 \x1b[1ms\x1b[0m  let it and its like through until the session ends\r\n\
-         \x20 \x1b[1mn\x1b[0m  refuse\r\n\r\n\
+         \x20 \x1b[1mn\x1b[0m  refuse{more}\r\n\r\n\
          \x20 {DETACH_KEY_NAME} leaves it waiting: cofferdam pending\r\n",
         shown(&refused.reason),
         waiting.seconds_left,

@@ -205,6 +205,11 @@ impl Supervisor<'_> {
     }
 
     fn hold(&mut self, id: u64, refused: Refused) {
+        if self.patience.is_over(Instant::now()) {
+            // The gateway says of it that it was refused; a gateway that is gone holds nothing.
+            let _gone = self.network.order(&Order::Decide { id, decision: wire::Decision::Deny }).is_err();
+            return;
+        }
         let seconds = self.session.networking.ask_seconds();
         let text =
             format!("{} {}:{}", refused.method.as_deref().unwrap_or("connect"), refused.host, refused.port);
@@ -235,12 +240,25 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Decides a held request; whether it waited.
+    /// Decides a held request; whether it waited. A denial with which the owner's patience ends is one of all that wait.
     pub(super) fn decide(&mut self, id: u64, decision: Decision) -> bool {
+        let waited = self.pass_on(id, decision);
+        if waited && decision == Decision::Denied && self.patience.denied(Instant::now()) {
+            self.network.decided.insert(id, Decision::DeniedForNow);
+            for waiting in self.network.waiting() {
+                self.pass_on(waiting.id, Decision::DeniedForNow);
+            }
+            self.say_unasked();
+        }
+        waited
+    }
+
+    /// Tells the gateway what becomes of a held request; whether it waited.
+    fn pass_on(&mut self, id: u64, decision: Decision) -> bool {
         let said = match decision {
             Decision::AllowedOnce => wire::Decision::AllowOnce,
             Decision::AllowedForSession => wire::Decision::AllowForSession,
-            Decision::Denied | Decision::TimedOut => wire::Decision::Deny,
+            Decision::Denied | Decision::DeniedForNow | Decision::TimedOut => wire::Decision::Deny,
         };
         let waits = self.network.waiting.contains_key(&id) && !self.network.decided.contains_key(&id);
         if !waits || self.network.order(&Order::Decide { id, decision: said }).is_err() {
