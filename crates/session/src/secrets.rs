@@ -7,14 +7,16 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::network;
 use crate::sessions::{self, SessionRecord};
+use crate::shell;
 use crate::state::State;
-use cofferdam_policy::event::{Event, UnixNanos};
+use cofferdam_policy::event::{Event, EventKind, UnixNanos};
 use cofferdam_policy::net::credential::SecretName;
 use cofferdam_policy::net::handle::{HANDLE_SEED_BYTES, Handle};
 use cofferdam_policy::net::secret::{
     SecretAnswer, SecretFailure, SecretFailureKind, SecretReport, Source, Standing,
 };
 use cofferdam_policy::session_id::{SessionId, SessionName};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -24,6 +26,12 @@ use std::process::{Command, Stdio};
 const PROGRAM: &str = "cofferdam-gateway";
 /// The longest answer of it, in bytes.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
+
+/// Write permission of the group, or of everybody.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// The events that name a credential.
+const USING: [EventKind; 3] = [EventKind::Requested, EventKind::HandleLeaked, EventKind::Revoked];
 
 /// A secret to be added, as typed.
 #[derive(Debug, Clone)]
@@ -65,6 +73,7 @@ pub struct Use {
 pub fn add(context: &Context, addition: &Addition) -> Result<SecretReport, Error> {
     let name = name(&addition.name)?;
     let source = source(context, &addition.source)?;
+    check_place_of_key(context)?;
     let mut words: Vec<OsString> = vec!["add".into()];
     if addition.replace {
         words.push("--replace".into());
@@ -74,6 +83,32 @@ pub fn add(context: &Context, addition: &Addition) -> Result<SecretReport, Error
     }
     words.extend(["--".into(), name.as_str().into(), source.to_string().into()]);
     one(ask(context, words)?)
+}
+
+/// The key of the store lies in the configuration: nobody else may put another in its place.
+fn check_place_of_key(context: &Context) -> Result<(), Error> {
+    let place = context.config.as_path();
+    let cannot =
+        || Error::new(ErrorKind::State, format!("cannot keep the key of secrets in {}", place.display()));
+    let found = match rustix::fs::stat(place) {
+        Ok(found) => found,
+        // It is made, for the owner alone.
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => {
+            return Err(cannot().because(errno).hint("set XDG_CONFIG_HOME to a directory of your own"));
+        }
+    };
+    if found.st_uid != context.uid {
+        return Err(cannot()
+            .since(format!("the directory belongs to another user (uid {})", found.st_uid))
+            .hint("set XDG_CONFIG_HOME to a directory of your own"));
+    }
+    if found.st_mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(cannot()
+            .since("others may write to the directory")
+            .hint(format!("chmod go-w {}", shell::word(&place.to_string_lossy()))));
+    }
+    Ok(())
 }
 
 /// All secrets, or those that are named, as they stand for a session or for any.
@@ -149,13 +184,17 @@ pub fn revoke(
     Ok(Revoked { report, running: running.collect() })
 }
 
-/// Removes a secret, its value and what is known of it.
+/// Removes a secret, its value and what is known of it. It is revoked before: a session that runs has the value in its
+/// gateway, and would keep the use of it.
 ///
 /// # Errors
-/// [`ErrorKind::Secret`] if there is none of that name; [`ErrorKind::State`].
-pub fn remove(context: &Context, secret: &str) -> Result<(), Error> {
+/// [`ErrorKind::Secret`] if there is none of that name; [`ErrorKind::State`], [`ErrorKind::Ledger`].
+pub fn remove(context: &Context, state: &State, secret: &str) -> Result<Revoked, Error> {
     let name = name(secret)?;
-    ask(context, words("remove", &[name], None)).map(|_none| ())
+    // A store that can't be read is not written to either.
+    ask(context, words("list", std::slice::from_ref(&name), None))?;
+    let revoked = revoke(context, state, secret, None)?;
+    ask(context, words("remove", &[name], None)).map(|_none| revoked)
 }
 
 /// What a credential of this name was used for, oldest first, by the sessions that are not discarded.
@@ -164,15 +203,19 @@ pub fn remove(context: &Context, secret: &str) -> Result<(), Error> {
 /// [`ErrorKind::Usage`], [`ErrorKind::Ledger`].
 pub fn uses(context: &Context, state: &State, credential: &str) -> Result<Vec<Use>, Error> {
     let name = name(credential)?;
+    let records = sessions::list(context, state)?;
+    let ledger = state.ledger()?;
     let mut found = Vec::new();
-    for record in sessions::list(context, state)? {
-        for event in sessions::events(state, &record, 0)? {
-            let used = uses_in(&event.event, &name);
-            found.extend(used.into_iter().map(|what| Use {
-                session: record.name.clone(),
-                at: event.at,
-                what,
-            }));
+    for record in records {
+        let mut after = 0;
+        loop {
+            let events = ledger.events_of(&record.id, &USING, after, sessions::EVENTS_MAX)?;
+            let Some(last) = events.last() else { break };
+            after = last.seq;
+            for event in events {
+                let used = uses_in(&event.event, &name).into_iter();
+                found.extend(used.map(|what| Use { session: record.name.clone(), at: event.at, what }));
+            }
         }
     }
     found.sort_by_key(|used| used.at);
@@ -209,7 +252,7 @@ fn unusable(report: &SecretReport) -> Option<Error> {
         Some(Error::new(ErrorKind::Secret, format!("cannot use the secret {name}")).since(why).hint(hint))
     };
     let again =
-        report.entry.as_ref().map_or_else(|| "…".to_owned(), |entry| quoted(&entry.source.to_string()));
+        report.entry.as_ref().map_or_else(|| "…".to_owned(), |entry| shell::word(&entry.source.to_string()));
     match report.standing {
         Standing::Usable => None,
         Standing::Missing => cannot(
@@ -223,12 +266,6 @@ fn unusable(report: &SecretReport) -> Option<Error> {
             cannot("you revoked it", format!("cofferdam secret add {name} --replace --from {again}"))
         }
     }
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn name(text: &str) -> Result<SecretName, Error> {
@@ -326,11 +363,54 @@ fn broken(why: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cofferdam_ledger::{Durability, NameWish, NewSession};
+    use cofferdam_policy::authority::CellKind;
+    use cofferdam_policy::event::Requested;
+    use cofferdam_policy::label::Label;
+    use std::collections::BTreeMap;
+
+    fn requested(credential: Option<&str>) -> Event {
+        Event::Requested(Requested {
+            host: "a.test".into(),
+            port: 443,
+            method: Some("GET".into()),
+            path: Some("/".into()),
+            status: Some(200),
+            credential: credential.map(str::to_owned),
+            up: 0,
+            down: 0,
+            count: 1,
+        })
+    }
 
     #[test]
-    fn what_is_typed_again_is_one_word_for_a_shell() {
-        assert_eq!(quoted("env:GH_TOKEN"), "env:GH_TOKEN");
-        assert_eq!(quoted("command:pass show 'x'"), r"'command:pass show '\''x'\'''");
+    fn no_use_is_hidden_behind_ever_so_many_other_events() {
+        let directory = tempfile::tempdir().unwrap();
+        let environment = BTreeMap::from([("HOME".into(), directory.path().as_os_str().to_owned())]);
+        let context = Context::new(environment, directory.path().to_owned(), || UnixNanos(1)).unwrap();
+        let state = State::open(&context).unwrap();
+        let new = NewSession {
+            id: SessionId::from_random([7; 8]),
+            name: NameWish::Like("s".parse().unwrap()),
+            directory: "/x".into(),
+            cell: CellKind::Namespaces,
+            parent: None,
+            uids: None,
+            supervisor: None,
+            label: Label::initial(),
+            command: vec!["true".into()],
+            authority_digest: "d".into(),
+            authority: "{}".into(),
+            at: UnixNanos(0),
+        };
+        let ledger = state.ledger().unwrap();
+        let record = ledger.begin_session(&new).unwrap();
+        let mut events = vec![requested(Some("github"))];
+        events.extend((0..sessions::EVENTS_MAX).map(|_| requested(None)));
+        events.extend([requested(Some("github")), requested(Some("other"))]);
+        ledger.record_all(&record.id, UnixNanos(0), &events, Durability::Process).unwrap();
+        drop(ledger);
+        assert_eq!(uses(&context, &state, "github").unwrap().len(), 2);
     }
 
     #[test]

@@ -106,9 +106,15 @@ fn revoke(context: &Context, output: &Output, arguments: &SecretRevokeArguments)
 }
 
 fn rm(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
-    secrets::remove(context, name)?;
-    output.object(&serde_json::json!({ "removed": name }))?;
-    output.line(&format!("{} is removed", toned(Tone::Strong, &whole(name.as_bytes()))));
+    let revoked = secrets::remove(context, &State::open(context)?, name)?;
+    let running: Vec<&str> = revoked.running.iter().map(|record| record.name.as_str()).collect();
+    output.object(&serde_json::json!({ "removed": name, "running": running }))?;
+    let removed = format!("{} is removed", toned(Tone::Strong, &whole(name.as_bytes())));
+    output.line(&if running.is_empty() {
+        removed
+    } else {
+        format!("{removed}; revoked for what runs: {}", running.join(", "))
+    });
     Ok(0)
 }
 

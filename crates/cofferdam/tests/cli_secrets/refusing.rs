@@ -2,7 +2,7 @@
 
 use super::scene::{NAME_TAKEN, PLANTED, SECRET, STATE, Scene, USAGE};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 
 #[test]
 fn names_and_sources_that_are_none_and_values_that_no_header_takes() {
@@ -65,6 +65,28 @@ fn a_damaged_store_is_told_in_three_lines_and_not_written_over() {
     fs::remove_file(&key).unwrap();
     scene.refused(&["add", "other", "--from", "env:TOKEN"], STATE, &["secrets.key"]);
     assert!(!key.exists(), "no other key is made while there is something that it would not open");
+}
+
+#[test]
+fn no_key_is_kept_where_others_could_put_theirs() {
+    let scene = Scene::new();
+    scene.run(&["add", "github", "--from", "env:TOKEN"]).assert_success();
+    let config = scene.home.config();
+    let owner = fs::metadata(&config).unwrap().uid();
+    let add = ["add", "other", "--from", "env:TOKEN"];
+    let before = scene.files();
+    for mode in [0o777, 0o1777, 0o775] {
+        fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
+        scene.refused(&add, STATE, &["key of secrets", "chmod go-w"]);
+    }
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o755)).unwrap();
+    if rustix::process::getuid().is_root() {
+        chown(&config, Some(owner + 1), None).unwrap();
+        scene.refused(&add, STATE, &["key of secrets", "another user"]);
+        chown(&config, Some(owner), None).unwrap();
+    }
+    assert_eq!(scene.files().len(), before.len());
+    scene.run(&add).assert_success();
 }
 
 #[test]

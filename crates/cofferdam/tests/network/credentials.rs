@@ -89,6 +89,24 @@ fn a_revoked_secret_is_refused_from_the_next_request_on_and_at_the_next_start() 
 }
 
 #[test]
+fn a_removed_secret_is_taken_from_what_runs() {
+    let scene = scene();
+    let policy = with_secret(&scene, "");
+    let script =
+        format!("curl -sS {0}; while ! [ -e go ]; do sleep 0.1; done; curl -sS {0}", scene.url("/v1/x"));
+    let words = ["run", "-d", "--name", "one", "--policy", &policy, "--", "sh", "-c", &script];
+    scene.cofferdam(&words).run().assert_success();
+    scene.server.wait_for("the first request", |seen| seen.line().contains("/v1/x"));
+    let removed = scene.cofferdam(&["secret", "rm", "example"]).run().assert_success().stdout();
+    assert!(removed.contains("example is removed; revoked for what runs: one"), "{removed}");
+    scene.cofferdam(&["exec", "-s", "one", "--", "touch", "go"]).run().assert_success();
+    scene.home.wait_until_quiet();
+    let logs = scene.cofferdam(&["logs", "one"]).run().stdout();
+    assert!(logs.contains("credential-revoked"), "{logs}");
+    assert_eq!(scene.server.seen().len(), 1, "the first request is the control");
+}
+
+#[test]
 fn a_missing_secret_is_said_before_the_agent_starts() {
     let scene = scene();
     let policy = with_secret(&scene, "");
