@@ -7,28 +7,67 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 pub(super) struct Form {
     pub(super) bytes: Vec<u8>,
     pub(super) filler: u8,
+    /// It may be broken into lines.
+    pub(super) may_break: bool,
 }
+
+/// What is left as it is in a URL, beside letters and digits, by what encodes it: RFC 3986, those that encode a path,
+/// and the two of JavaScript.
+const UNRESERVED: &[u8] = b"-._~";
+const UNRESERVED_OF_PATHS: &[u8] = b"-._~/";
+const UNRESERVED_OF_COMPONENTS: &[u8] = b"-._~!'()*";
+const UNRESERVED_OF_URLS: &[u8] = b"-._~!'()*;,/?:@&=+$#";
+
+/// Characters that are written by their numbers in JSON texts, by what writes them: for a place in HTML, more of that,
+/// all that could mean something, and those with and without the slash.
+const ESCAPED_BY_NUMBER: [&[u8]; 5] = [b"&<>", b"&<>='", b"\"&'+<>`", b"+&<>='", b"/+&<>='"];
 
 /// Every form, the text itself first, none twice.
 pub(super) fn forms(text: &[u8]) -> Vec<Form> {
     let mut all = vec![text.to_vec()];
-    all.push(percent_encoded(text).into_bytes());
-    all.push(percent_encoded(text).to_ascii_lowercase_escapes());
-    all.push(percent_encoded(text).replace("%20", "+").into_bytes());
+    for kept in [UNRESERVED, UNRESERVED_OF_PATHS, UNRESERVED_OF_COMPONENTS, UNRESERVED_OF_URLS] {
+        let encoded = percent_encoded_but(kept, text);
+        all.push(encoded.to_ascii_lowercase_escapes());
+        all.push(encoded.replace("%20", "+").into_bytes());
+        all.push(encoded.into_bytes());
+    }
     all.push(escaped(text, &[(b'"', "\\\""), (b'\\', "\\\\")]));
     all.push(escaped(text, &[(b'"', "\\\""), (b'\\', "\\\\"), (b'/', "\\/")]));
+    for numbered in ESCAPED_BY_NUMBER {
+        for (is_small, slash) in [(true, "/"), (false, "/"), (true, "\\/"), (false, "\\/")] {
+            all.push(escaped_by_number(text, numbered, is_small, slash));
+        }
+    }
     all.push(escaped(text, &[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;"), (b'"', "&quot;")]));
     let quoted = [(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;"), (b'"', "&#34;"), (b'\'', "&#39;")];
     all.push(escaped(text, &quoted));
     let mut found: Vec<Form> = Vec::new();
-    let plain = all.into_iter().map(|bytes| Form { bytes, filler: b'*' });
-    let encoded = base64_forms(text).into_iter().map(|bytes| Form { bytes, filler: b'A' });
+    let plain = all.into_iter().map(|bytes| Form { bytes, filler: b'*', may_break: false });
+    let encoded = base64_forms(text).into_iter().map(|bytes| Form { bytes, filler: b'A', may_break: true });
     for form in plain.chain(encoded) {
         if found.iter().all(|known| known.bytes != form.bytes) {
             found.push(form);
         }
     }
     found
+}
+
+/// For a JSON text whose writer escapes these characters by their numbers.
+fn escaped_by_number(text: &[u8], numbered: &[u8], is_small: bool, slash: &str) -> Vec<u8> {
+    let mut all = Vec::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            byte if numbered.contains(byte) && is_small => {
+                all.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+            }
+            byte if numbered.contains(byte) => all.extend_from_slice(format!("\\u{byte:04X}").as_bytes()),
+            b'"' => all.extend_from_slice(b"\\\""),
+            b'\\' => all.extend_from_slice(b"\\\\"),
+            b'/' => all.extend_from_slice(slash.as_bytes()),
+            byte => all.push(*byte),
+        }
+    }
+    all
 }
 
 /// What surely stands in base64 of anything that holds the text, by its offset there.
@@ -55,9 +94,13 @@ const BASE64_BYTES_MIN: usize = 8;
 
 /// For a URL: all but RFC 3986's unreserved characters.
 pub(super) fn percent_encoded(text: &[u8]) -> String {
+    percent_encoded_but(UNRESERVED, text)
+}
+
+fn percent_encoded_but(kept: &[u8], text: &[u8]) -> String {
     let mut encoded = String::with_capacity(text.len() * 3);
     for byte in text {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        if byte.is_ascii_alphanumeric() || kept.contains(byte) {
             encoded.push(char::from(*byte));
         } else {
             encoded.push('%');
@@ -185,9 +228,18 @@ mod tests {
         assert_eq!(forms(b"ghp_0123456789abcdef").len(), 4);
         let odd: Vec<String> =
             forms(b"a/b\"c+d e").into_iter().map(|form| String::from_utf8(form.bytes).unwrap()).collect();
-        for form in
-            ["a/b\"c+d e", "a%2Fb%22c%2Bd%20e", "a%2fb%22c%2bd%20e", "a%2Fb%22c%2Bd+e", "a\\/b\\\"c+d e"]
-        {
+        for form in [
+            "a/b\"c+d e",
+            "a%2Fb%22c%2Bd%20e",
+            "a%2fb%22c%2bd%20e",
+            "a%2Fb%22c%2Bd+e",
+            "a/b%22c%2Bd%20e",
+            "a/b%22c%2bd%20e",
+            "a/b%22c+d%20e",
+            "a\\/b\\\"c+d e",
+            "a/b\\u0022c\\u002Bd e",
+            "a\\u002fb\\\"c\\u002bd e",
+        ] {
             assert!(odd.iter().any(|known| known == form), "{form} {odd:?}");
         }
     }

@@ -274,10 +274,82 @@ fn the_head_of_an_answer_holds_no_secret_and_mints_none() {
 fn an_event_stream_is_not_held_up() {
     let scene = scene("basic");
     let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
-    assert_eq!(scrubber.push(Bytes::from("data: {\"x\":1}\n\n")), "data: {\"x\":1}\n\n");
-    assert_eq!(scrubber.push(Bytes::from("data: gh")), "data: ", "only what may begin a secret waits");
-    assert_eq!(scrubber.push(Bytes::from("ost\n\n")), "ghost\n\n");
-    assert!(scrubber.finish().is_empty());
+    let long = "x".repeat(2000);
+    let lines = [
+        "data: {\"x\":1}\n\n",
+        "{\"x\":1}\n",
+        &format!("data: {long}\n\n"),
+        ": ping\n",
+        "1\r\n",
+        "\x1b[2K\r",
+    ];
+    for line in lines {
+        assert_eq!(scrubber.push(line.to_owned().into()), line);
+    }
+    assert_eq!(scrubber.push(Bytes::from("data: gh")), "", "a line waits for its end");
+    assert_eq!(scrubber.push(Bytes::from("ost\n\n")), "data: ghost\n\n");
+    let released = scrubber.push(long.clone().into()).len();
+    assert!(
+        (1..long.len()).contains(&released),
+        "one without an end waits in its last part only: {released}"
+    );
+    assert_eq!(released + scrubber.finish().len(), long.len());
+}
+
+/// Lengths of what comes out at each step.
+fn framing(body: &[u8], cuts: &[usize]) -> Vec<usize> {
+    let scene = &*BASIC;
+    let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+    let steps =
+        pieces(body, cuts).into_iter().map(|piece| scrubber.push(Bytes::copy_from_slice(piece)).len());
+    let mut lengths: Vec<usize> = steps.collect();
+    lengths.push(scrubber.finish().len());
+    lengths
+}
+
+#[test]
+fn a_guess_byte_by_byte_learns_nothing_from_what_is_held_back() {
+    // The attack: an origin sends each guess as a piece of its own, and then waits.
+    let guesses =
+        (0..=SECRET.len()).map(|right| format!("{}{}", &SECRET[..right], "x".repeat(SECRET.len() - right)));
+    let framings: Vec<_> = guesses.map(|guess| framing(guess.as_bytes(), &[5, 10, 30])).collect();
+    assert!(framings.windows(2).all(|pair| pair[0] == pair[1]), "{framings:?}");
+    // A secret of other characters is encoded in many ways, each of which could be guessed.
+    for form in forms::forms(OTHER.as_bytes()) {
+        let wrong: Vec<u8> =
+            form.bytes.iter().map(|byte| if byte.is_ascii_alphabetic() { b'q' } else { *byte }).collect();
+        for right in 0..=wrong.len() {
+            let guess = [&form.bytes[..right], &wrong[right..]].concat();
+            assert_eq!(framing(&guess, &[right]), framing(&wrong, &[right]));
+        }
+    }
+}
+
+#[test]
+fn base64_broken_into_lines_is_found_too() {
+    let text = format!("{}{SECRET}{}", "before ".repeat(9), " after".repeat(20));
+    for skipped in 0..50 {
+        let encoded = BASE64.encode(&text.as_bytes()[skipped..]);
+        for (columns, end) in [(76, "\r\n"), (64, "\n"), (60, "\\n"), (76, "\\r\\n")] {
+            let lines: Vec<&str> =
+                encoded.as_bytes().chunks(columns).map(|line| str::from_utf8(line).unwrap()).collect();
+            let body = lines.join(end);
+            for cut in [0, 70, 77, 78, 100, 130] {
+                let scene = &*BASIC;
+                let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+                let mut out = Vec::new();
+                for piece in pieces(body.as_bytes(), &[cut]) {
+                    out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(piece)));
+                }
+                out.extend_from_slice(&scrubber.finish());
+                assert_eq!(out.len(), body.len());
+                let joined = String::from_utf8(out).unwrap().replace(end, "");
+                let decoded = BASE64.decode(joined.as_bytes()).unwrap();
+                assert!(!decoded.windows(7).any(|window| window == b"planted"), "{columns} {end:?} {cut}");
+                assert!(decoded.ends_with(b" after"));
+            }
+        }
+    }
 }
 
 /// One scene for each kind of place.
@@ -317,6 +389,18 @@ proptest! {
         if let Some(leak) = found {
             prop_assert_eq!(leak.credential.as_str(), "github");
         }
+    }
+
+    #[test]
+    fn no_chunking_tells_a_right_guess_from_a_wrong_one(
+        before in "[ -~\\n]{0,90}", after in "[ -~\\n]{0,200}", right in 0_usize..=40, other in "[a-zA-Z0-9]{40}",
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let sent = |guess: &str| [before.as_bytes(), guess.as_bytes(), after.as_bytes()].concat();
+        let partly = format!("{}{}", &SECRET[..right], &other[right..]);
+        let wrong = framing(&sent(&other), &cuts);
+        prop_assert_eq!(&framing(&sent(&partly), &cuts), &wrong);
+        prop_assert_eq!(&framing(&sent(SECRET), &cuts), &wrong);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The frames of a WebSocket on their way into the cell (RFC 6455, 5.2), followed so that a secret is taken out of each.
 //!
 //! Nothing of a frame is changed but the bytes of a secret, so its length stays; and nothing is held back beyond the
-//! frame's end, or a short word that ends like a secret begins would wait for the next one. A secret that is cut by
+//! frame's end, or a short frame would wait for the next one. A secret that is cut by
 //! frames, or compressed, is not found: compression is not agreed to where there is one.
 
 use crate::exchange::Scrubber;
