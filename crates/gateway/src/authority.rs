@@ -274,7 +274,8 @@ impl Authority {
 
     fn leaf(&self, host: &str) -> Result<Arc<CertifiedKey>, AuthorityError> {
         let mut parameters = CertificateParams::new(Vec::new())?;
-        let name = match host.parse::<IpAddr>() {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let name = match bare.parse::<IpAddr>() {
             Ok(address) => SanType::IpAddress(address),
             Err(_name) => SanType::DnsName(host.try_into()?),
         };

@@ -51,6 +51,19 @@ fn a_key_that_does_not_belong_to_the_certificate_is_refused_and_replaced() {
 }
 
 #[test]
+fn an_address_of_version_6_is_in_its_leaf_as_an_address() {
+    let (_home, directory) = made();
+    let authority = Authority::read(&directory).unwrap();
+    let address: std::net::Ipv6Addr = "2001:db8::7".parse().unwrap();
+    for written in ["[2001:db8::7]", "2001:db8::7"] {
+        let leaf = authority.leaf(written).unwrap();
+        // A name of that kind (RFC 5280, 4.2.1.6), sixteen bytes long.
+        let name = [&[0x87, 16][..], &address.octets()].concat();
+        assert!(leaf.cert[0].windows(name.len()).any(|bytes| bytes == name), "{written}");
+    }
+}
+
+#[test]
 fn the_same_host_gets_the_same_leaf_and_the_number_of_leaves_is_bounded() {
     let (_home, directory) = made();
     let authority = Authority::read(&directory).unwrap();

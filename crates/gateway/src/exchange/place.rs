@@ -55,6 +55,9 @@ const AUTHENTICATING_HEADERS: [&str; 36] = [
     "x-vault-token",
 ];
 
+/// Headers by which a server may believe that it was asked under another name, and send what it was given there.
+const MISLEADING_HEADERS: [&str; 2] = ["forwarded", "x-forwarded-host"];
+
 /// Parameters of a query that do the same. Not `key` and `token`, which mean other things as often.
 const AUTHENTICATING_PARAMETERS: [&str; 8] = [
     "access_token",
@@ -133,8 +136,14 @@ pub(super) fn url_without_own(uri: &Uri, own: Option<(&Credential, &Handle)>) ->
 
 /// Takes away whatever authenticates.
 pub(super) fn remove_authentication(parts: &mut request::Parts) {
-    for name in AUTHENTICATING_HEADERS {
-        while parts.headers.remove(name).is_some() {}
+    // Many servers take `_` for `-` in names.
+    let is_known = |name: &&HeaderName| {
+        let name = name.as_str().replace('_', "-");
+        AUTHENTICATING_HEADERS.contains(&name.as_str()) || MISLEADING_HEADERS.contains(&name.as_str())
+    };
+    let found: Vec<HeaderName> = parts.headers.keys().filter(is_known).cloned().collect();
+    for name in found {
+        while parts.headers.remove(&name).is_some() {}
     }
     let is_ours = |key: &str| {
         let key = percent_decoded(key.as_bytes());

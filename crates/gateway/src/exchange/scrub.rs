@@ -65,9 +65,10 @@ impl Patterns {
         self.all.iter().filter(|pattern| pattern.may_break)
     }
 
-    /// Replaces each secret.
+    /// Replaces each secret; whether there was one. Those with line ends in them first, for the `n` of one that is
+    /// written as `\n` could be taken for a letter before the rest.
     fn scrub(&self, bytes: &mut [u8]) -> bool {
-        let mut any = false;
+        let mut any = self.scrub_broken(bytes);
         for pattern in &self.all {
             let mut at = 0;
             while let Some(start) = bytes.get(at..).and_then(|rest| pattern.finder().find(rest)) {
@@ -78,7 +79,12 @@ impl Patterns {
                 (at, any) = (end, true);
             }
         }
-        let Some(joined) = Joined::of(bytes) else { return any };
+        any
+    }
+
+    fn scrub_broken(&self, bytes: &mut [u8]) -> bool {
+        let Some(joined) = Joined::of(bytes) else { return false };
+        let mut any = false;
         for pattern in self.breaking() {
             for start in pattern.finder().find_iter(&joined.bytes) {
                 let places = joined.places.iter().skip(start);
