@@ -13,6 +13,7 @@ use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -20,6 +21,9 @@ use thiserror::Error;
 const KEPT_FILE_BYTES_MAX: u64 = 16 << 20;
 /// Open descriptors: two for each connection, and some.
 const DESCRIPTORS_MAX: u64 = 16_384;
+/// Memory: what an agent makes the gateway keep is not to be taken from the host. Past it the gateway ends, and with it
+/// the session's way out.
+const MEMORY_BYTES_MAX: u64 = 512 << 20;
 
 // <linux/landlock.h>
 const WRITE_FILE: u64 = 1 << 1;
@@ -82,6 +86,7 @@ pub(crate) fn stand_alone() -> Result<(), Errno> {
 pub(crate) fn confine(readable: &[&Path], kept: Option<&(PathBuf, PathBuf)>) -> Result<(), ConfineError> {
     limits(kept.map_or(0, |_| KEPT_FILE_BYTES_MAX)).map_err(ConfineError::Process)?;
     rustix::thread::set_no_new_privs(true).map_err(ConfineError::Process)?;
+    drop_capabilities().map_err(ConfineError::Process)?;
     landlock(readable, kept)?;
     install_filter(&calls::filter(kept.is_some())).map_err(ConfineError::Filter)
 }
@@ -90,8 +95,25 @@ fn limits(file_bytes_max: u64) -> Result<(), Errno> {
     let most = rustix::process::getrlimit(Resource::Nofile).maximum;
     let most = most.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) })?;
+    let most = Some(MEMORY_BYTES_MAX);
+    rustix::process::setrlimit(Resource::Data, Rlimit { current: most, maximum: most })?;
     let most = Some(file_bytes_max);
     rustix::process::setrlimit(Resource::Fsize, Rlimit { current: most, maximum: most })
+}
+
+/// Root's too: none to use, and none to gain.
+fn drop_capabilities() -> Result<(), Errno> {
+    for capability in CapabilitySet::all().iter() {
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // What this kernel does not have, or what an ordinary user can't give up and never gains.
+            Ok(()) | Err(Errno::INVAL | Errno::PERM) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    rustix::thread::clear_ambient_capability_set()?;
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    rustix::thread::set_capabilities(None, sets)
 }
 
 fn landlock(readable: &[&Path], kept: Option<&(PathBuf, PathBuf)>) -> Result<(), ConfineError> {

@@ -87,7 +87,6 @@ const PROCESS: &[i64] = &[
     libc::SYS_sched_getaffinity,
     libc::SYS_getpid,
     libc::SYS_gettid,
-    libc::SYS_tgkill,
     libc::SYS_rt_sigreturn,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigaction,
@@ -119,12 +118,17 @@ const RULED: &[Rule] = &[
 
 /// The filter; with more of files where a store is kept.
 pub(super) fn filter(is_keeping: bool) -> Vec<Instruction> {
+    // Made once in a process. It may end itself and nobody else.
+    let own = u32::try_from(rustix::process::getpid().as_raw_nonzero().get()).unwrap_or_default();
+    let own: &'static [Check] = Box::leak(Box::new([Is(0, ALL, own)]));
+    let own: &'static [Alternative] = Box::leak(Box::new([Alternative(own)]));
+    let own = Rule::when(libc::SYS_tgkill, own, libc::EPERM);
     let always =
         |numbers: &'static [i64]| numbers.iter().map(|number| Rule::when(*number, ALWAYS, libc::EPERM));
     let kept = always(if is_keeping { KEEPING } else { &[] });
     // The last rule for a call is the one that counts.
     let rules = [SOCKETS, FILES, PROCESS].into_iter().flat_map(always);
-    let rules = rules.chain(RULED.iter().copied()).chain(kept);
+    let rules = rules.chain(RULED.iter().copied()).chain([own]).chain(kept);
     let numbered = rules.filter_map(|rule| u32::try_from(rule.number).ok().map(|number| (number, rule)));
     compile(&numbered.collect::<BTreeMap<_, _>>(), FIRST_UNKNOWN)
 }

@@ -122,6 +122,15 @@ fn it_serves_confined_and_ends_with_its_supervisor() {
     let ready = wire::receive::<Word>(supervisor.as_fd(), RecvFlags::empty()).unwrap();
     assert!(matches!(ready, Some(Word::Ready { .. })), "{ready:?}");
     assert!(has_thread_with(pid, &["NoNewPrivs:\t1", "Seccomp:\t2"]));
+    let none = "0000000000000000";
+    let sets = ["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|set| format!("{set}:\t{none}"));
+    assert!(has_thread_with(pid, &sets.each_ref().map(String::as_str)));
+    if rustix::process::geteuid().is_root() {
+        assert!(has_thread_with(pid, &[&format!("CapBnd:\t{none}")]));
+    }
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero())).unwrap();
+    let is_bounded = |line: &str| line.starts_with("Max data size") && line.contains("536870912");
+    assert!(limits.lines().any(is_bounded), "{limits}");
     assert!(ask(&relay, "a.test", port).ends_with("hello"));
     assert!(ask(&relay, "b.test", 80).contains("host-not-granted"));
     assert!(waitpid(Some(pid), WaitOptions::NOHANG).unwrap().is_none());
