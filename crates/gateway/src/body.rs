@@ -3,6 +3,7 @@
 use crate::exchange::{BodyScanner, Exchange, Scrubber};
 use crate::origin::Lease;
 use crate::passage::Passage;
+use crate::serve::request::field_bytes;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -62,7 +63,8 @@ impl Counted {
             self.passage.cut(RefusalReason::HandleMisplaced);
             return Err(Leaked.into());
         }
-        Ok(self.passage.up(length(frame))?)
+        let trailers = frame.trailers_ref().map_or(0, field_bytes);
+        Ok(self.passage.up(length(frame).saturating_add(trailers))?)
     }
 }
 
@@ -185,6 +187,7 @@ pub(crate) struct Passed {
     lease: Option<Lease>,
     scrubbing: Option<Scrubbing>,
     has_ended: bool,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Where a secret was sent, none comes back.
@@ -231,8 +234,9 @@ impl Passed {
         passage: Arc<Passage>,
         lease: Lease,
         scrubbing: Option<Scrubbing>,
+        room: OwnedSemaphorePermit,
     ) -> Self {
-        Self { inner, passage, lease: Some(lease), scrubbing, has_ended: false }
+        Self { inner, passage, lease: Some(lease), scrubbing, has_ended: false, _room: room }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {

@@ -1,6 +1,6 @@
 //! What is left of each grant's budget. The numbers are the policy's; here they are counted down.
 //!
-//! What is counted is bodies and unread bytes as they pass, so that a budget is overdrawn by one buffer at most.
+//! What is counted is heads of requests before they are sent, and bodies and unread bytes as they pass, so that a budget is overdrawn by one buffer at most.
 
 use cofferdam_policy::net::budget::Budget;
 use cofferdam_policy::net::refusal::RefusalReason;

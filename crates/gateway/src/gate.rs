@@ -7,13 +7,14 @@ use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
 use crate::renewal::Renewals;
-use crate::serve::Desk;
+use crate::serve::{Desk, REQUESTS_MAX};
 use crate::words::Words;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Grant;
 use cofferdam_policy::net::host::{Destination, HostPattern};
 use cofferdam_policy::net::verdict::Grants;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// Shared by all connections.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Gate {
     pub(crate) words: Words,
     pub(crate) asking: Asking,
     pub(crate) revoked: Revoked,
+    /// For requests under way.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 /// The parts that need making.
@@ -61,6 +64,7 @@ impl Gate {
             words,
             asking,
             revoked,
+            room: Arc::new(Semaphore::new(REQUESTS_MAX)),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::budget::Allowance;
 pub(crate) use crate::budget::Exhausted;
+use crate::protocol::head::METHOD_BYTES_MAX;
 use crate::wire::{RequestNote, WORD_PATH_BYTES_MAX};
 use crate::words::{Traffic, Words};
 use cofferdam_policy::net::credential::CredentialName;
@@ -50,6 +51,7 @@ impl Passage {
         allowance.request(started)?;
         let destination = permit.destination().clone();
         let end = named.path.floor_char_boundary(WORD_PATH_BYTES_MAX);
+        let method = named.method.get(..named.method.floor_char_boundary(METHOD_BYTES_MAX));
         let traffic = words.traffic(&destination.host);
         traffic.requests.fetch_add(1, Ordering::Relaxed);
         traffic.open.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +60,7 @@ impl Passage {
             allowance,
             traffic,
             destination,
-            method: named.method.to_owned(),
+            method: method.unwrap_or_default().to_owned(),
             path: named.path.get(..end).unwrap_or_default().to_owned(),
             credential: permit.grant().credential.clone(),
             status: AtomicU16::new(0),

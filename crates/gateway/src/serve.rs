@@ -38,7 +38,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use websocket::WebSocket;
 
 /// Streams of one HTTP/2 connection at once.
-const STREAMS_MAX: u32 = 128;
+const STREAMS_MAX: u32 = 100;
+/// The fields of one request by HTTP/2.
+const FIELDS_BYTES_MAX: u32 = 16 << 10;
+/// What waits of a stream's answer until the client takes it.
+const SENDING_BYTES_MAX: usize = 64 << 10;
+/// Requests at once of a session, whose answers wait as long as the client likes.
+pub(crate) const REQUESTS_MAX: usize = 1_024;
 const WINDOW_BYTES: u32 = 512 << 10;
 /// An HTTP/2 connection that says nothing is asked after this long whether it still stands.
 const PING_AFTER: Duration = Duration::from_secs(60);
@@ -142,7 +148,8 @@ impl Talk {
         let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+            .max_header_list_size(FIELDS_BYTES_MAX)
+            .max_send_buf_size(SENDING_BYTES_MAX)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES * 2)
             .keep_alive_interval(PING_AFTER)
@@ -215,6 +222,8 @@ impl Server {
         if grant::Method::is_never_granted(parts.method.as_str()) {
             return Err(seen.refusal(&parts, RefusalReason::MethodNotGranted));
         }
+        let room = Arc::clone(&gate.room).try_acquire_owned();
+        let room = room.map_err(|_full| seen.refusal(&parts, RefusalReason::TooManyOpen))?;
         // 2. Match grants.
         if seen.asks_socket_of_model(&parts, &gate.grants()) {
             return Ok(said::status_only(StatusCode::UPGRADE_REQUIRED));
@@ -223,6 +232,7 @@ impl Server {
         let asked = model::asked(&permit, &seen, &parts)?;
         // 3. Swap the handle, in what is left without what concerns the cell's connection only.
         request::clean(&mut parts);
+        let head_bytes = request::head_bytes(&parts);
         let renewed = gate.renewals.before(&permit, &gate.exchange, &gate.origins).await;
         renewed.map_err(|reason| seen.refusal(&parts, reason))?;
         if let Err(misuse) = gate.exchange.outgoing(&permit, &mut parts) {
@@ -236,6 +246,7 @@ impl Server {
         let allowance = gate.budgets.of(permit.index(), permit.budget());
         let passage = Passage::begin(&gate.words, allowance, &permit, named)
             .map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
+        passage.up(head_bytes).map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
         let failed = |failure: Failure| of_failure(&failure, &passage);
         if permit.protocol() == Protocol::Websocket {
             let opening = Box::pin(websocket::open(gate, &permit, parts, Arc::clone(&passage)));
@@ -264,7 +275,7 @@ impl Server {
         exchange.scrub_head(&permit, &mut head);
         let scrubber = exchange.scrubber(&permit);
         let scrubbing = scrubber.map(|scrubber| Scrubbing::new(scrubber, Arc::clone(exchange)));
-        let body = Passed::new(body, passage, lease, scrubbing);
+        let body = Passed::new(body, passage, lease, scrubbing, room);
         Ok(Response::from_parts(head, Answer::Passed(Box::new(body))))
     }
 

@@ -11,6 +11,8 @@ pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// The most fields of one request, and of its trailers.
 pub(crate) const FIELDS_MAX: usize = 100;
+/// The longest method: twice as long as any that is registered, and short in what is said of it.
+pub(crate) const METHOD_BYTES_MAX: usize = 32;
 
 /// Digits of the longest chunk size, and of the longest length: beyond them a `u64` could overflow somewhere.
 const CHUNK_DIGITS_MAX: usize = 15;
@@ -301,7 +303,7 @@ fn request_line(line: &[u8]) -> Result<RequestLine, HeadError> {
         return Err(HeadError::RequestLine);
     };
     let visible = !target.is_empty() && target.iter().all(u8::is_ascii_graphic);
-    if !is_token(method) || !visible {
+    if !is_token(method) || method.len() > METHOD_BYTES_MAX || !visible {
         return Err(HeadError::RequestLine);
     }
     let is_old = match version {

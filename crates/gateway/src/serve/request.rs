@@ -2,17 +2,18 @@
 
 use super::Place;
 use crate::exchange::{Exchange, Leak, LeakPlace};
+use crate::protocol::head::METHOD_BYTES_MAX;
 use cofferdam_policy::net::grant::Scheme;
 use cofferdam_policy::net::host::{Destination, Port};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::{Grants, Head, RequestPermit, Upgrade};
 use hyper::header::{
-    ALT_SVC, CONNECTION, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 pub(super) use hyper::http::request::Parts;
 use hyper::http::response;
-use hyper::{Method, Uri, Version};
+use hyper::{Method, StatusCode, Uri, Version};
 
 /// Of one connection only (RFC 9110, 7.6.1), and of the gateway itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -30,6 +31,9 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 /// Names that a request's connection header may hold.
 const CONNECTION_NAMES_MAX: usize = 32;
 
+/// Blanks between the words of a request's first line and at its end; the same around a field.
+const BETWEEN_BYTES: usize = 4;
+
 /// What a request says of where it goes.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -44,6 +48,17 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn read(parts: &Parts, place: &Place) -> Result<Self, Refusal> {
+        let is_long = parts.method.as_str().len() > METHOD_BYTES_MAX;
+        // HTTP/2 brings both before anybody has followed its bytes.
+        if is_long || !has_one_length(&parts.headers) {
+            let refusal = match place {
+                Place::At(destination, _) => {
+                    Refusal::of_connection(RefusalReason::MessageMalformed, destination)
+                }
+                Place::Proxy => Refusal::of_nowhere(RefusalReason::MessageMalformed),
+            };
+            return Err(refusal);
+        }
         let (destination, scheme) = match place {
             Place::At(destination, scheme) => (destination.clone(), *scheme),
             Place::Proxy => (asked(parts)?, Scheme::Http),
@@ -128,6 +143,29 @@ fn refusal(destination: &Destination, parts: &Parts, reason: RefusalReason) -> R
     Refusal::of_request(reason, destination, parts.method.as_str(), parts.uri.path())
 }
 
+/// How many bytes the agent sends by a head: what it says there may be anything.
+pub(crate) fn head_bytes(parts: &Parts) -> u64 {
+    let url = parts.uri.path_and_query().map_or(0, |url| url.as_str().len());
+    let line = parts.method.as_str().len() + url + BETWEEN_BYTES;
+    field_bytes(&parts.headers).saturating_add(u64::try_from(line).unwrap_or(u64::MAX))
+}
+
+/// The same of headers or trailers.
+pub(crate) fn field_bytes(headers: &HeaderMap) -> u64 {
+    let sum: usize =
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + BETWEEN_BYTES).sum();
+    u64::try_from(sum).unwrap_or(u64::MAX)
+}
+
+/// Whether the length of the body is said once, or not at all.
+fn has_one_length(headers: &HeaderMap) -> bool {
+    let mut all = headers.get_all(CONTENT_LENGTH).iter();
+    let first = all.next();
+    let is_number =
+        |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit) && !value.is_empty();
+    all.next().is_none() && first.is_none_or(is_number)
+}
+
 /// Where a request to the proxy wants to go: the authority of `CONNECT`, or an absolute form.
 fn asked(parts: &Parts) -> Result<Destination, Refusal> {
     let nowhere =
@@ -190,6 +228,11 @@ pub(crate) fn clean(parts: &mut Parts) {
 pub(crate) fn clean_answer(head: &mut response::Parts) {
     clean_headers(&mut head.headers);
     head.headers.remove(ALT_SVC);
+    let status = head.status;
+    // They have no body, whatever length they say (RFC 9110, 8.6).
+    if status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+        head.headers.remove(CONTENT_LENGTH);
+    }
     head.extensions.clear();
 }
 

@@ -90,8 +90,9 @@ impl WebSocket {
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_origin, mut to_origin) = tokio::io::split(TokioIo::new(origin));
         let up = async {
-            to_origin.write_all(early).await?;
             let count = |bytes| passage.up(bytes).map_err(io::Error::other);
+            count(u64::try_from(early.len()).unwrap_or(u64::MAX))?;
+            to_origin.write_all(early).await?;
             one_way(&mut from_client, &mut to_origin, None, count).await
         };
         let down = async {

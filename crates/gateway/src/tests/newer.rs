@@ -2,6 +2,7 @@
 
 use super::harness::{Cell, cell, hear, run, say};
 use super::origin::{head, listen, listen_tls, tls};
+use cofferdam_policy::net::refusal::RefusalReason;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::SendRequest;
@@ -65,6 +66,27 @@ fn each_stream_is_judged_by_its_own_authority_and_path() {
 }
 
 #[test]
+fn what_makes_a_newer_request_ambiguous_or_endless_is_refused_and_the_next_one_served() {
+    run(async {
+        let origin = listen_tls(tls("a.test", &["http/1.1"]), super::origin::echo).await;
+        let port = origin.port();
+        let cell = cell(&[&format!("* a.test:{port}/** address=127.0.0.1")]);
+        let mut client = newer(&cell, &format!("a.test:{port}"), "a.test").await;
+        let uri = format!("https://a.test:{port}/x");
+        let long = "M".repeat(10_000);
+        let request = Request::builder().method(long.as_str()).uri(&uri).body(Full::default()).unwrap();
+        let answer = client.send_request(request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 400);
+        let note = cell.refused(RefusalReason::MessageMalformed).await;
+        assert!(note.method.is_none_or(|method| method.len() <= 32), "what is said is short");
+        let twice = Request::post(&uri).header("Content-Length", "0").header("Content-Length", "0");
+        let answer = client.send_request(twice.body(Full::default()).unwrap()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 400);
+        assert_eq!(ask(&mut client, &uri).await.0, 200);
+    });
+}
+
+#[test]
 fn an_old_origin_serves_a_new_client_and_nothing_granted_is_told_by_http2() {
     run(async {
         let origin = listen_tls(tls("a.test", &["http/1.1"]), super::origin::echo).await;
@@ -111,7 +133,9 @@ fn a_websocket_goes_where_it_is_granted_and_passes_what_is_said() {
         client.write_all(b"\x81\x02ab").await.unwrap();
         assert_eq!(hear(&mut client).await.as_bytes(), "hello\u{fffd}\u{2}ab".as_bytes());
         let note = cell.request().await;
-        assert_eq!((note.status, note.up, note.down), (Some(101), 4, 9));
+        assert_eq!((note.status, note.down), (Some(101), 9));
+        let asked = websocket("/ws", &host).len() as u64;
+        assert!((20..asked + 4).contains(&note.up), "the frame, and the head as it goes on: {}", note.up);
         for (path, reason) in [("/plain", "protocol-not-granted"), ("/other", "path-not-granted")] {
             let answer = say(&mut cell.connect(&host).await, &websocket(path, &host)).await;
             assert!(answer.starts_with("HTTP/1.1 403") && answer.contains(reason), "{path}: {answer}");

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// The longest piece of a request's path that is told, in bytes.
 pub const PATH_TOLD_BYTES_MAX: usize = 1 << 10;
+/// The longest piece of its method.
+const METHOD_TOLD_BYTES_MAX: usize = 32;
 
 /// Why. Each has one code; [`RefusalReason::ALL`] has each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -306,6 +308,7 @@ impl Refusal {
     #[must_use]
     pub fn of_request(reason: RefusalReason, destination: &Destination, method: &str, path: &str) -> Self {
         let told = path.get(..path.floor_char_boundary(PATH_TOLD_BYTES_MAX)).unwrap_or(path);
+        let method = method.get(..method.floor_char_boundary(METHOD_TOLD_BYTES_MAX)).unwrap_or(method);
         Self {
             reason,
             destination: Some(destination.clone()),

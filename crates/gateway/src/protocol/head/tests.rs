@@ -70,6 +70,11 @@ fn what_two_readers_could_read_differently_is_no_request() {
         ("trailer fold", post(chunked, "0\r\n A: b\r\n\r\n"), HeadError::Field),
         ("Host twice", post("Host: b.test\r\n", ""), HeadError::Host),
         ("no Host", whole("GET / HTTP/1.1\r\n\r\n"), HeadError::Host),
+        (
+            "a method too long",
+            whole(&format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "M".repeat(METHOD_BYTES_MAX + 1))),
+            HeadError::RequestLine,
+        ),
         ("version", whole("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), HeadError::RequestLine),
         ("version 2", whole("PRI * HTTP/2.0\r\n\r\n"), HeadError::RequestLine),
         ("two spaces", whole("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"), HeadError::RequestLine),
