@@ -195,12 +195,15 @@ impl Exchange {
         self.scanner.as_ref().map(|scanner| BodyScanner::new(Arc::clone(scanner)))
     }
 
-    /// Puts asterisks in the place of the handle of the permit's own credential: what an agent has seen, it tells its
-    /// model in every request from then on. The leak comes back the first time.
-    pub fn replace_own(&self, permit: &RequestPermit, body: &mut [u8]) -> Option<Leak> {
-        let (name, scanner) = (permit.credential()?, self.scanner.as_ref()?);
-        let is_first = scanner.replace(name, body) && !self.slot(name)?.replaced.swap(true, Ordering::SeqCst);
-        is_first.then(|| Leak { credential: name.clone(), place: LeakPlace::Body })
+    /// Puts asterisks in the place of every handle of the session: what an agent has seen, it tells its model in each
+    /// request from then on. Those come back that are replaced for the first time.
+    pub fn replace_handles(&self, body: &mut [u8]) -> Vec<Leak> {
+        let Some(scanner) = &self.scanner else { return Vec::new() };
+        let is_first = |slot: &&Slot| {
+            scanner.replace(&slot.credential.name, body) && !slot.replaced.swap(true, Ordering::SeqCst)
+        };
+        let first = self.slots.iter().filter(is_first);
+        first.map(|slot| Leak { credential: slot.credential.name.clone(), place: LeakPlace::Body }).collect()
     }
 
     /// Whose handle is in a body that is there as a whole.

@@ -14,7 +14,7 @@ mod tests {
     #[test]
     fn what_is_in_use_stays_as_it_is() {
         let kept: Vec<Vec<u8>> = (0..1_000).map(|byte: usize| vec![byte.to_le_bytes()[0]; 8 << 10]).collect();
-        drop(kept.iter().cloned().collect::<Vec<_>>());
+        drop(kept.to_vec());
         give_back();
         assert!(
             kept.iter().enumerate().all(|(at, bytes)| bytes.iter().all(|byte| *byte == at.to_le_bytes()[0]))

@@ -204,7 +204,11 @@ fn a_secret_in_a_variable_is_named_and_never_repeated() {
 fn tools_agents_and_profiles_that_nobody_knows_are_refused_with_those_that_are_known() {
     let scene = Scene::new();
     scene.run_refused(&["--tools", "qwertyuiop"], POLICY, &["qwertyuiop", "cargo", "node"]);
-    scene.run_refused(&["--agent-home", "qwertyuiop"], POLICY, &["qwertyuiop", "claude", "codex", "opencode"]);
+    scene.run_refused(
+        &["--agent-home", "qwertyuiop"],
+        POLICY,
+        &["qwertyuiop", "claude", "codex", "opencode"],
+    );
     scene.run_refused(&["--profile", "qwertyuiop"], POLICY, &["qwertyuiop", "chromium"]);
     scene.run_refused(&["--instructions", "qwertyuiop"], WORKSPACE, &["qwertyuiop"]);
 }

@@ -83,7 +83,7 @@ impl Asked<'_> {
         let room = Arc::clone(&gate.desk.0).acquire_owned().await.ok();
         let come = timeout(BODY_TIME_MAX, self.come(passage, body)).await;
         let mut bytes = come.unwrap_or_else(|_late| Err(self.refuse(RefusalReason::TooSlow)))?;
-        if let Some(leak) = gate.exchange.replace_own(self.permit, &mut bytes) {
+        for leak in gate.exchange.replace_handles(&mut bytes) {
             gate.words.replaced(&leak, self.permit.destination());
         }
         if let Some(leak) = gate.exchange.leak_in_body(&bytes) {
