@@ -20,7 +20,7 @@ fn changed(home: &Home) -> Outcome {
     home.cofferdam().args(["run", "--json", "--name", "one", "--", "sh", "-c", script]).run()
 }
 
-const ROW: [&str; 11] = [
+const ROW: [&str; 12] = [
     "authority_digest",
     "command",
     "created_at",
@@ -29,6 +29,7 @@ const ROW: [&str; 11] = [
     "exit_status",
     "id",
     "name",
+    "published",
     "started_at",
     "state",
     "supervisor_pid",
