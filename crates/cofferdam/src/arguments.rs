@@ -152,7 +152,7 @@ A policy names them: [credential.github] secret = \"github\". See docs/secrets.m
         #[command(subcommand)]
         command: SecretCommand,
     },
-    /// List named sets of grants, and confirm where your package tools load from
+    /// List named sets of grants; confirm where package tools load from
     #[command(after_help = "Examples:
   cofferdam sets                              what there is, and what it comes to here
   cofferdam sets show npm                     each grant of it

@@ -1,6 +1,7 @@
 //! Who the agent is, and which variables it gets: built from nothing, never passed through.
 
 use super::OWNER;
+use cofferdam_policy::presets::network::network_environment;
 use cofferdam_testkit::{Home, Owner};
 
 const SECRET: u8 = 213;
@@ -44,7 +45,11 @@ fn only_what_is_granted_or_harmless_is_in_the_environment() {
     let stdout = run.assert_success().stdout();
     let mut seen: Vec<&str> = stdout.split('\0').filter(|entry| !entry.is_empty()).collect();
     seen.sort_unstable();
+    // What every cell has for the network says nothing of the owner's.
+    let network: Vec<&str> = network_environment().into_iter().map(|(key, _)| key).collect();
     let keys: Vec<&str> = seen.iter().filter_map(|entry| entry.split('=').next()).collect();
+    assert!(network.iter().all(|key| keys.contains(key)), "{seen:?}");
+    let keys: Vec<&str> = keys.into_iter().filter(|key| !network.contains(key)).collect();
     let expected = [
         "ASKED",
         "COFFERDAM_SESSION",

@@ -224,8 +224,8 @@ pub(super) const REFUSED: &[Answer] = &[
             "tcp-loopback-unspecified",
         ],
     },
-    // Caught, and reset: nothing is granted.
-    Answer { errnos: &["ECONNRESET"], acts: &["tcp-outside", "tcp-outside-v6", "tcp-metadata"] },
+    // Caught, and told that nothing is granted: the gateway answers 403.
+    Answer { errnos: &[], acts: &["tcp-outside", "tcp-outside-v6", "tcp-metadata"] },
     // Every address is the cell's own, and nobody listens there.
     Answer { errnos: &["ECONNREFUSED"], acts: &["udp-outside", "udp-outside-v6"] },
     // Families and kinds of sockets that the filter does not know.
