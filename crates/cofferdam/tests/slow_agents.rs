@@ -1,4 +1,4 @@
-//! Agent programs in a cell that has no network: each starts, and each ends with its own clear error. None hangs.
+//! Agent programs in a cell that is granted nothing: each starts, and each ends with its own clear error, at once.
 //! That they start outside is tested beside the test kit.
 #![forbid(unsafe_code)]
 
@@ -42,7 +42,7 @@ fn starts(command: &[&str], says: &str) {
     });
 }
 
-/// Without a network it ends by itself, with this status of its own and these words of its own.
+/// With nothing granted it ends by itself, with this status of its own and these words of its own.
 fn ends(prepare: impl Fn(&Home) + Sync, flags: &[&str], command: &[&str], status: u8, says: &[&str]) {
     for_both(|owner| {
         let home = Home::of(owner);
@@ -69,13 +69,12 @@ fn opencode_starts() {
     starts(&["opencode", "--version"], "1.");
 }
 
-/// By itself it tries for minutes; how often is a setting of its own.
 #[test]
-fn claude_code_without_a_network_ends_with_its_own_error() {
+fn claude_code_that_is_granted_nothing_ends_with_its_own_error() {
     let flags =
         ["--agent-home", "claude", "--dangerous-env", "ANTHROPIC_API_KEY", "-e", "CLAUDE_CODE_MAX_RETRIES=0"];
     let prompt = ["claude", "-p", "say hello", "--dangerously-skip-permissions"];
-    ends(|_| {}, &flags, &prompt, 1, &["API Error: Can't reach the API server"]);
+    ends(|_| {}, &flags, &prompt, 1, &["API Error: 403", "host-not-granted"]);
 }
 
 #[test]
@@ -94,11 +93,10 @@ fn codex_settings(home: &Home, more: &str) {
     home.write(home.home().join(".codex/config.toml"), format!("{CODEX_PROVIDER}{more}"));
 }
 
-/// By itself it waits for a network for ever; whether it does is a feature that its owner can switch off.
 #[test]
-fn codex_without_a_network_ends_with_its_own_error() {
-    let bounded = |home: &Home| codex_settings(home, "[features]\nunbounded_connection_retries = false\n");
-    ends(bounded, &["--agent-home", "codex"], &CODEX, 1, &["provider: p", "ERROR: Connection failed"]);
+fn codex_that_is_granted_nothing_ends_with_its_own_error() {
+    let says = ["provider: p", "unexpected status 403", "host-not-granted"];
+    ends(|home| codex_settings(home, ""), &["--agent-home", "codex"], &CODEX, 1, &says);
 }
 
 #[test]
@@ -107,28 +105,13 @@ fn codex_without_its_key_says_so() {
     ends(keyed, &["--agent-home", "codex"], &CODEX, 1, &["Missing environment variable: `MODEL_KEY`"]);
 }
 
-/// As it comes it says that it waits, and goes on waiting: the session's time limit ends it.
 #[test]
-fn codex_that_waits_for_a_network_is_ended_by_the_time_limit() {
-    const TIME_LIMIT: u8 = 212;
-    let flags = ["--agent-home", "codex", "--limit", "time=20s"];
-    ends(
-        |home| codex_settings(home, ""),
-        &flags,
-        &CODEX,
-        TIME_LIMIT,
-        &["provider: p", "waiting for network"],
-    );
-}
-
-/// It tries for about a minute, and has no setting for that.
-#[test]
-fn opencode_without_a_network_ends_with_its_own_error() {
+fn opencode_that_is_granted_nothing_ends_with_its_own_error() {
     ends(
         |_| {},
         &["--agent-home", "opencode"],
         &["opencode", "run", "say hello"],
         1,
-        &["Cannot connect to API"],
+        &["Error: Forbidden", "host-not-granted"],
     );
 }
