@@ -112,6 +112,6 @@ fn opencode_that_is_granted_nothing_ends_with_its_own_error() {
         &["--agent-home", "opencode"],
         &["opencode", "run", "say hello"],
         1,
-        &["Error: Forbidden", "host-not-granted"],
+        &["Forbidden: {", "host-not-granted"],
     );
 }
