@@ -13,14 +13,15 @@ mod patience;
 mod program;
 mod published;
 mod regular;
+mod remains;
 
 pub(crate) use log::former as former_log;
 pub(crate) use owner::{PipeFilters, RawTerminal, filtered, window, write_some};
 pub use owner::{Streams, columns};
 pub(crate) use program::give;
 pub(crate) use regular::Rhythm;
+pub(crate) use remains::Remains;
 
-use crate::cgroup;
 use crate::context::Context;
 use crate::control;
 use crate::error::{Error, ErrorKind};
@@ -34,7 +35,6 @@ use crate::terminal::{Departure, Size as ScreenSize, Stroke};
 use clients::Clients;
 use cofferdam_cell::{Cell, CellError, CellReport, Order, Program, Report};
 use cofferdam_policy::event::{Event, ExitStatus};
-use cofferdam_policy::path::AbsPath;
 use cofferdam_policy::plan::Plan;
 use cofferdam_policy::session_id::{SessionId, SessionName};
 use cofferdam_syscall::process::{Fork, Namespaces, clone_into_namespaces, next_signal, signal_descriptor};
@@ -44,7 +44,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{PidfdFlags, Signal, WaitOptions, pidfd_open};
+use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 /// The number of the session's own program; those started by `exec` follow.
@@ -59,8 +59,6 @@ const HANG_UP_AFTER: Duration = Duration::from_secs(1);
 const UNREAD_MAX: Duration = Duration::from_secs(1);
 /// How long a cell may take to say that it is empty; then its guardian ends it unasked.
 const EMPTY_MAX: Duration = Duration::from_secs(2);
-/// How long a cell may take to vanish.
-const VANISH_MAX: Duration = Duration::from_secs(20);
 
 /// What is supervised.
 pub(crate) struct Supervised<'c> {
@@ -211,10 +209,7 @@ impl<'c> Supervisor<'c> {
             Signal::CHILD,
         ])
         .map_err(own("watch for signals"))?;
-        let remains = Remains {
-            guardian: pidfd_open(cell.guardian(), PidfdFlags::empty()).map_err(own("watch the guardian"))?,
-            groups: session.plan.groups.iter().map(|group| group.path.clone()).collect(),
-        };
+        let remains = Remains::of(&cell, session.plan)?;
         let owner = match connection {
             Connection::Foreground(streams) => OwnerSide::Pipes(Box::new(PipeFilters::of(streams))),
             Connection::Background => OwnerSide::Absent,
@@ -756,39 +751,6 @@ impl<'c> Supervisor<'c> {
                 Ok(Turn::Stay)
             }
         }
-    }
-}
-
-/// What is left of a cell when its supervision is over: the guardian, until all is torn down.
-#[derive(Debug)]
-pub(crate) struct Remains {
-    guardian: OwnedFd,
-    groups: Vec<AbsPath>,
-}
-
-impl Remains {
-    /// Returns when no process of the session is left, its guardian included.
-    pub(crate) fn wait(&self) -> Result<(), Error> {
-        let until = Instant::now() + VANISH_MAX;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let mut gone = [PollFd::new(&self.guardian, PollFlags::IN)];
-            match poll(&mut gone, left.try_into().ok().as_ref()) {
-                Ok(0) => {
-                    return Err(Error::new(ErrorKind::Cell, "cannot end the cell")
-                        .since("its guardian still waits for a process that does not die")
-                        .hint("cofferdam doctor --fix"));
-                }
-                Ok(_) => break,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(own("wait for the guardian")(errno)),
-            }
-        }
-        // Its own to remove, unless somebody killed it.
-        self.groups.iter().for_each(|group| cgroup::remove(group.as_path()));
-        // A child of this process, unless it was detached; then somebody else's.
-        let _reaped = rustix::process::wait(WaitOptions::NOHANG).is_ok();
-        Ok(())
     }
 }
 
