@@ -107,7 +107,7 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
 fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
     confine::stand_alone().map_err(ConfineError::Process)?;
     let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
-    let store = setup.secrets.as_ref().map(|files| Store::of_files(&files.store, &files.identity));
+    let store = setup.secrets.as_ref().map(Store::at);
     let exchange = exchange(&setup, store.as_ref(), clock())?;
     // What ends is written anew; a session without a login writes nothing.
     let logins = store.filter(|_| exchange.has_logins());

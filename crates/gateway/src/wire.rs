@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The program that the supervisor starts, to be found beside its own.
 pub const PROGRAM: &str = "cofferdam-gateway";
@@ -88,14 +88,22 @@ pub struct HeldCredential {
     pub handle: Handle,
 }
 
-/// The two files of the secret store.
+/// Where the secret store lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretStore {
-    /// The encrypted file.
-    pub store: PathBuf,
-    /// The identity that opens it.
+    /// The directory of the encrypted file, and of all else that belongs to it.
+    pub directory: PathBuf,
+    /// The file with the identity that opens it.
     pub identity: PathBuf,
+}
+
+impl SecretStore {
+    /// An owner's, by `$XDG_STATE_HOME/cofferdam` and `$XDG_CONFIG_HOME/cofferdam`.
+    #[must_use]
+    pub fn of(state: &Path, config: &Path) -> Self {
+        Self { directory: state.join("secrets"), identity: config.join("secrets.key") }
+    }
 }
 
 /// The host's own configuration of names, read by the gateway.

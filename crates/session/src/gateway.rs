@@ -84,7 +84,8 @@ impl Networking {
             credentials: self.credentials.clone(),
             on_leak: self.authority.on_handle_leak,
             authority: state.authority(),
-            secrets: (!self.credentials.is_empty()).then(|| secret_store(context, state)),
+            secrets: (!self.credentials.is_empty())
+                .then(|| SecretStore::of(context.state.as_path(), context.config.as_path())),
             resolver: Resolver { configuration: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() },
             trust: Trust {
                 file: variable("SSL_CERT_FILE").map(PathBuf::from),
@@ -93,14 +94,6 @@ impl Networking {
             proxy: proxy.map(|url| UpstreamProxy { url: url.to_owned(), except: except.to_owned() }),
             ask: self.ask,
         }
-    }
-}
-
-/// Where values lie, and the key to them.
-fn secret_store(context: &Context, state: &State) -> SecretStore {
-    SecretStore {
-        store: state.secrets().join("store.age"),
-        identity: context.config.as_path().join("secrets.key"),
     }
 }
 
@@ -121,8 +114,11 @@ pub(crate) fn serve(
     Ok(ours)
 }
 
-/// The file beside the running program.
-fn program(context: &Context) -> Result<CString, Error> {
+/// The gateway's program: the one beside the running program.
+///
+/// # Errors
+/// [`ErrorKind::State`] if there is none.
+pub(crate) fn program(context: &Context) -> Result<PathBuf, Error> {
     let directory = context.program.parent().unwrap_or(Path::new("/"));
     let path = directory.join(PROGRAM);
     if !path.is_file() {
@@ -130,7 +126,7 @@ fn program(context: &Context) -> Result<CString, Error> {
             .since(format!("{} is not there", path.display()))
             .hint("install both programs into one directory: cargo install --path crates/cofferdam"));
     }
-    CString::new(path.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))
+    Ok(path)
 }
 
 fn unstartable(errno: Errno) -> Error {
@@ -140,6 +136,7 @@ fn unstartable(errno: Errno) -> Error {
 /// Starts the program with these words and descriptors, and an empty environment.
 pub(crate) fn start(context: &Context, words: &[&str], beside: &[BorrowedFd<'_>]) -> Result<Pid, Error> {
     let program = program(context)?;
+    let program = CString::new(program.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.map_err(unstartable)?;
     let mut descriptors = vec![null.as_fd(), null.as_fd(), null.as_fd()];

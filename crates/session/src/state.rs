@@ -121,11 +121,6 @@ impl State {
         self.root.as_path().join("applies")
     }
 
-    /// Where secrets lie, encrypted, and what is known of them.
-    pub(crate) fn secrets(&self) -> PathBuf {
-        self.root.as_path().join("secrets")
-    }
-
     /// Where all sessions lie.
     #[must_use]
     pub fn sessions(&self) -> PathBuf {

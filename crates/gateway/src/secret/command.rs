@@ -6,6 +6,7 @@
 use super::login::LoginError;
 use super::source::{self, Captured, SourceError, World};
 use super::store::{Contents, Store, StoreError, Value};
+use crate::wire::SecretStore;
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::net::credential::{CredentialError, SecretName};
 use cofferdam_policy::net::secret::{
@@ -110,7 +111,7 @@ fn parse(arguments: Vec<OsString>) -> Result<(Store, Order), UsageError> {
     let mut plain = plain.into_iter();
     let mode = plain.next().unwrap_or_default();
     let rest: Vec<String> = plain.collect();
-    Ok((Store::new(&state, &config), order(&mode, &rest, &options)?))
+    Ok((Store::at(&SecretStore::of(&state, &config)), order(&mode, &rest, &options)?))
 }
 
 fn order(mode: &str, rest: &[String], options: &BTreeMap<String, String>) -> Result<Order, UsageError> {

@@ -6,6 +6,7 @@
 use super::age::{self, AgeError, Identity};
 use super::file::{self, Lock};
 use super::value::Secret;
+use crate::wire::SecretStore;
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::net::credential::SecretName;
 use cofferdam_policy::net::secret::{SecretEntry, SecretReport, Standing};
@@ -108,22 +109,10 @@ struct DiskValue<'d> {
 }
 
 impl Store {
-    /// Of an owner, by `$XDG_STATE_HOME/cofferdam` and `$XDG_CONFIG_HOME/cofferdam`.
+    /// At this place.
     #[must_use]
-    pub fn new(state: &Path, config: &Path) -> Self {
-        Self { directory: state.join("secrets"), key: config.join("secrets.key") }
-    }
-
-    /// Of these two files; what else belongs to it lies beside the first.
-    #[must_use]
-    pub fn of_files(store: &Path, key: &Path) -> Self {
-        Self { directory: store.parent().unwrap_or(Path::new("/")).to_owned(), key: key.to_owned() }
-    }
-
-    /// The encrypted file and the key, as [`Store::of_files`] takes them.
-    #[must_use]
-    pub fn files(&self) -> (PathBuf, PathBuf) {
-        (self.store_path(), self.key.clone())
+    pub fn at(place: &SecretStore) -> Self {
+        Self { directory: place.directory.clone(), key: place.identity.clone() }
     }
 
     /// The directory that is written to, and the key: all that a change touches once they are there.

@@ -5,6 +5,7 @@ use super::origin::{echo, head, listen};
 use crate::exchange::Exchange;
 use crate::secret::Secret;
 use crate::secret::store::{Store, StoreError, Value};
+use crate::wire::SecretStore;
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_policy::net::credential::Credential;
 use cofferdam_policy::net::handle::{Handle, LoginFacts, LoginKind};
@@ -25,7 +26,8 @@ fn noon() -> UnixNanos {
 
 /// A store with a login that ends so many seconds after noon, to be refreshed at `endpoint`.
 fn store(directory: &tempfile::TempDir, seconds: i64, endpoint: &str) -> Store {
-    let store = Store::new(&directory.path().join("state"), &directory.path().join("config"));
+    let store =
+        Store::at(&SecretStore::of(&directory.path().join("state"), &directory.path().join("config")));
     let added: Result<(), StoreError> = store.change(|contents| {
         let secret = Secret::new(FIRST.into()).unwrap();
         let login = LoginEntry {

@@ -19,7 +19,7 @@ fn setup() -> Setup {
         credentials: Vec::new(),
         on_leak: OnHandleLeak::Stop,
         authority: "/a".into(),
-        secrets: Some(SecretStore { store: "/s".into(), identity: "/i".into() }),
+        secrets: Some(SecretStore { directory: "/s".into(), identity: "/i".into() }),
         resolver: Resolver { configuration: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() },
         trust: Trust::default(),
         proxy: Some(UpstreamProxy {

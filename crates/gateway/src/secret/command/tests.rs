@@ -61,7 +61,7 @@ fn a_session_starts_with_what_the_file_holds_now_and_a_revoked_secret_is_not_rea
     std::fs::write(&path, "value-number-one\n").unwrap();
     let source = format!("file:{}", path.display());
     scene.act(&["add", "key", &source]).unwrap();
-    let store = Store::new(&scene.path().join("state"), &scene.path().join("config"));
+    let store = Store::at(&SecretStore::of(&scene.path().join("state"), &scene.path().join("config")));
     let held = || store.contents().unwrap().values[&"key".parse().unwrap()].secret.expose().to_vec();
     std::fs::write(&path, "value-number-two\n").unwrap();
     assert_eq!(held(), b"value-number-one");
@@ -87,7 +87,7 @@ fn a_login_keeps_what_was_refreshed_here_until_its_file_has_something_newer() {
     let added =
         scene.act(&["add", "--token-endpoint", "http://127.0.0.1:9/x", "claude", "login:claude"]).unwrap();
     assert!(added[0].entry.as_ref().unwrap().login.as_ref().unwrap().renewable);
-    let store = Store::new(&scene.path().join("state"), &scene.path().join("config"));
+    let store = Store::at(&SecretStore::of(&scene.path().join("state"), &scene.path().join("config")));
     let held = || store.contents().unwrap().values[&"claude".parse().unwrap()].secret.expose().to_vec();
     write("access-old", 4_000);
     scene.act(&["refresh", "claude"]).unwrap();

@@ -1,6 +1,7 @@
 //! Logins against made-up files and a scripted token endpoint.
 
 use super::*;
+use crate::wire::SecretStore;
 use cofferdam_policy::net::secret::{LoginEntry, SecretEntry, Source};
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -69,7 +70,8 @@ struct Scene {
 
 fn scene(expires: i64) -> Scene {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::new(&directory.path().join("state"), &directory.path().join("config"));
+    let store =
+        Store::at(&SecretStore::of(&directory.path().join("state"), &directory.path().join("config")));
     let name: SecretName = "claude".parse().unwrap();
     let added: Result<(), StoreError> = store.change(|contents| {
         let secret = Secret::new(b"access-one".to_vec()).unwrap();

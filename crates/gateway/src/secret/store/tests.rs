@@ -14,7 +14,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::new(&directory.path().join("state"), &directory.path().join("config"));
+        let store =
+            Store::at(&SecretStore::of(&directory.path().join("state"), &directory.path().join("config")));
         Self { directory, store }
     }
 
