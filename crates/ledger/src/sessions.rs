@@ -9,7 +9,7 @@ use cofferdam_policy::authority::CellKind;
 use cofferdam_policy::event::{ExitStatus, UnixNanos};
 use cofferdam_policy::label::Label;
 use cofferdam_policy::session_id::{SessionId, SessionName};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -159,6 +159,17 @@ impl Ledger {
                 params![directory.as_os_str().as_bytes()],
             )?;
             Ok(found.into_iter().next())
+        })
+    }
+
+    /// The canonical form of an authority that some session had, by its digest.
+    ///
+    /// # Errors
+    /// A damaged file or row.
+    pub fn authority(&self, digest: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT canonical FROM authorities WHERE digest = ?1";
+        self.read("read an authority", |connection| {
+            Ok(connection.prepare(sql)?.query_row([digest], |row| row.get(0)).optional()?)
         })
     }
 

@@ -288,6 +288,39 @@ impl Event {
             Self::Unpublished { .. } => EventKind::Unpublished,
         }
     }
+
+    /// The credential that it names.
+    #[must_use]
+    pub fn credential(&self) -> Option<&str> {
+        match self {
+            Self::Requested(requested) => requested.credential.as_deref(),
+            Self::HandleLeaked { credential, .. } | Self::Revoked { credential } => Some(credential),
+            Self::Started { .. }
+            | Self::Resumed { .. }
+            | Self::Executed { .. }
+            | Self::Attached
+            | Self::Detached
+            | Self::Refreshed
+            | Self::Exited { .. }
+            | Self::Stopped { .. }
+            | Self::LimitReached { .. }
+            | Self::Failed { .. }
+            | Self::Reviewed { .. }
+            | Self::Applied { .. }
+            | Self::Imported { .. }
+            | Self::Undone { .. }
+            | Self::Checkpointed { .. }
+            | Self::Restored { .. }
+            | Self::Discarded
+            | Self::GatewayBegan
+            | Self::GatewayEnded { .. }
+            | Self::Refused(_)
+            | Self::Held { .. }
+            | Self::Decided { .. }
+            | Self::Published { .. }
+            | Self::Unpublished { .. } => None,
+        }
+    }
 }
 
 impl EventKind {

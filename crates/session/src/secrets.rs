@@ -3,35 +3,33 @@
 //! No value ever comes here. Each order starts the program `cofferdam-gateway`, which is beside this one and says only what
 //! is known in the open.
 
+mod uses;
+
+pub use uses::{Use, uses};
+
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::gateway;
 use crate::network;
 use crate::sessions::{self, SessionRecord};
 use crate::shell;
 use crate::state::State;
-use cofferdam_policy::event::{Event, EventKind, UnixNanos};
+use cofferdam_gateway::wire::PROGRAM;
 use cofferdam_policy::net::credential::SecretName;
-use cofferdam_policy::net::handle::{HANDLE_SEED_BYTES, Handle};
 use cofferdam_policy::net::secret::{
     SecretAnswer, SecretFailure, SecretFailureKind, SecretReport, Source, Standing,
 };
-use cofferdam_policy::session_id::{SessionId, SessionName};
+use cofferdam_policy::session_id::SessionId;
 use rustix::io::Errno;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read as _;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The program that keeps secrets; beside our own.
-const PROGRAM: &str = "cofferdam-gateway";
 /// The longest answer of it, in bytes.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
 /// Write permission of the group, or of everybody.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-
-/// The events that name a credential.
-const USING: [EventKind; 3] = [EventKind::Requested, EventKind::HandleLeaked, EventKind::Revoked];
 
 /// A secret to be added, as typed.
 #[derive(Debug, Clone)]
@@ -53,17 +51,6 @@ pub struct Revoked {
     pub report: SecretReport,
     /// Running sessions that had the use of it; they have been told.
     pub running: Vec<SessionRecord>,
-}
-
-/// One use of a secret, as the ledger has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
-    /// By which session.
-    pub session: SessionName,
-    /// When it was recorded.
-    pub at: UnixNanos,
-    /// What the event says of it.
-    pub what: serde_json::Value,
 }
 
 /// Adds a secret.
@@ -142,24 +129,6 @@ pub fn ready(
     }
 }
 
-/// A fresh handle for a secret, to stand for it in one session.
-///
-/// # Errors
-/// [`ErrorKind::Secret`] if nothing is known of the secret, [`ErrorKind::Internal`] without random bytes.
-pub fn new_handle(report: &SecretReport) -> Result<Handle, Error> {
-    let entry = report.entry.as_ref();
-    let entry = entry.ok_or_else(|| {
-        Error::new(ErrorKind::Secret, format!("cannot make a handle for the secret {}", report.name))
-            .since("nothing is known of it")
-            .hint("cofferdam secret ls")
-    })?;
-    let mut seed = [0; HANDLE_SEED_BYTES];
-    rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).map_err(|errno| {
-        Error::new(ErrorKind::Internal, "cannot make a handle").because(errno).hint("please report this")
-    })?;
-    Ok(Handle::new(&entry.shape, &seed))
-}
-
 /// Revokes a secret, for one session or for all.
 ///
 /// # Errors
@@ -195,54 +164,6 @@ pub fn remove(context: &Context, state: &State, secret: &str) -> Result<Revoked,
     ask(context, words("list", std::slice::from_ref(&name), None))?;
     let revoked = revoke(context, state, secret, None)?;
     ask(context, words("remove", &[name], None)).map(|_none| revoked)
-}
-
-/// What a credential of this name was used for, oldest first, by the sessions that are not discarded.
-///
-/// # Errors
-/// [`ErrorKind::Usage`], [`ErrorKind::Ledger`].
-pub fn uses(context: &Context, state: &State, credential: &str) -> Result<Vec<Use>, Error> {
-    let name = name(credential)?;
-    let records = sessions::list(context, state)?;
-    let ledger = state.ledger()?;
-    let mut found = Vec::new();
-    for record in records {
-        let mut after = 0;
-        loop {
-            let events = ledger.events_of(&record.id, &USING, after, sessions::EVENTS_MAX)?;
-            let Some(last) = events.last() else { break };
-            after = last.seq;
-            for event in events {
-                let used = uses_in(&event.event, &name).into_iter();
-                found.extend(used.map(|what| Use { session: record.name.clone(), at: event.at, what }));
-            }
-        }
-    }
-    found.sort_by_key(|used| used.at);
-    Ok(found)
-}
-
-/// The objects of an event that name the credential: one for each request of a batch, or what else there is of it.
-fn uses_in(event: &Event, name: &SecretName) -> Vec<serde_json::Value> {
-    let mut found = Vec::new();
-    let mut waiting = vec![serde_json::to_value(event).unwrap_or_default()];
-    while let Some(value) = waiting.pop() {
-        match value {
-            serde_json::Value::Object(members) => {
-                if members.get("credential").and_then(serde_json::Value::as_str) == Some(name.as_str()) {
-                    found.push(serde_json::Value::Object(members));
-                } else {
-                    waiting.extend(members.into_iter().map(|(_, value)| value));
-                }
-            }
-            serde_json::Value::Array(values) => waiting.extend(values.into_iter().rev()),
-            serde_json::Value::Null
-            | serde_json::Value::Bool(_)
-            | serde_json::Value::Number(_)
-            | serde_json::Value::String(_) => {}
-        }
-    }
-    found
 }
 
 /// Why a secret can't be used, if it can't.
@@ -308,7 +229,7 @@ fn one(reports: Vec<SecretReport>) -> Result<SecretReport, Error> {
 
 /// Starts the program with our terminal and environment, and reads what it says.
 fn ask(context: &Context, order: Vec<OsString>) -> Result<Vec<SecretReport>, Error> {
-    let program = program()?;
+    let program = gateway::program(context)?;
     let places = [("--state", &context.state), ("--config", &context.config)];
     let places = places.map(|(option, path)| [OsString::from(option), path.as_path().as_os_str().to_owned()]);
     let mut command = Command::new(&program);
@@ -333,17 +254,6 @@ fn ask(context: &Context, order: Vec<OsString>) -> Result<Vec<SecretReport>, Err
     }
 }
 
-fn program() -> Result<PathBuf, Error> {
-    let beside = std::env::current_exe().map(|own| own.with_file_name(OsStr::new(PROGRAM)));
-    match beside {
-        Ok(path) if path.exists() => Ok(path),
-        Ok(path) => Err(Error::new(ErrorKind::State, format!("cannot find the program {PROGRAM}"))
-            .since(format!("it is not at {}", path.display()))
-            .hint("install cofferdam and cofferdam-gateway of one version side by side")),
-        Err(error) => Err(broken(error.to_string())),
-    }
-}
-
 fn told(failure: SecretFailure) -> Error {
     let kind = match failure.kind {
         SecretFailureKind::Usage => ErrorKind::Usage,
@@ -358,65 +268,4 @@ fn broken(why: String) -> Error {
     Error::new(ErrorKind::State, format!("cannot understand the program {PROGRAM}"))
         .since(why)
         .hint("install cofferdam and cofferdam-gateway of one version side by side")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cofferdam_ledger::{Durability, NameWish, NewSession};
-    use cofferdam_policy::authority::CellKind;
-    use cofferdam_policy::event::Requested;
-    use cofferdam_policy::label::Label;
-    use std::collections::BTreeMap;
-
-    fn requested(credential: Option<&str>) -> Event {
-        Event::Requested(Requested {
-            host: "a.test".into(),
-            port: 443,
-            method: Some("GET".into()),
-            path: Some("/".into()),
-            status: Some(200),
-            credential: credential.map(str::to_owned),
-            up: 0,
-            down: 0,
-            count: 1,
-        })
-    }
-
-    #[test]
-    fn no_use_is_hidden_behind_ever_so_many_other_events() {
-        let directory = tempfile::tempdir().unwrap();
-        let environment = BTreeMap::from([("HOME".into(), directory.path().as_os_str().to_owned())]);
-        let context = Context::new(environment, directory.path().to_owned(), || UnixNanos(1)).unwrap();
-        let state = State::open(&context).unwrap();
-        let new = NewSession {
-            id: SessionId::from_random([7; 8]),
-            name: NameWish::Like("s".parse().unwrap()),
-            directory: "/x".into(),
-            cell: CellKind::Namespaces,
-            parent: None,
-            uids: None,
-            supervisor: None,
-            label: Label::initial(),
-            command: vec!["true".into()],
-            authority_digest: "d".into(),
-            authority: "{}".into(),
-            at: UnixNanos(0),
-        };
-        let ledger = state.ledger().unwrap();
-        let record = ledger.begin_session(&new).unwrap();
-        let mut events = vec![requested(Some("github"))];
-        events.extend((0..sessions::EVENTS_MAX).map(|_| requested(None)));
-        events.extend([requested(Some("github")), requested(Some("other"))]);
-        ledger.record_all(&record.id, UnixNanos(0), &events, Durability::Process).unwrap();
-        drop(ledger);
-        assert_eq!(uses(&context, &state, "github").unwrap().len(), 2);
-    }
-
-    #[test]
-    fn an_event_that_names_no_credential_is_no_use() {
-        let name: SecretName = "github".parse().unwrap();
-        let event = Event::Executed { command: vec!["credential".into(), "github".into()] };
-        assert!(uses_in(&event, &name).is_empty());
-    }
 }

@@ -73,7 +73,7 @@ fn print(output: &Output, event: &RecordedEvent) {
 }
 
 /// What happened, for people.
-fn sentence(event: &Event) -> String {
+pub(super) fn sentence(event: &Event) -> String {
     let digest = |whole: &str| whole.chars().take(DIGEST_CHARS).collect::<String>();
     match event {
         Event::Started { authority_digest, command } => {

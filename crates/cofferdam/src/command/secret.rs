@@ -3,6 +3,7 @@
 //! No value passes through here: the program beside this one takes it from where it is.
 
 use super::calendar::date;
+use super::events::sentence;
 use super::ls::age;
 use super::table::{aligned, labelled};
 use crate::arguments::{SecretAddArguments, SecretCommand, SecretRevokeArguments};
@@ -120,7 +121,10 @@ fn rm(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
 
 fn log(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
     let uses = secrets::uses(context, &State::open(context)?, name)?;
-    let object = |used: &Use| serde_json::json!({ "session": used.session.as_str(), "at": used.at.0, "use": used.what });
+    let object = |used: &Use| {
+        let (id, session) = (used.id.as_str(), used.session.as_str());
+        serde_json::json!({ "id": id, "session": session, "at": used.at.0, "event": used.event })
+    };
     output.object(&uses.iter().map(object).collect::<Vec<_>>())?;
     if uses.is_empty() {
         output.line("no session has used it");
@@ -128,19 +132,11 @@ fn log(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
     let now = (context.now)();
     for used in &uses {
         let label = format!("{} ago  {}  ", age(now.0 - used.at.0), used.session.as_str());
-        labelled(&label, &sentence(&used.what), output.columns).iter().for_each(|line| output.line(line));
+        labelled(&label, &whole(sentence(&used.event).as_bytes()), output.columns)
+            .iter()
+            .for_each(|line| output.line(line));
     }
     Ok(0)
-}
-
-/// What is known of a use, member by member.
-fn sentence(what: &serde_json::Value) -> String {
-    let members = what.as_object().into_iter().flatten().filter(|(key, _)| *key != "credential");
-    let words = members.map(|(key, value)| match value.as_str() {
-        Some(text) => format!("{key} {text}"),
-        None => format!("{key} {value}"),
-    });
-    whole(words.collect::<Vec<_>>().join(", ").as_bytes())
 }
 
 /// One secret, for programs; no value is known here.
