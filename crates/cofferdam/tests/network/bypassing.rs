@@ -146,14 +146,15 @@ fn without_its_gateway_a_session_has_no_way_out_and_it_is_told() {
     let scene = Scene::new();
     let url = scene.url("/v1/a");
     let script = format!(
-        "curl -sS {url}; echo; while ! [ -e go ]; do sleep 0.05; done; \
+        "curl -sS {url}; echo; touch answered; while ! [ -e go ]; do sleep 0.05; done; \
          curl -sS -m 9 {url}; echo \"proxy $?\"; env -i PATH=$PATH curl -sS -m 9 {url}; echo \"direct $?\"; \
          curl -sS -m 9 http://198.51.100.1/; echo \"address $?\"; getent hosts any.test && echo resolved"
     );
     let grant = scene.grant("GET", "/v1/**");
     let words = ["run", "-d", "--name", "one", "--allow", &grant, "--", "sh", "-c", &script];
     scene.cofferdam(&words).run().assert_success();
-    scene.server.wait_for("the request", |seen| seen.path == "/v1/a");
+    let answered = ["exec", "-s", "one", "--", "sh", "-c", "while ! [ -e answered ]; do sleep 0.05; done"];
+    scene.cofferdam(&answered).run().assert_success();
     let gateway = process(&scene, "cofferdam-gateway serve");
     kill_process(Pid::from_raw(gateway.cast_signed()).unwrap(), Signal::KILL).unwrap();
     scene.cofferdam(&["exec", "-s", "one", "--", "touch", "go"]).run().assert_success();
