@@ -122,9 +122,9 @@ pub(crate) fn program(context: &Context) -> Result<PathBuf, Error> {
     let directory = context.program.parent().unwrap_or(Path::new("/"));
     let path = directory.join(PROGRAM);
     if !path.is_file() {
-        return Err(Error::new(ErrorKind::State, "cannot start the gateway")
+        return Err(Error::new(ErrorKind::State, format!("cannot find the program {PROGRAM}"))
             .since(format!("{} is not there", path.display()))
-            .hint("install both programs into one directory: cargo install --path crates/cofferdam"));
+            .hint("install cofferdam and cofferdam-gateway of one version side by side"));
     }
     Ok(path)
 }

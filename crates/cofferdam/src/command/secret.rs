@@ -120,7 +120,7 @@ fn rm(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
 }
 
 fn log(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
-    let uses = secrets::uses(context, &State::open(context)?, name)?;
+    let uses = secrets::uses(&State::open(context)?, name)?;
     let object = |used: &Use| {
         let (id, session) = (used.id.as_str(), used.session.as_str());
         serde_json::json!({ "id": id, "session": session, "at": used.at.0, "event": used.event })

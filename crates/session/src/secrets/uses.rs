@@ -4,7 +4,6 @@
 //! recorded, so they are not here either.
 
 use super::name;
-use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::sessions;
 use crate::state::State;
@@ -40,10 +39,8 @@ pub struct Use {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`], [`ErrorKind::Ledger`].
-pub fn uses(context: &Context, state: &State, secret: &str) -> Result<Vec<Use>, Error> {
+pub fn uses(state: &State, secret: &str) -> Result<Vec<Use>, Error> {
     let secret = name(secret)?;
-    // What has ended unseen is recorded as ended first.
-    sessions::list(context, state)?;
     let ledger = state.ledger()?;
     let mut found = Vec::new();
     for record in ledger.sessions(&Filter { directory: None, discarded: true })? {
@@ -95,6 +92,7 @@ fn names_of(ledger: &Ledger, digest: &str, secret: &SecretName) -> Result<Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::Context;
     use cofferdam_ledger::{Durability, EndState, Ending, NameWish, NewSession, Resumption};
     use cofferdam_policy::authority::CellKind;
     use cofferdam_policy::event::{Requested, StoppedBy};
@@ -103,7 +101,6 @@ mod tests {
 
     struct Scene {
         _directory: tempfile::TempDir,
-        context: Context,
         state: State,
         id: SessionId,
     }
@@ -138,7 +135,7 @@ mod tests {
                 at: UnixNanos(0),
             };
             let id = state.ledger().unwrap().begin_session(&new).unwrap().id;
-            Self { _directory: directory, context, state, id }
+            Self { _directory: directory, state, id }
         }
 
         fn end(&self) {
@@ -162,7 +159,7 @@ mod tests {
         }
 
         fn uses(&self, secret: &str) -> usize {
-            uses(&self.context, &self.state, secret).unwrap().len()
+            uses(&self.state, secret).unwrap().len()
         }
     }
 
