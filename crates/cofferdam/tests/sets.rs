@@ -11,7 +11,6 @@
 mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
-    /// The toolchain lies in the home of whoever runs the tests, which no other user can enter.
     mod building;
     mod confirming;
     mod installing;
@@ -22,6 +21,7 @@ mod root {
 mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
+    mod building;
     mod confirming;
     mod installing;
     mod scene;

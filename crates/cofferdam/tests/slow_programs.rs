@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use cofferdam_testkit::{Home, Outcome, Owner};
-use std::path::PathBuf;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -133,28 +132,21 @@ fn chromium_without_its_profile_says_so_and_ends() {
     }
 }
 
-/// The toolchain that builds this very test, in the home of whoever runs it: `--tools cargo` brings it.
+/// The toolchain that builds this very test, in the owner's home: `--tools cargo` brings it.
 #[test]
 fn cargo_builds_offline_with_the_owners_toolchain() {
-    let home = Home::new();
-    let rustc = std::process::Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
-    let sysroot = PathBuf::from(String::from_utf8(rustc.stdout).unwrap().trim());
-    let rustup = sysroot.ancestors().nth(2).unwrap().to_path_buf();
-    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo = cargo.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo"));
-    for (real, name) in [(&cargo, ".cargo"), (&rustup, ".rustup")] {
-        std::os::unix::fs::symlink(real, home.home().join(name)).unwrap();
+    for owner in BOTH {
+        let home = Home::of(owner);
+        home.bring_toolchain();
+        let manifest = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+        home.write("p/Cargo.toml", manifest);
+        home.write("p/src/main.rs", "fn main() { println!(\"built {}\", 6 * 7); }\n");
+        let script = "cd p; cargo build -q --offline; ./target/debug/p; touch src/main.rs; cargo run -q --offline; cargo test -q --offline >/dev/null";
+        let run = home.cofferdam();
+        let run = run.args(["run", "--tools", "cargo", "--", "bash", "-ec", script]).run_within(PATIENCE);
+        assert_eq!(run.assert_success().stdout(), "built 42\nbuilt 42\n", "{owner:?}: {run}");
+        let warm = home.cofferdam();
+        let warm = warm.args(["resume", "--", "bash", "-ec", script]).run_within(PATIENCE);
+        assert_eq!(warm.assert_success().stdout(), "built 42\nbuilt 42\n", "{owner:?}: {warm}");
     }
-    home.write(
-        "p/Cargo.toml",
-        "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
-    );
-    home.write("p/src/main.rs", "fn main() { println!(\"built {}\", 6 * 7); }\n");
-    let script = "cd p; cargo build -q --offline; ./target/debug/p; touch src/main.rs; cargo run -q --offline; cargo test -q --offline >/dev/null";
-    let run = home.cofferdam();
-    let run = run.args(["run", "--tools", "cargo", "--", "bash", "-ec", script]).run_within(PATIENCE);
-    assert_eq!(run.assert_success().stdout(), "built 42\nbuilt 42\n", "{run}");
-    let warm = home.cofferdam();
-    let warm = warm.args(["resume", "--", "bash", "-ec", script]).run_within(PATIENCE);
-    assert_eq!(warm.assert_success().stdout(), "built 42\nbuilt 42\n", "{warm}");
 }

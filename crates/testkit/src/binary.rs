@@ -6,6 +6,7 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::must;
 
@@ -27,6 +28,19 @@ pub(crate) fn share(name: &str, directory: &Path) -> PathBuf {
         );
     }
     shared
+}
+
+/// Links all files below `from` into a new directory `to`, or copies them. They stay whose they are.
+#[track_caller]
+pub(crate) fn share_tree(from: &Path, to: &Path) {
+    let linked = Command::new("cp").arg("-alT").arg(from).arg(to).output();
+    if linked.is_ok_and(|linked| linked.status.success()) {
+        return;
+    }
+    // Another file system, or the kernel's `protected_hardlinks`; what was linked until then is in the way of a copy.
+    let copy = ["-aT", "--remove-destination"];
+    let copied = must(Command::new("cp").args(copy).arg(from).arg(to).output(), "start cp");
+    assert!(copied.status.success(), "cannot copy {} to {}: {copied:?}", from.display(), to.display());
 }
 
 /// What cargo or nextest say, else the directory that the running test itself was built into.

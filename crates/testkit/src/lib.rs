@@ -45,6 +45,7 @@ pub mod registry;
 mod repo;
 pub mod server;
 mod terminal;
+mod toolchain;
 mod tree;
 
 pub use census::{Mount, Process};

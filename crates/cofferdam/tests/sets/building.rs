@@ -2,21 +2,9 @@
 
 use super::scene::{Scene, place};
 use cofferdam_testkit::registry::{Registry, RegistryKind};
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 
 const MANIFEST: &str =
     "[package]\nname = \"mine\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[dependencies]\nanchor = \"1\"\n";
-
-/// The toolchain of whoever runs the tests, shown in the home of the test.
-fn with_toolchain(scene: &Scene) {
-    let of = |key: &str, below: &str| {
-        let own = std::env::var_os(key).map(PathBuf::from);
-        own.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(below))
-    };
-    symlink(of("CARGO_HOME", ".cargo").join("bin"), scene.home.home().join(".cargo/bin")).unwrap();
-    symlink(of("RUSTUP_HOME", ".rustup"), scene.home.home().join(".rustup")).unwrap();
-}
 
 #[test]
 fn cargo_builds_with_crates_of_a_replaced_source_and_publishing_is_refused() {
@@ -27,7 +15,7 @@ fn cargo_builds_with_crates_of_a_replaced_source_and_publishing_is_refused() {
         registry.url()
     );
     scene.settings(".cargo/config.toml", &config);
-    with_toolchain(&scene);
+    scene.home.bring_toolchain();
     scene.confirm("crates", &[place(&registry, "index.packages.test")]);
     scene.edit("crates", Some(&format!("https://{}/crates/", place(&registry, "static.packages.test"))));
     scene.project("Cargo.toml", MANIFEST);

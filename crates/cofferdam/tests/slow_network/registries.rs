@@ -4,7 +4,6 @@ use super::OWNER;
 use cofferdam_testkit::pki::Pki;
 use cofferdam_testkit::registry::{NAMES, Registry, RegistryKind};
 use cofferdam_testkit::{Home, Outcome};
-use std::path::PathBuf;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -119,26 +118,10 @@ fn apt_fetches_what_a_list_of_its_own_names() {
     scene.works(&[], script, "2\n");
 }
 
-/// The toolchain that builds this very test: `--tools cargo` brings it.
-fn toolchain(home: &Home) {
-    let rustc = std::process::Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
-    let sysroot = PathBuf::from(String::from_utf8(rustc.stdout).unwrap().trim());
-    let rustup = sysroot.ancestors().nth(2).unwrap().to_path_buf();
-    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo = cargo.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo"));
-    for (real, name) in [(&cargo, ".cargo"), (&rustup, ".rustup")] {
-        std::os::unix::fs::symlink(real, home.home().join(name)).unwrap();
-    }
-}
-
 #[test]
 fn cargo_builds_with_crates_of_a_sparse_index() {
-    if OWNER != cofferdam_testkit::Owner::current() {
-        // The toolchain lies in the home of whoever runs the tests; nobody else may read it.
-        return;
-    }
     let scene = Scene::new(RegistryKind::Crates);
-    toolchain(&scene.home);
+    scene.home.bring_toolchain();
     let url = scene.registry.url();
     let settings = format!(
         "[registries.tests]\nindex = \"{url}\"\n[source.crates-io]\nreplace-with = \"tests\"\n[source.tests]\nregistry = \"{url}\"\n"
