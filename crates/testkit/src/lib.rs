@@ -29,7 +29,6 @@
 #![expect(clippy::panic, reason = "a harness fails its test by panicking, with the remedy in the message")]
 
 pub mod agents;
-pub mod base64;
 mod binary;
 mod census;
 mod command;

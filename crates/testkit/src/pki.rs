@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -15,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use tempfile::NamedTempFile;
 
-use crate::{base64, must};
+use crate::must;
 
 const PEM_LINE_BYTES: usize = 64;
 
@@ -98,7 +99,7 @@ impl Pki {
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> String {
-    let text = base64::encode(certificate);
+    let text = BASE64.encode(certificate);
     let lines = text.as_bytes().chunks(PEM_LINE_BYTES).map(String::from_utf8_lossy);
     let lines: String = lines.map(|line| format!("{line}\n")).collect();
     format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")

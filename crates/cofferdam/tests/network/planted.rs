@@ -2,8 +2,8 @@
 
 use super::raw::{Case, RawOrigin, lay, say};
 use super::scene::{SECRET, Scene};
-use cofferdam_testkit::base64;
 use cofferdam_testkit::server::Answer;
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn echo(stream: &mut TcpStream, head: &str) {
             body.len()
         )
     };
-    let encoded = |offset: usize| base64::encode(format!("{}{text}", &"xx"[..offset]).as_bytes());
+    let encoded = |offset: usize| BASE64.encode(format!("{}{text}", &"xx"[..offset]).as_bytes());
     let way = head.split(' ').nth(1).unwrap_or_default().trim_start_matches("/echo/");
     let answer = match way {
         "chunked" | "trailer" => {
@@ -109,7 +109,7 @@ fn needles(text: &str) -> Vec<String> {
     let moved = |bytes: &[u8]| bytes.iter().map(|byte| char::from(byte + 1)).collect::<String>();
     let mut all = vec![moved(text.as_bytes())];
     for offset in 0..3 {
-        let encoded = base64::encode(format!("{}{text}", &"xx"[..offset]).as_bytes());
+        let encoded = BASE64.encode(format!("{}{text}", &"xx"[..offset]).as_bytes());
         // What stands at its ends holds bits of its neighbours.
         all.push(moved(encoded.get(4..encoded.len() - 4).unwrap().as_bytes()));
     }

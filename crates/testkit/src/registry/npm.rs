@@ -1,5 +1,6 @@
 //! npm's registry: packuments, tarballs, and what `npm` asks beside them.
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 
@@ -43,7 +44,7 @@ fn packument(base: &str, name: &str, version: &str, needs: Needs) -> Value {
     let mut manifest = manifest(name, version, needs);
     let dist = json!({
         "tarball": format!("{base}{}", tarball_path(name, version)),
-        "integrity": format!("sha512-{}", crate::base64::encode(&hash)),
+        "integrity": format!("sha512-{}", BASE64.encode(&hash)),
     });
     if let Some(manifest) = manifest.as_object_mut() {
         manifest.insert("dist".to_owned(), dist);

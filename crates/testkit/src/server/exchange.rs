@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::BASE64;
 use serde_json::Value;
 
 /// One request, as it came.
@@ -44,7 +45,7 @@ impl Seen {
     #[must_use]
     pub fn basic(&self) -> Option<(String, String)> {
         let text = self.header("authorization")?.strip_prefix("Basic ")?;
-        let text = String::from_utf8(crate::base64::decode(text)?).ok()?;
+        let text = String::from_utf8(BASE64.decode(text.as_bytes()).ok()?).ok()?;
         let (user, password) = text.split_once(':')?;
         Some((user.to_owned(), password.to_owned()))
     }
