@@ -18,6 +18,7 @@ mod root {
     mod credentials;
     mod granted;
     mod names;
+    mod notifying;
     mod planted;
     mod publishing;
     mod raw;
@@ -34,6 +35,7 @@ mod ordinary {
     mod credentials;
     mod granted;
     mod names;
+    mod notifying;
     mod planted;
     mod publishing;
     mod raw;

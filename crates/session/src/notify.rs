@@ -98,3 +98,74 @@ impl Notifier {
         self.running.retain(|child| matches!(waitpid(Some(*child), WaitOptions::NOHANG), Ok(None)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_policy::event::UnixNanos;
+    use std::path::Path;
+
+    fn context(home: &Path) -> Context {
+        let environment = BTreeMap::from([("HOME".into(), home.as_os_str().to_owned())]);
+        Context::new(environment, home.to_owned(), || UnixNanos(1)).unwrap()
+    }
+
+    /// Tells of this text, and what the command found.
+    fn found(text: &str) -> (Vec<u8>, Vec<String>) {
+        let home = tempfile::tempdir().unwrap();
+        let command = "printf %s \"$COFFERDAM_TEXT\" >text; tr '\\0' '\\n' </proc/$$/cmdline >line";
+        let mut notifier = Notifier::new(format!("cd ~; {command}"));
+        let session = "one".parse::<SessionName>().unwrap();
+        notifier.tell(&context(home.path()), &session, Occasion::Held, text).unwrap();
+        let started: Vec<Pid> = std::mem::take(&mut notifier.running);
+        for child in &started {
+            waitpid(Some(*child), WaitOptions::empty()).unwrap();
+        }
+        assert_eq!(started.len(), 1);
+        let text = std::fs::read(home.path().join("text")).unwrap();
+        let line = std::fs::read_to_string(home.path().join("line")).unwrap();
+        (text, line.lines().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn a_text_is_one_line_of_visible_characters_whatever_it_was_and_no_argument() {
+        let plain = "GET a.test:443";
+        let (text, arguments) = found(plain);
+        assert_eq!(text, plain.as_bytes());
+        for hostile in [
+            "a\nb\r\x1b]0;title\x07\x1b[2J".to_owned(),
+            "$(touch gone)`touch gone`'\";touch gone;\0touch gone".to_owned(),
+            "\u{202e}\u{9b}2J\u{feff}".to_owned(),
+            "x".repeat(10_000),
+        ] {
+            let (text, line) = found(&hostile);
+            let text = String::from_utf8(text).unwrap();
+            assert!(!text.is_empty() && text.chars().count() <= TEXT_COLUMNS_MAX, "{text:?}");
+            assert!(!text.contains(|c: char| c.is_control() || "\u{202e}\u{feff}".contains(c)), "{text:?}");
+            assert_eq!(line, arguments);
+        }
+    }
+
+    #[test]
+    fn what_comes_within_a_second_of_the_same_kind_is_left_out_and_another_kind_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let (context, session) = (context(home.path()), "one".parse::<SessionName>().unwrap());
+        let mut notifier = Notifier::new("echo $COFFERDAM_EVENT >>~/told".to_owned());
+        let begun = Instant::now();
+        let occasions =
+            [Occasion::Held, Occasion::Held, Occasion::HandleLeaked, Occasion::Held, Occasion::Ended];
+        for occasion in occasions {
+            notifier.tell(&context, &session, occasion, "x").unwrap();
+        }
+        // A machine that stood still meanwhile may have had a second for another one.
+        let late = usize::try_from(begun.elapsed().as_secs()).unwrap();
+        for child in &notifier.running {
+            // Those that ended before the last began are reaped already.
+            let _reaped = waitpid(Some(*child), WaitOptions::empty());
+        }
+        let told = std::fs::read_to_string(home.path().join("told")).unwrap();
+        let count = |name: &str| told.lines().filter(|line| *line == name).count();
+        assert_eq!((count("handle-leaked"), count("ended")), (1, 1), "{told}");
+        assert!((1..=1 + late).contains(&count("held")), "{told}");
+    }
+}
