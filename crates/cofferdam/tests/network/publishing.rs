@@ -114,6 +114,9 @@ fn another_user_of_the_machine_does_not_reach_it() {
     let said = String::from_utf8_lossy(&asked.stdout).into_owned();
     // A reset, as early or late as curl sees it.
     assert!(["(7)", "(52)", "(56)"].iter().any(|code| said.contains(&format!("curl: {code}"))), "{said}");
+    // It was still there: the stranger did not come too late.
+    let after = browse(&scene, &url, &[]);
+    assert!(after.stdout().starts_with("HTTP/1.1 200"), "{after}");
     scene.cofferdam(&["stop", "one"]).run().assert_success();
 }
 
