@@ -11,6 +11,7 @@ mod budget;
 mod confine;
 pub mod exchange;
 mod gate;
+mod lookup;
 mod origin;
 mod passage;
 mod process;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         (Some(wire::MODE_AUTHORITY), [directory]) => {
             ended(authority::make(Path::new(directory), seconds(now())))
         }
+        (Some(wire::MODE_LOOKUP), names) => ended(lookup::run(names)),
         (Some(wire::MODE_SECRET), _) => secret::command::run(rest, std::env::vars_os().collect(), now()),
         _ => {
             tell("cofferdam-gateway is started by cofferdam, and not by hand");

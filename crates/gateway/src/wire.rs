@@ -16,6 +16,8 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// The program that the supervisor starts, to be found beside its own.
@@ -26,6 +28,10 @@ pub const MODE_SERVE: &str = "serve";
 pub const MODE_AUTHORITY: &str = "authority";
 /// Its first argument, to take values into the store of secrets.
 pub const MODE_SECRET: &str = "secret";
+/// Its first argument, to say which addresses the names that follow have: a JSON object of lists on standard output.
+pub const MODE_LOOKUP: &str = "lookup";
+/// The most names of one lookup.
+pub const LOOKUP_NAMES_MAX: usize = 64;
 /// The number of the descriptor to the supervisor.
 pub const DESCRIPTOR_SUPERVISOR: i32 = 3;
 /// The number of the descriptor by which the cell's connections arrive.
@@ -106,6 +112,9 @@ impl SecretStore {
     }
 }
 
+/// What a lookup answers. A name whose addresses are not known has none.
+pub type Looked = BTreeMap<DnsName, Vec<IpAddr>>;
+
 /// The host's own configuration of names, read by the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +123,14 @@ pub struct Resolver {
     pub configuration: PathBuf,
     /// Usually `/etc/hosts`.
     pub hosts: PathBuf,
+}
+
+impl Resolver {
+    /// Where every system has it.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self { configuration: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() }
+    }
 }
 
 /// The owner's `SSL_CERT_FILE` and `SSL_CERT_DIR`; without either, what the machine has.

@@ -10,6 +10,7 @@ pub mod dns;
 pub mod grant;
 pub mod handle;
 pub mod host;
+pub mod inward;
 pub mod model;
 pub mod path;
 pub mod refusal;

@@ -8,10 +8,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An IPv4 network: address and length of its prefix.
-type V4 = (Ipv4Addr, u32);
+pub(super) type V4 = (Ipv4Addr, u32);
 
 /// An IPv6 network: address and length of its prefix.
-type V6 = (Ipv6Addr, u32);
+pub(super) type V6 = (Ipv6Addr, u32);
 
 /// All of IPv4 is out but for these.
 const V4_EXCEPT: [V4; 19] = [
@@ -60,12 +60,12 @@ pub fn globally_routable(address: IpAddr) -> bool {
     }
 }
 
-fn is_in_v4(address: Ipv4Addr, (network, length): V4) -> bool {
+pub(super) fn is_in_v4(address: Ipv4Addr, (network, length): V4) -> bool {
     let differing = u32::from(address) ^ u32::from(network);
     differing.leading_zeros() >= length
 }
 
-fn is_in_v6(address: Ipv6Addr, (network, length): V6) -> bool {
+pub(super) fn is_in_v6(address: Ipv6Addr, (network, length): V6) -> bool {
     let differing = u128::from(address) ^ u128::from(network);
     differing.leading_zeros() >= length
 }

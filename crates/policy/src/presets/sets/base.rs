@@ -117,6 +117,13 @@ impl Base {
         place(self) == place(other)
     }
 
+    /// The same place, wherever it is.
+    #[must_use]
+    pub fn without_addresses(mut self) -> Self {
+        self.addresses.clear();
+        self
+    }
+
     /// `host`, or `host:port` where the port is not the usual one.
     #[must_use]
     pub fn place(&self) -> String {
