@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use cofferdam_policy::net::host::Port;
 use cofferdam_policy::presets::sets::registry::Registry;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Let an AI agent loose inside a watertight wall, and decide afterwards what comes out.
@@ -208,9 +209,12 @@ pub(crate) struct ConfirmArguments {
     /// Say yes without being asked, to the places named by --hosts and no others
     #[arg(long, requires = "hosts")]
     pub(crate) yes: bool,
-    /// The hosts that you expect; an address (https://HOST/PATH/) is taken without being observed
+    /// The hosts that you expect; an address (https://HOST/PATH/, files=https://…) is taken without being observed
     #[arg(long, value_name = "HOST|URL", value_delimiter = ',')]
     pub(crate) hosts: Vec<String>,
+    /// With --yes: a host in your own network that may be connected to, at this address
+    #[arg(long, value_name = "HOST=ADDRESS", value_delimiter = ',', requires = "yes", value_parser = at_address)]
+    pub(crate) private: Vec<(String, IpAddr)>,
     /// Where the tool lies in your home, as for `run`
     #[arg(long, value_name = "NAME")]
     pub(crate) tools: Vec<String>,
@@ -355,6 +359,13 @@ pub(crate) struct PublishArguments {
     /// Publish it no longer
     #[arg(long)]
     pub(crate) stop: bool,
+}
+
+/// `HOST=ADDRESS`; an address of version 6 has no `=`.
+fn at_address(text: &str) -> Result<(String, IpAddr), &'static str> {
+    let form = "write HOST=ADDRESS, for instance packages.example.com=10.1.2.3";
+    let (host, address) = text.split_once('=').filter(|(host, _)| !host.is_empty()).ok_or(form)?;
+    Ok((host.to_owned(), address.parse().map_err(|_no_address| form)?))
 }
 
 fn port(text: &str) -> Result<Port, &'static str> {

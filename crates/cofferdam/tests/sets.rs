@@ -14,6 +14,7 @@ mod root {
     mod building;
     mod confirming;
     mod installing;
+    mod inward;
     mod scene;
 }
 
@@ -24,5 +25,6 @@ mod ordinary {
     mod building;
     mod confirming;
     mod installing;
+    mod inward;
     mod scene;
 }

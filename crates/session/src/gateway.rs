@@ -7,25 +7,32 @@ use crate::error::{Error, ErrorKind};
 use crate::state::State;
 use crate::system;
 use cofferdam_gateway::wire::{
-    self, Ask, HeldCredential, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy,
+    self, Ask, HeldCredential, Looked, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy,
 };
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::net::credential::{CredentialName, OnHandleLeak};
-use cofferdam_policy::net::host::Port;
+use cofferdam_policy::net::host::{DnsName, Port};
 use cofferdam_policy::session_id::SessionId;
 use cofferdam_syscall::process::{ExecStrings, spawn};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, waitpid};
+use std::collections::BTreeSet;
 use std::ffi::CString;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How old the authority's certificate may be at the start of a session; it holds for 90 days.
 const AUTHORITY_AGE_MAX: Duration = Duration::from_secs(60 * 24 * 3600);
+
+/// The longest answer of a lookup, in bytes.
+const LOOKED_BYTES_MAX: u64 = 1 << 20;
 
 /// How long a held request waits, and how many may.
 const ASK: Ask = Ask { seconds: 60, held_max: 16 };
@@ -86,7 +93,7 @@ impl Networking {
             authority: state.authority(),
             secrets: (!self.credentials.is_empty())
                 .then(|| SecretStore::of(context.state.as_path(), context.config.as_path())),
-            resolver: Resolver { configuration: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() },
+            resolver: Resolver::usual(),
             trust: Trust {
                 file: variable("SSL_CERT_FILE").map(PathBuf::from),
                 directory: variable("SSL_CERT_DIR").map(PathBuf::from),
@@ -135,15 +142,28 @@ fn unstartable(errno: Errno) -> Error {
 
 /// Starts the program with these words and descriptors, and an empty environment.
 pub(crate) fn start(context: &Context, words: &[&str], beside: &[BorrowedFd<'_>]) -> Result<Pid, Error> {
-    let program = program(context)?;
-    let program = CString::new(program.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-    let null = null.map_err(unstartable)?;
+    let null = null()?;
     let mut descriptors = vec![null.as_fd(), null.as_fd(), null.as_fd()];
     descriptors.extend_from_slice(beside);
+    start_on(context, words, &descriptors)
+}
+
+/// Starts it to be read from.
+fn start_with_output(context: &Context, words: &[&str], output: BorrowedFd<'_>) -> Result<Pid, Error> {
+    let null = null()?;
+    start_on(context, words, &[null.as_fd(), output, null.as_fd()])
+}
+
+fn null() -> Result<OwnedFd, Error> {
+    rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(unstartable)
+}
+
+fn start_on(context: &Context, words: &[&str], descriptors: &[BorrowedFd<'_>]) -> Result<Pid, Error> {
+    let program = program(context)?;
+    let program = CString::new(program.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))?;
     let words = std::iter::once(&PROGRAM).chain(words);
     let arguments = ExecStrings::new(words.filter_map(|word| CString::new(*word).ok()).collect());
-    spawn(&program, &arguments, &ExecStrings::new(Vec::new()), &descriptors).map_err(unstartable)
+    spawn(&program, &arguments, &ExecStrings::new(Vec::new()), descriptors).map_err(unstartable)
 }
 
 /// Sees that there is a certificate that cells can trust: made anew when there is none, or it is old.
@@ -166,6 +186,27 @@ pub(crate) fn ensure_authority(context: &Context, state: &State) -> Result<(), E
     Err(Error::new(ErrorKind::State, "cannot make the certificate authority of your cells")
         .since(format!("the gateway's program could not write it into {}", directory.display()))
         .hint("see that the directory is yours and the disk has room"))
+}
+
+/// Which addresses names have, by the resolver that connections go by.
+///
+/// # Errors
+/// [`ErrorKind::State`] if the gateway's program can't be asked.
+pub(crate) fn lookup(context: &Context, names: &BTreeSet<DnsName>) -> Result<Looked, Error> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(unstartable)?;
+    let words: Vec<&str> =
+        std::iter::once(wire::MODE_LOOKUP).chain(names.iter().map(DnsName::as_str)).collect();
+    let child = start_with_output(context, &words, write.as_fd())?;
+    drop(write);
+    let mut text = Vec::new();
+    let told = File::from(read).take(LOOKED_BYTES_MAX).read_to_end(&mut text).is_ok();
+    let _ended = waitpid(Some(child), WaitOptions::empty()).is_ok();
+    let looked = serde_json::from_slice(&text).ok().filter(|_| told);
+    looked.ok_or_else(|| {
+        Error::new(ErrorKind::State, "cannot look up where the places of a set are")
+            .since(format!("the program {PROGRAM} gave no answer"))
+            .hint("install cofferdam and cofferdam-gateway of one version side by side")
+    })
 }
 
 fn is_fresh(context: &Context, path: &Path) -> bool {

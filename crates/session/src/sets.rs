@@ -5,10 +5,12 @@
 
 mod confirm;
 mod confirmed;
+mod inward;
 mod surroundings;
 
-pub use confirm::{Draft, Observed, ROUNDS_MAX, propose};
-pub use confirmed::{Confirmed, Origin, Place, path};
+pub use confirm::{Draft, Observed, ROUNDS_MAX, in_role, propose};
+pub use confirmed::{AddressesFrom, Confirmed, Origin, Place, path};
+pub use inward::{Opening, Openings, leads_inward, listed};
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
@@ -134,11 +136,20 @@ fn standing(context: &Context, registry: Registry) -> Standing {
             let places = now.places.iter().map(|place| format!("{} ({})", place.base, place.from));
             Standing::Unconfirmed(places.collect())
         }
-        Ok(Some(confirmed)) => match confirmed.differences(&now) {
-            differences if differences.is_empty() => Standing::Confirmed(confirmed.places),
-            differences => Standing::Changed(differences),
-        },
+        Ok(Some(confirmed)) => {
+            match changes(context, &confirmed, &now).unwrap_or_else(|error| vec![told(error)]) {
+                differences if differences.is_empty() => Standing::Confirmed(confirmed.places),
+                differences => Standing::Changed(differences),
+            }
+        }
     }
+}
+
+/// In what a set is not what was confirmed any more: by the settings, and by where names lead.
+fn changes(context: &Context, confirmed: &Confirmed, now: &Configured) -> Result<Vec<String>, Error> {
+    let mut differences = confirmed.differences(now);
+    differences.extend(inward::moved(confirmed, &inward::lookup(context))?);
+    Ok(differences)
 }
 
 fn parse(name: &str) -> Result<Set, Error> {
@@ -200,7 +211,7 @@ impl Comes {
                 .hint(again));
         };
         let now = surroundings::configured(context, registry)?;
-        let differences = confirmed.differences(&now);
+        let differences = changes(context, &confirmed, &now)?;
         if !differences.is_empty() {
             let why = format!("it is not what you confirmed any more: {}", differences.join("; "));
             return Err(cannot().since(why).hint(again));

@@ -94,6 +94,28 @@ impl Invocation {
         self
     }
 
+    /// In a mount namespace of its own, where each second path is the first one: for files of the machine that programs
+    /// read and no test may change. Needs root, whoever the owner is.
+    #[track_caller]
+    #[must_use]
+    pub fn seeing(self, instead: &[(PathBuf, &str)]) -> Self {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "this test mounts its own files over the machine's, in a namespace: run it as root, for instance `sudo make test`"
+        );
+        let binds: String = instead
+            .iter()
+            .map(|(source, target)| format!("mount --bind '{}' '{target}' && ", source.display()))
+            .collect();
+        let become_owner = self.identity.map_or_else(String::new, |(uid, gid)| {
+            format!("setpriv --reuid {uid} --regid {gid} --clear-groups -- ")
+        });
+        let script = format!("{binds}exec {become_owner}\"$@\"");
+        let before = ["--mount", "--", "sh", "-c", &script, "sh"].map(OsString::from);
+        let arguments = before.into_iter().chain([self.program]).chain(self.arguments).collect();
+        Self { program: "unshare".into(), arguments, identity: None, ..self }
+    }
+
     /// As a command of the standard library, for what this type has no word for.
     #[must_use]
     pub fn command(&self) -> Command {

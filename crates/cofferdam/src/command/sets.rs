@@ -1,17 +1,19 @@
 //! `cofferdam sets`: what each named set of grants comes to here, and the owner's word on where tools load from.
 
+mod confirm;
+
 use super::table::{aligned, wrapped};
-use crate::arguments::{ConfirmArguments, SetsArguments, SetsCommand};
+use crate::arguments::{SetsArguments, SetsCommand};
 use crate::output::{Output, Tone, toned, whole};
 use cofferdam_session::context::Context;
-use cofferdam_session::error::{Error, ErrorKind};
-use cofferdam_session::sets::{self, Draft, Listed, Origin, Place, ROUNDS_MAX, Shown, Standing};
+use cofferdam_session::error::Error;
+use cofferdam_session::sets::{self, Listed, Origin, Place, Shown, Standing};
 
 pub(super) fn sets(context: &Context, output: &Output, arguments: &SetsArguments) -> Result<u8, Error> {
     match &arguments.command {
         None => list(context, output),
         Some(SetsCommand::Show { set }) => show(context, output, set),
-        Some(SetsCommand::Confirm(asked)) => confirm(context, output, asked),
+        Some(SetsCommand::Confirm(asked)) => confirm::confirm(context, output, asked),
     }
 }
 
@@ -72,6 +74,7 @@ fn object_of_place(place: &Place) -> serde_json::Value {
     serde_json::json!({
         "url": place.base.url(), "role": place.role.name(), "from": place.from,
         "credential": place.base.credential, "addresses": place.base.addresses,
+        "addresses_from": (!place.base.addresses.is_empty()).then_some(place.addresses_from),
     })
 }
 
@@ -114,116 +117,22 @@ fn print(output: &Output, shown: &Shown) {
 
 /// A place in one line, with who says so.
 fn told(place: &Place) -> String {
-    let from = match place.from {
+    let credential = place.base.credential.as_ref();
+    let credential = credential.map_or_else(String::new, |name| format!(", with secret {name}"));
+    let addresses = &place.base.addresses;
+    let at = match sets::leads_inward(addresses) {
+        Some(inward) => format!("; an opening into {}: at {}", inward.phrase(), sets::listed(addresses)),
+        None if addresses.is_empty() => String::new(),
+        None => format!("; at {}", sets::listed(addresses)),
+    };
+    format!("{} {} ({}{credential}{at})", place.role.name(), place.base, said_by(place.from))
+}
+
+/// Who says that a tool loads from a place.
+fn said_by(origin: Origin) -> &'static str {
+    match origin {
         Origin::Settings => "by the settings",
         Origin::Observed => "the tool asked for it",
         Origin::You => "named by you",
-    };
-    let credential = place.base.credential.as_ref();
-    let credential = credential.map_or_else(String::new, |name| format!(", with secret {name}"));
-    format!("{} {} ({from}{credential})", place.role.name(), place.base)
-}
-
-fn confirm(context: &Context, output: &Output, asked: &ConfirmArguments) -> Result<u8, Error> {
-    let mut draft = sets::propose(context, &asked.set)?;
-    for url in asked.hosts.iter().filter(|host| host.contains("://")) {
-        draft.name_place(url)?;
     }
-    draft.notes().iter().for_each(|note| output.aside(&toned(Tone::Dim, &format!("note: {note}"))));
-    let known = draft.places().to_vec();
-    if !known.is_empty() {
-        agreed(output, asked, &draft, &known, "load from here?")?;
-        draft.keep_logins(context)?;
-    }
-    if !asked.no_trial {
-        observe(context, output, asked, &mut draft)?;
-    }
-    let path = draft.confirm(context)?;
-    output.object(&serde_json::json!({
-        "set": draft.name(), "file": path.to_string_lossy(),
-        "places": draft.places().iter().map(object_of_place).collect::<Vec<_>>(),
-    }))?;
-    let allow = toned(Tone::Strong, &format!("--allow {}", draft.name()));
-    output.line(&format!("confirmed; {allow} may load from {} places", draft.places().len()));
-    output.line(&toned(Tone::Dim, &format!("kept in {}", whole(path.to_string_lossy().as_bytes()))));
-    Ok(0)
-}
-
-/// Runs the tool until nothing new comes up.
-fn observe(
-    context: &Context,
-    output: &Output,
-    asked: &ConfirmArguments,
-    draft: &mut Draft,
-) -> Result<(), Error> {
-    let Some(trial) = draft.trial() else { return Ok(()) };
-    for _ in 0..ROUNDS_MAX {
-        output.aside(&toned(Tone::Dim, &format!("running {} in a cell of its own …", trial.program)));
-        let observed = draft.run(context, &asked.tools)?;
-        if observed.places.is_empty() {
-            for other in &observed.others {
-                output.aside(&toned(
-                    Tone::Dim,
-                    &format!("note: not part of the set: {}", whole(other.as_bytes())),
-                ));
-            }
-            if let Some(code) = observed.failed {
-                output.aside(&failed(trial.program, code));
-            }
-            return Ok(());
-        }
-        agreed(output, asked, draft, &observed.places, "load from here, too?")?;
-        observed.places.into_iter().for_each(|place| draft.take(place));
-    }
-    Ok(())
-}
-
-fn failed(program: &str, code: u8) -> String {
-    const NOT_FOUND: u8 = 127;
-    let why = if code == NOT_FOUND {
-        "it was not found in the cell; name where it lies with --tools".to_owned()
-    } else {
-        format!("it ended with {code}, though nothing was refused that the set could grant")
-    };
-    toned(Tone::Dim, &format!("note: {program}: {why}"))
-}
-
-/// The owner's yes to these places: on a terminal, or beforehand by their names.
-fn agreed(
-    output: &Output,
-    asked: &ConfirmArguments,
-    draft: &Draft,
-    places: &[Place],
-    question: &str,
-) -> Result<(), Error> {
-    output.aside(&format!("{} loads from:", toned(Tone::Strong, draft.name())));
-    for place in places {
-        wrapped("  + ", 6, &told(place), output.columns).iter().for_each(|line| output.aside(line));
-    }
-    let declined = |why: String, hint: String| {
-        Err(Error::new(ErrorKind::Declined, format!("the set {} was not confirmed", draft.name()))
-            .since(why)
-            .hint(hint))
-    };
-    let mut hosts: Vec<String> =
-        draft.places().iter().chain(places).map(|place| place.base.place()).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    hosts.retain(|host| seen.insert(host.clone()));
-    let hint =
-        format!("off a terminal: cofferdam sets confirm {} --yes --hosts {}", draft.name(), hosts.join(","));
-    if asked.yes {
-        let is_named = |place: &&Place| {
-            let (host, url) = (place.base.place(), place.base.url());
-            asked.hosts.iter().any(|named| *named == host || same_address(named, &url))
-        };
-        return match places.iter().find(|place| !is_named(place)) {
-            None => Ok(()),
-            Some(place) => declined(format!("--hosts does not name {}", place.base.place()), hint),
-        };
-    }
-    if output.confirm(question) { Ok(()) } else { declined("nobody said yes".to_owned(), hint) }
-}
-
-fn same_address(named: &str, url: &str) -> bool {
-    named.trim_end_matches('/') == url.trim_end_matches('/')
 }

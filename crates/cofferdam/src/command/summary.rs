@@ -3,6 +3,7 @@
 use super::progress::Progress;
 use crate::output::{Output, TEXT_COLUMNS_MAX, Tone, toned};
 use cofferdam_policy::event::{ExitStatus, Refused};
+use cofferdam_policy::net::refusal::RefusalReason;
 use cofferdam_session::changes::Changes;
 use cofferdam_session::error::Error;
 use cofferdam_session::exit;
@@ -132,7 +133,11 @@ fn refusals(refused: &[Refused], name: &str) -> Vec<String> {
     let offered = |refused: &Refused| shell::allow(refused.allow.as_deref()?, TEXT_COLUMNS_MAX);
     let permit =
         refused.iter().find_map(offered).map(|allow| toned(Tone::Dim, &format!("  permitted by: {allow}")));
-    std::iter::once(said).chain(permit).collect()
+    let is_inward = first.reason == RefusalReason::AddressNotGlobal.code();
+    let inward = is_inward.then(|| {
+        toned(Tone::Dim, "  it is not on the internet; if that is meant: cofferdam sets confirm SET, or address=… in a grant")
+    });
+    std::iter::once(said).chain(permit.or(inward)).collect()
 }
 
 /// What changed, in at most `lines_max` lines, of which the last tells how much is not named.

@@ -4,6 +4,7 @@ use super::OWNER;
 use cofferdam_testkit::pki::Pki;
 use cofferdam_testkit::registry::Registry;
 use cofferdam_testkit::{Home, Invocation, Outcome};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -16,11 +17,40 @@ pub(super) const DECLINED: u8 = 211;
 pub(super) struct Scene {
     pub(super) home: Home,
     pub(super) pki: Pki,
+    /// Files of the machine's as its programs see them.
+    machine: Vec<(PathBuf, &'static str)>,
 }
 
 impl Scene {
     pub(super) fn new() -> Self {
-        Self { home: Home::of(OWNER), pki: Pki::new() }
+        Self { home: Home::of(OWNER), pki: Pki::new(), machine: Vec::new() }
+    }
+
+    /// On a machine whose `/etc/hosts` knows these names at an address.
+    pub(super) fn knowing(address: &str, names: &[&str]) -> Self {
+        let mut scene = Self::new();
+        scene.hosts(address, names);
+        scene.machine.push((scene.home.root().join("hosts"), "/etc/hosts"));
+        scene
+    }
+
+    /// Other addresses for the same machine.
+    pub(super) fn hosts(&self, address: &str, names: &[&str]) {
+        let lines: String = names.iter().map(|name| format!("{address} {name}\n")).collect();
+        std::fs::write(self.home.root().join("hosts"), format!("127.0.0.1 localhost\n{lines}")).unwrap();
+    }
+
+    /// With another file or directory in the place of one of the machine's.
+    pub(super) fn with(mut self, source: PathBuf, target: &'static str) -> Self {
+        self.machine.push((source, target));
+        self
+    }
+
+    /// Any program of the owner's, outside all cells.
+    pub(super) fn outside(&self, program: &str, words: &[&str]) -> Outcome {
+        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let program = self.home.invoke(program).args(words).env("SSL_CERT_FILE", trusted);
+        program.in_directory(self.home.directory("project")).seeing(&self.machine).run_within(PATIENCE)
     }
 
     /// A file of the owner's home.
@@ -36,11 +66,20 @@ impl Scene {
     pub(super) fn cofferdam(&self, words: &[&str]) -> Invocation {
         let trusted = self.home.write("trusted.pem", self.pki.root_pem());
         let project = self.home.directory("project");
-        self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(project)
+        let own = self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(project);
+        if self.machine.is_empty() { own } else { own.seeing(&self.machine) }
     }
 
     pub(super) fn run(&self, words: &[&str]) -> Outcome {
         self.cofferdam(words).run_within(PATIENCE)
+    }
+
+    /// Says yes to these hosts at 127.0.0.1, after the tool was run.
+    pub(super) fn confirm_private(&self, set: &str, hosts: &[String], more: &[&str]) -> Outcome {
+        let private: Vec<String> = hosts.iter().map(|host| format!("{host}=127.0.0.1")).collect();
+        let (hosts, private) = (hosts.join(","), private.join(","));
+        let words = ["sets", "confirm", set, "--yes", "--hosts", &hosts, "--private", &private];
+        self.run(&[&words, more].concat())
     }
 
     /// Says yes to these hosts without running the tool.

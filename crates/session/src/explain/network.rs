@@ -2,10 +2,11 @@
 
 use super::Radius;
 use crate::network::Published;
+use crate::sets;
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::net::credential::{Credential, OnHandleLeak};
 use cofferdam_policy::net::grant::{Grant, GrantOrigin, QueryRule};
-use cofferdam_policy::net::host::Port;
+use cofferdam_policy::net::host::{Host, HostPattern, Port};
 use cofferdam_policy::plan::Capture;
 use std::collections::BTreeSet;
 
@@ -96,8 +97,21 @@ fn of_grant(grant: &Grant) -> String {
             marks.push("no bound on what leaves".to_owned());
         }
     }
-    if !grant.addresses.is_empty() {
-        marks.push("at the addresses that are named".to_owned());
-    }
+    marks.extend(of_addresses(grant));
     format!("{grant} ({})", marks.join("; "))
+}
+
+/// Where a grant leads by addresses of its own.
+fn of_addresses(grant: &Grant) -> Option<String> {
+    let addresses = match &grant.host {
+        HostPattern::Exactly(Host::Address(address)) => vec![*address],
+        HostPattern::Exactly(Host::Name(_)) | HostPattern::OneLabelBelow(_) | HostPattern::Below(_) => {
+            grant.addresses.clone()
+        }
+    };
+    match sets::leads_inward(&addresses) {
+        Some(inward) => Some(format!("an opening into {}: at {}", inward.phrase(), sets::listed(&addresses))),
+        None if grant.addresses.is_empty() => None,
+        None => Some("at the addresses that are named".to_owned()),
+    }
 }

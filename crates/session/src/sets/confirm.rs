@@ -4,12 +4,13 @@
 //! next. Nothing is written before [`Draft::confirm`], and no place is spoken to that was not shown.
 
 use super::confirmed::{self, Confirmed, Origin, Place};
-use super::{credential, surroundings};
+use super::{credential, inward, surroundings};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::request::RunRequest;
 use crate::secrets::{self, Addition};
 use crate::sessions;
+use crate::shell;
 use crate::start::{self, Ended, StartOptions, Started};
 use crate::state::State;
 use crate::supervise::{Ending, Streams};
@@ -22,6 +23,7 @@ use cofferdam_policy::presets::sets::registry::{Registry, Role};
 use cofferdam_policy::presets::sets::trial::Trial;
 use cofferdam_policy::presets::settings::Configured;
 use cofferdam_policy::wish::Wish;
+use std::collections::BTreeSet;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -36,9 +38,13 @@ const OBSERVED_MAX: usize = 16;
 /// What is to be confirmed.
 #[derive(Debug)]
 pub struct Draft {
-    registry: Registry,
+    pub(super) registry: Registry,
     now: Configured,
-    confirmed: Confirmed,
+    pub(super) confirmed: Confirmed,
+    /// What was confirmed before.
+    pub(super) before: Confirmed,
+    /// Whose addresses were looked up.
+    pub(super) looked_at: BTreeSet<(Host, Port)>,
 }
 
 /// What one run of a tool brought up.
@@ -66,31 +72,23 @@ pub fn propose(context: &Context, name: &str) -> Result<Draft, Error> {
     let now = surroundings::configured(context, registry)?;
     // A file that can't be read is about to be replaced.
     let before = confirmed::read(context, registry).ok().flatten().unwrap_or_default();
-    let mut places = Vec::new();
-    for found in &now.places {
-        let mut base = found.base.clone();
-        base.credential = found.login.as_ref().and_then(|_| name_of(registry, &base));
-        places.push(Place { role: found.role, base, from: Origin::Settings });
-    }
-    let is_named =
-        |place: &&Place| place.from == Origin::You && !places.iter().any(|known| same(known, place));
-    let named: Vec<Place> = before.places.iter().filter(is_named).cloned().collect();
-    places.extend(named);
-    for place in &mut places {
-        if let Some(known) = before.places.iter().find(|known| same(known, place)) {
-            place.base.addresses.clone_from(&known.base.addresses);
-            place.base.query = known.base.query;
-        }
-    }
     let mut environment = now.environment.clone();
     let usual = registry.environment().iter();
     environment.extend(usual.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    let confirmed = Confirmed { places, environment, files: now.files.clone() };
-    Ok(Draft { registry, now, confirmed })
-}
-
-fn same(one: &Place, other: &Place) -> bool {
-    one.role == other.role && one.base.is_at(&other.base)
+    let confirmed = Confirmed { places: Vec::new(), environment, files: now.files.clone() };
+    let mut draft = Draft { registry, now, confirmed, before, looked_at: BTreeSet::new() };
+    for found in &draft.now.places.clone() {
+        let mut base = found.base.clone();
+        inward::check_not_loopback(registry, &base)?;
+        base.credential = found.login.as_ref().and_then(|_| name_of(registry, &base));
+        draft.take(Place::new(found.role, base, Origin::Settings));
+    }
+    for named in draft.before.places.clone() {
+        if named.from == Origin::You {
+            draft.take(Place::new(named.role, named.base.without_addresses(), Origin::You));
+        }
+    }
+    Ok(draft)
 }
 
 /// `npm-packages-test`: of the secret for a place.
@@ -153,24 +151,27 @@ impl Draft {
         Ok(())
     }
 
-    /// Takes a place that the owner said yes to.
-    pub fn take(&mut self, place: Place) {
-        if !self.confirmed.places.iter().any(|known| same(known, &place)) {
+    /// Takes a place that the owner said yes to, with what the owner wrote of it before.
+    pub fn take(&mut self, mut place: Place) {
+        if !self.confirmed.places.iter().any(|known| known.is_same(&place)) {
+            self.know(&mut place);
             self.confirmed.places.push(place);
         }
     }
 
-    /// Takes a place that the owner names by its address, as an index.
+    /// Takes a place that the owner names: `https://…` as an index, `files=https://…` in that role.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if it is no address.
-    pub fn name_place(&mut self, url: &str) -> Result<(), Error> {
+    pub fn name_place(&mut self, named: &str) -> Result<(), Error> {
+        let (role, url) = in_role(named);
         let base = Base::parse(url).map_err(|error| {
             Error::new(ErrorKind::Usage, format!("cannot take the address {url:?}"))
                 .because(error)
-                .hint("write it without a user: https://host:port/path/")
+                .hint("write it without a user: https://host:port/path/, or files=https://host/path/")
         })?;
-        self.take(Place { role: Role::Index, base, from: Origin::You });
+        inward::check_not_loopback(self.registry, &base)?;
+        self.take(Place::new(role, base, Origin::You));
         Ok(())
     }
 
@@ -212,9 +213,19 @@ impl Draft {
         let limits = TRIAL_LIMIT.parse().into_iter().collect();
         let credentials = logins.collect();
         let wish = Wish { grants, credentials, tools, environment, limits, ..Wish::default() };
-        let script = format!("{{ {}; }} </dev/null >/dev/null 2>&1", trial.script);
+        let script = format!("{{ {}{}; }} </dev/null >/dev/null 2>&1", self.files_written(), trial.script);
         let command = ["sh", "-c", &script].map(Into::into).to_vec();
         Ok(RunRequest { workspaces: vec![place.to_owned()], wish, command, ..RunRequest::default() })
+    }
+
+    /// The files that a session with the set finds in its home, as commands that write them.
+    fn files_written(&self) -> String {
+        let write = |(below, text): (&String, &String)| {
+            let directory = below.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let (directory, below, text) = (shell::word(directory), shell::word(below), shell::word(text));
+            format!("mkdir -p \"$HOME\"/{directory} && printf %s {text} >\"$HOME\"/{below} && ")
+        };
+        self.confirmed.files.iter().map(write).collect()
     }
 
     fn observed(&self, ended: &Ended) -> Observed {
@@ -224,7 +235,7 @@ impl Draft {
         }
         for refused in ended.refusals.iter().take(OBSERVED_MAX) {
             match self.place_of(refused) {
-                Some(place) if !observed.places.iter().any(|known| same(known, &place)) => {
+                Some(place) if !observed.places.iter().any(|known| known.is_same(&place)) => {
                     observed.places.push(place);
                 }
                 Some(_) => {}
@@ -250,7 +261,7 @@ impl Draft {
         if has_query {
             base.query = QueryRule::Allow;
         }
-        Some(Place { role, base, from: Origin::Observed })
+        Some(Place::new(role, base, Origin::Observed))
     }
 
     /// Writes what was taken.
@@ -265,6 +276,13 @@ impl Draft {
         }
         confirmed::write(context, self.registry, &self.confirmed)
     }
+}
+
+/// A place as the owner names it: its role, and its address.
+#[must_use]
+pub fn in_role(named: &str) -> (Role, &str) {
+    let role = named.split_once('=').and_then(|(role, url)| Role::named(role).map(|role| (role, url)));
+    role.unwrap_or((Role::Index, named))
 }
 
 /// Names that `--env` takes; npm's scopes have others, and a trial needs none of them.

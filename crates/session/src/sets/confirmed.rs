@@ -46,6 +46,19 @@ pub struct Place {
     pub base: Base,
     /// Who says so.
     pub from: Origin,
+    /// Who says where it is, if its addresses are named.
+    pub addresses_from: AddressesFrom,
+}
+
+/// Who names the addresses of a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AddressesFrom {
+    /// The owner, by writing them into the file: they hold, wherever the name leads.
+    #[default]
+    You,
+    /// The machine's resolver, and the owner said yes: they hold as long as the name leads there.
+    Resolver,
 }
 
 /// Who says that a set loads from a place.
@@ -83,6 +96,8 @@ struct Entry {
     credential: Option<CredentialName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "is_the_owner_s")]
+    addresses_from: AddressesFrom,
     #[serde(default, skip_serializing_if = "is_denied")]
     query: Query,
 }
@@ -99,6 +114,11 @@ enum Query {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
 fn is_denied(query: &Query) -> bool {
     *query == Query::Deny
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_the_owner_s(from: &AddressesFrom) -> bool {
+    *from == AddressesFrom::You
 }
 
 /// Where the file of a set lies, whether there is one or not.
@@ -234,6 +254,20 @@ impl Confirmed {
     }
 }
 
+impl Place {
+    /// One whose addresses nobody named.
+    #[must_use]
+    pub fn new(role: Role, base: Base, from: Origin) -> Self {
+        Self { role, base, from, addresses_from: AddressesFrom::You }
+    }
+
+    /// Whether it is the same place in the same role.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.role == other.role && self.base.is_at(&other.base)
+    }
+}
+
 impl TryFrom<Entry> for Place {
     type Error = String;
 
@@ -246,7 +280,7 @@ impl TryFrom<Entry> for Place {
             Query::Allow => QueryRule::Allow,
             Query::Deny => QueryRule::Deny,
         };
-        Ok(Self { role, base, from: entry.from })
+        Ok(Self { role, base, from: entry.from, addresses_from: entry.addresses_from })
     }
 }
 
@@ -258,6 +292,7 @@ impl From<&Place> for Entry {
             from: place.from,
             credential: place.base.credential.clone(),
             addresses: place.base.addresses.clone(),
+            addresses_from: place.addresses_from,
             query: if place.base.query == QueryRule::Allow { Query::Allow } else { Query::Deny },
         }
     }

@@ -40,12 +40,8 @@ fn confirmed(owner: &Owner) -> Confirmed {
     base.credential = Some("npm-packages-test".parse().unwrap());
     base.addresses = vec!["127.0.0.1".parse().unwrap()];
     let places = vec![
-        Place { role: Role::Index, base, from: Origin::Settings },
-        Place {
-            role: Role::Files,
-            base: Base::parse("https://files.test/").unwrap(),
-            from: Origin::Observed,
-        },
+        Place::new(Role::Index, base, Origin::Settings),
+        Place::new(Role::Files, Base::parse("https://files.test/").unwrap(), Origin::Observed),
     ];
     Confirmed {
         places,
@@ -89,7 +85,7 @@ fn a_change_of_the_settings_takes_the_confirmation_back() {
 fn what_is_compiled_in_counts_only_while_no_setting_replaces_it() {
     let owner = Owner::with(&[]);
     let base = Base::parse("https://packages.test/").unwrap();
-    let place = Place { role: Role::Index, base, from: Origin::Observed };
+    let place = Place::new(Role::Index, base, Origin::Observed);
     let confirmed = Confirmed { places: vec![place], ..Confirmed::default() };
     let differences = || confirmed.differences(&configured(&owner.context, Registry::Npm).unwrap());
     assert!(differences().is_empty());
