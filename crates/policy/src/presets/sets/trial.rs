@@ -73,7 +73,10 @@ const PIP: &str = "into=$(mktemp -d) && if command -v pip >/dev/null; then pip d
                    --no-cache-dir --disable-pip-version-check --retries 0 --only-binary :all: -d \"$into\"; else \
                    uv pip install six --no-deps --no-cache --target \"$into\"; fi";
 
-const CARGO: &str = "mkdir -p src && : >src/lib.rs && printf '[package]\\nname = \"trial\"\\nversion = \"0.1.0\"\\n\
+/// In a home of its own: what lies in the owner's caches is not asked for.
+const CARGO: &str = "settings=${CARGO_HOME:-$HOME/.cargo}/config.toml && export CARGO_HOME=$(mktemp -d) && \
+                     { ! [ -e \"$settings\" ] || cp \"$settings\" \"$CARGO_HOME\"; } && \
+                     mkdir -p src && : >src/lib.rs && printf '[package]\\nname = \"trial\"\\nversion = \"0.1.0\"\\n\
                      [dependencies]\\ncfg-if = \"1\"\\n' >Cargo.toml && CARGO_NET_RETRY=0 cargo fetch";
 
 const GO: &str = "printf 'module trial\\n\\ngo 1.20\\n' >go.mod && GOTOOLCHAIN=local GOMODCACHE=$(mktemp -d) \
