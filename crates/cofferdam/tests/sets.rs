@@ -11,6 +11,7 @@
 mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
+    mod archives;
     mod building;
     mod confirming;
     mod installing;
@@ -22,6 +23,7 @@ mod root {
 mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
+    mod archives;
     mod building;
     mod confirming;
     mod installing;

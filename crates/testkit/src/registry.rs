@@ -7,7 +7,9 @@
 mod archive;
 mod crates;
 mod debian;
+mod docker;
 mod go;
+mod maven;
 mod npm;
 mod pypi;
 
@@ -15,8 +17,14 @@ use crate::pki::Pki;
 use crate::server::{Answer, Seen, Server};
 
 /// The names that their certificates are for. Some registries keep their files at another host than their index.
-pub const NAMES: [&str; 5] =
-    ["packages.test", "index.packages.test", "files.packages.test", "static.packages.test", "localhost"];
+pub const NAMES: [&str; 6] = [
+    "packages.test",
+    "index.packages.test",
+    "files.packages.test",
+    "static.packages.test",
+    "tokens.packages.test",
+    "localhost",
+];
 
 /// Whose protocol is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +39,10 @@ pub enum RegistryKind {
     Debian,
     /// Go's module proxy.
     Go,
+    /// A Maven repository.
+    Maven,
+    /// Container images: tokens, manifests and layers at a host each.
+    Docker,
 }
 
 /// A running registry.
@@ -77,6 +89,8 @@ impl Registry {
             RegistryKind::Crates => format!("sparse+{}/", self.server.url("index.packages.test")),
             RegistryKind::Debian => self.server.url("packages.test") + "/debian",
             RegistryKind::Go => self.server.url("packages.test") + "/go",
+            RegistryKind::Maven => self.server.url("packages.test") + "/maven",
+            RegistryKind::Docker => self.server.url("packages.test") + "/",
         }
     }
 
@@ -85,7 +99,12 @@ impl Registry {
     pub fn publishing_url(&self) -> String {
         match self.kind {
             RegistryKind::Pypi => self.server.url("packages.test") + "/legacy/",
-            RegistryKind::Npm | RegistryKind::Crates | RegistryKind::Debian | RegistryKind::Go => self.url(),
+            RegistryKind::Npm
+            | RegistryKind::Crates
+            | RegistryKind::Debian
+            | RegistryKind::Go
+            | RegistryKind::Maven
+            | RegistryKind::Docker => self.url(),
         }
     }
 
@@ -108,6 +127,8 @@ fn answer(kind: RegistryKind, seen: &Seen) -> Answer {
         RegistryKind::Crates => crates::answer(seen),
         RegistryKind::Debian => debian::answer(seen),
         RegistryKind::Go => go::answer(seen),
+        RegistryKind::Maven => maven::answer(seen),
+        RegistryKind::Docker => docker::answer(seen),
     }
 }
 
