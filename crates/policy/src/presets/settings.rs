@@ -256,4 +256,6 @@ fn in_header(place: &str, value: &str) -> Option<Login> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

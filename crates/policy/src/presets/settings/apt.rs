@@ -76,9 +76,11 @@ fn add(configured: &mut Configured, source: &Source, path: &str) -> Result<bool,
     }
     let key = source.options.iter().find(|(name, _)| name == "signed-by");
     if let Some((_, key)) = key.filter(|(_, key)| !key.starts_with("/usr/")) {
-        configured
-            .notes
-            .push(format!("{path}: {key} is not in a cell, so apt will not trust {address} there"));
+        let plain = without_user(address).0;
+        let note = format!("{path}: {key} is not in a cell, so apt will not trust {plain} there");
+        if !configured.notes.contains(&note) {
+            configured.notes.push(note);
+        }
     }
     let (role, address) = match suite.strip_suffix('/') {
         Some(below) => {

@@ -1,6 +1,7 @@
 //! Go's settings: the environment, the user's `go/env`, and the `go.env` that comes with Go and holds its defaults.
 
 use super::{Configuration, Configured, SettingsError, Surroundings};
+use crate::presets::sets::base::Base;
 use crate::presets::sets::registry::Role;
 
 /// Where Go lies if nothing else says so.
@@ -38,12 +39,23 @@ pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, 
         let mut words = sums.split_whitespace();
         let name = words.next().unwrap_or_default();
         let host = name.split('+').next().unwrap_or_default();
-        let address = words.next().map_or_else(|| format!("https://{host}"), str::to_owned);
+        let mut told = name.to_owned();
         if name != "off" && !host.is_empty() {
-            let place = Configuration::of(Role::Checksums, &address, &from)?;
+            let place = match words.next() {
+                Some(address) => {
+                    let place = Configuration::of(Role::Checksums, address, &from)?;
+                    // Written anew: a user and a password may stand in the address.
+                    told = format!("{name} {}", place.base.address());
+                    place
+                }
+                // A name is no address: what looks like a user in it is nobody's login.
+                None => Base::parse(&format!("https://{host}"))
+                    .map(|base| Configuration::plain(Role::Checksums, base, &from))
+                    .map_err(|error| SettingsError { from: from.clone(), why: super::told(&error) })?,
+            };
             configured.places.push(place);
         }
-        configured.environment.insert("GOSUMDB".to_owned(), sums);
+        configured.environment.insert("GOSUMDB".to_owned(), told);
     }
     for key in ["GOPRIVATE", "GONOPROXY", "GONOSUMDB"] {
         if let Some((value, _)) = setting(key, surroundings).filter(|(value, _)| !value.is_empty()) {

@@ -237,6 +237,22 @@ fn settings_that_are_not_understood_name_their_file_and_no_value() {
     }
 }
 
+#[test]
+fn a_login_in_an_address_reaches_neither_a_cell_nor_a_note() {
+    let go =
+        of(Registry::Go, &[], &[("GOSUMDB", "sum.test https://me:planted@sums.test/a"), ("GOPROXY", "off")]);
+    assert_eq!(places(&go), ["checksums https://sums.test/a/"]);
+    assert_eq!(login_of(&go, 0), ("basic:me".into(), "planted".into()));
+    assert_eq!(go.environment["GOSUMDB"], "sum.test https://sums.test/a");
+    let plain = of(Registry::Go, &[], &[("GOSUMDB", "sum.test+1+ab")]);
+    assert_eq!(plain.environment["GOSUMDB"], "sum.test+1+ab");
+    let list = "deb [signed-by=/etc/apt/a.gpg] https://me:planted@packages.test/debian stable main contrib\n";
+    let apt = of(Registry::Debian, &[("/etc/apt/sources.list", list)], &[]);
+    assert_eq!(login_of(&apt, 0).1, "planted");
+    assert!(apt.notes[0].contains("will not trust https://packages.test/debian there"), "{:?}", apt.notes);
+    assert!(!format!("{apt:?}").contains("planted"));
+}
+
 proptest::proptest! {
     /// The owner's own files, but any program of theirs may have written them.
     #[test]
