@@ -5,6 +5,7 @@
 
 mod frames;
 mod guarded;
+mod idle;
 mod model;
 pub(crate) mod request;
 mod said;
@@ -28,11 +29,14 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+pub(crate) use idle::Waited;
+use idle::{Idleness, Told};
 pub(crate) use model::Desk;
 use request::Seen;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use websocket::WebSocket;
@@ -88,16 +92,18 @@ enum Becomes {
 struct Server {
     talk: Arc<Talk>,
     becomes: Arc<Mutex<Option<Becomes>>>,
+    idleness: Arc<Idleness>,
 }
 
 impl Service<Request<Incoming>> for Server {
-    type Response = Response<Answer>;
+    type Response = Response<Told>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let server = self.clone();
-        Box::pin(async move { Ok(server.answer(request).await) })
+        let _under_way = self.idleness.begin();
+        Box::pin(async move { Ok(server.answer(request).await.map(|answer| Told { answer, _under_way })) })
     }
 }
 
@@ -105,20 +111,10 @@ impl Talk {
     /// Until the client or the last request ends it.
     pub(crate) async fn http1<S>(self, stream: S) -> After<S>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Waited + Unpin + Send + 'static,
     {
-        let server = Server { talk: Arc::new(self), becomes: Arc::default() };
-        let mut builder = http1::Builder::new();
-        builder
-            .header_read_timeout(None)
-            .max_headers(FIELDS_MAX)
-            .max_buf_size(HEAD_BYTES_MAX * 2)
-            .auto_date_header(false);
-        let io = TokioIo::new(Guarded::new(stream));
-        let mut connection = builder.serve_connection(io, server.clone());
-        let ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)).await;
-        let http1::Parts { io, read_buf, .. } = connection.into_parts();
-        let guarded = io.into_inner();
+        let server = Server::new(self);
+        let (ended, guarded, early) = requests(&server, stream).await;
         let (malformed, mut stream) = guarded.into_parts();
         if let Some(error) = malformed {
             server.talk.refuse_stream(&mut stream, error).await;
@@ -126,9 +122,9 @@ impl Talk {
         }
         let becomes = server.becomes.lock().unwrap_or_else(PoisonError::into_inner).take();
         match becomes.filter(|_| ended.is_ok()) {
-            Some(Becomes::Tunnel(to)) => After::Tunnel(stream, read_buf, to),
+            Some(Becomes::Tunnel(to)) => After::Tunnel(stream, early, to),
             Some(Becomes::WebSocket(websocket)) => {
-                Box::pin(websocket.pass(stream, &read_buf)).await;
+                Box::pin(websocket.pass(stream, &early)).await;
                 After::Closed
             }
             None => {
@@ -144,7 +140,7 @@ impl Talk {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let server = Server { talk: Arc::new(self), becomes: Arc::default() };
+        let server = Server::new(self);
         let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
@@ -177,7 +173,49 @@ impl Talk {
     }
 }
 
+/// How a connection came to its end, the stream that is left, and what was read of it beyond its requests.
+type Ended<S> = (hyper::Result<()>, Guarded<S>, Bytes);
+
+/// Serves all requests of a connection. Between them there is nothing of hyper's.
+async fn requests<S>(server: &Server, stream: S) -> Ended<S>
+where
+    S: AsyncRead + AsyncWrite + Waited + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .header_read_timeout(None)
+        .max_headers(FIELDS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX * 2)
+        .auto_date_header(false);
+    let mut guarded = Guarded::new(stream, Arc::clone(&server.idleness));
+    loop {
+        let mut connection = Box::new(builder.serve_connection(TokioIo::new(guarded), server.clone()));
+        let ended = std::future::poll_fn(|context| match connection.poll_without_shutdown(context) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if server.idleness.is_idle() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let ended = ended.await;
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        guarded = io.into_inner();
+        if let Some(ended) = ended {
+            return (ended, guarded, read_buf);
+        }
+        // An idle connection has nothing unread; if it had, nobody could say what that belongs to.
+        let is_known = read_buf.is_empty();
+        // Empty or not, it would keep the whole buffer.
+        drop(read_buf);
+        if !is_known || guarded.coming().await.is_err() {
+            return (Ok(()), guarded, Bytes::new());
+        }
+    }
+}
+
 impl Server {
+    fn new(talk: Talk) -> Self {
+        Self { talk: Arc::new(talk), becomes: Arc::default(), idleness: Arc::default() }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         let is_last = request::is_last(&parts);

@@ -5,6 +5,7 @@ mod attacks;
 mod credentials;
 mod harness;
 mod hostile;
+mod idle;
 mod models;
 mod newer;
 mod origin;

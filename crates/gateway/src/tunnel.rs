@@ -43,39 +43,47 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
 /// Letters of the longest method that is taken for one.
 const METHOD_BYTES_MAX: usize = 32;
 
-/// Serves one connection, until it ends.
+/// Serves one connection, until it ends. Each stage of its way is boxed by itself, and gone when the next one begins:
+/// what stays for as long as a connection lives is the last.
 pub(crate) async fn serve(gate: Arc<Gate>, arrival: Arrival, socket: TcpStream) {
     let client = Client::new(socket);
     let to = arrival.destination;
-    match (to.ip(), to.port()) {
-        (IpAddr::V4(PROXY_ADDRESS), HTTP_PROXY_PORT) => http_proxy(gate, client).await,
-        (IpAddr::V4(PROXY_ADDRESS), SOCKS_PROXY_PORT) => socks_proxy(gate, client).await,
+    let led = match (to.ip(), to.port()) {
+        (IpAddr::V4(PROXY_ADDRESS), HTTP_PROXY_PORT) => Box::pin(http_proxy(&gate, client)).await,
+        (IpAddr::V4(PROXY_ADDRESS), SOCKS_PROXY_PORT) => Box::pin(socks_proxy(&gate, client)).await,
         (address, port) => {
             let host = arrival.name.map_or_else(|| Host::Address(address.to_canonical()), Host::Name);
             match Port::new(port) {
-                Some(port) => open(gate, Destination { host, port }, client).await,
-                None => client.reset(),
+                Some(port) => Some((client, Destination { host, port })),
+                None => {
+                    client.reset();
+                    None
+                }
             }
         }
+    };
+    if let Some((client, to)) = led {
+        Box::pin(open(gate, to, client)).await;
     }
 }
 
-async fn http_proxy(gate: Arc<Gate>, client: Client) {
-    let talk = Talk { gate: Arc::clone(&gate), place: Place::Proxy, doom: None };
+/// A client of a proxy, and where it wants to go.
+type Led = Option<(Client, Destination)>;
+
+async fn http_proxy(gate: &Arc<Gate>, client: Client) -> Led {
+    let talk = Talk { gate: Arc::clone(gate), place: Place::Proxy, doom: None };
     match talk.http1(client).await {
-        After::Closed => {}
+        After::Closed => None,
         After::Tunnel(mut client, early, to) => {
             client.give_back(&early);
-            // It is part of a buffer that would else be kept as long as the tunnel.
-            drop(early);
-            Box::pin(open(gate, to, client)).await;
+            Some((client, to))
         }
     }
 }
 
-async fn socks_proxy(gate: Arc<Gate>, mut client: Client) {
+async fn socks_proxy(gate: &Arc<Gate>, mut client: Client) -> Led {
     match timeout(HANDSHAKE_TIME_MAX, greet(&mut client)).await {
-        Ok(Ok(Some(Ok(to)))) => open(gate, to, client).await,
+        Ok(Ok(Some(Ok(to)))) => return Some((client, to)),
         Ok(Ok(Some(Err(reason)))) => {
             gate.words.refused(&Refusal::of_nowhere(reason));
             // It was told; a reset could take that back.
@@ -83,6 +91,7 @@ async fn socks_proxy(gate: Arc<Gate>, mut client: Client) {
         }
         Ok(Ok(None) | Err(_)) | Err(_) => client.reset(),
     }
+    None
 }
 
 /// The SOCKS handshake; `None` if the client goes before its end.
@@ -254,10 +263,12 @@ async fn terminate(
         refuse(RefusalReason::HostMalformed);
         return client.reset();
     };
-    let handshake = TlsAcceptor::from(config).accept(client);
-    let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME_MAX, handshake).await else {
+    // Keys and all are more than a KiB, which each future that holds them would have room for anew.
+    let handshake = Box::pin(TlsAcceptor::from(config).accept(client));
+    let stream = match timeout(HANDSHAKE_TIME_MAX, handshake).await {
+        Ok(Ok(stream)) => Box::new(stream),
         // A client that does not believe in our authority, or does not speak TLS after all.
-        return refuse(RefusalReason::ProtocolUnknown);
+        Ok(Err(_)) | Err(_) => return refuse(RefusalReason::ProtocolUnknown),
     };
     let is_new = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let talk = Talk { gate, place: Place::At(to, Scheme::Https), doom };

@@ -116,9 +116,16 @@ impl Requests {
         self.state == State::Head && !self.gathered.is_empty()
     }
 
-    #[cfg(test)]
-    fn is_between_requests(&self) -> bool {
+    /// Whether all that has come are whole requests.
+    pub(crate) fn is_between_requests(&self) -> bool {
         self.state == State::Head && self.gathered.is_empty()
+    }
+
+    /// Gives up the room that the last head took.
+    pub(crate) fn rest(&mut self) {
+        if self.is_between_requests() {
+            self.gathered = Vec::new();
+        }
     }
 
     fn skip<'b>(&mut self, left: u64, bytes: &'b [u8], more: fn(u64) -> State, then: State) -> &'b [u8] {

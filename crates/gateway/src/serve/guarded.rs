@@ -1,8 +1,10 @@
 //! A stream whose HTTP/1 is followed byte by byte on its way in: what is malformed, or comes too slowly, ends it.
 
+use super::idle::{Idleness, Waited};
 use crate::protocol::head::{HeadError, Requests};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,11 +30,12 @@ pub(super) struct Guarded<S> {
     broken: Option<Broken>,
     /// Runs while a head is begun and not whole.
     clock: Option<Pin<Box<Sleep>>>,
+    idleness: Arc<Idleness>,
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, requests: Requests::new(), broken: None, clock: None }
+    pub(super) fn new(stream: S, idleness: Arc<Idleness>) -> Self {
+        Self { stream, requests: Requests::new(), broken: None, clock: None, idleness }
     }
 
     pub(super) fn into_parts(self) -> (Option<Broken>, S) {
@@ -42,6 +45,14 @@ impl<S> Guarded<S> {
     fn give_up(&mut self, broken: Broken) -> Poll<io::Result<()>> {
         self.broken = Some(broken);
         Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
+    }
+}
+
+impl<S: Waited> Guarded<S> {
+    /// Waits between two requests, without room for either.
+    pub(super) async fn coming(&mut self) -> io::Result<()> {
+        self.requests.rest();
+        std::future::poll_fn(|context| self.stream.poll_coming(context)).await
     }
 }
 
@@ -55,7 +66,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             return self.give_up(broken);
         }
         let before = into.filled().len();
-        match Pin::new(&mut self.stream).poll_read(context, into) {
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        self.idleness.waits(read.is_pending() && self.requests.is_between_requests());
+        match read {
             Poll::Ready(Ok(())) => {
                 let read = into.filled().get(before..).unwrap_or_default();
                 if let Err(error) = self.requests.push(read) {
@@ -86,6 +99,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.idleness.flushed(false);
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -94,6 +108,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.idleness.flushed(false);
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -102,7 +117,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.idleness.flushed(matches!(flushed, Poll::Ready(Ok(()))));
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
