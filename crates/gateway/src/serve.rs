@@ -18,8 +18,9 @@ use crate::origin::Failure;
 use crate::passage::{Named, Passage};
 use crate::protocol::head::{FIELDS_MAX, HEAD_BYTES_MAX, HeadError};
 use crate::wire::Decision;
+use cofferdam_policy::net::addresses;
 use cofferdam_policy::net::grant::{self, Grant, GrantOrigin, Protocol, Scheme};
-use cofferdam_policy::net::host::Destination;
+use cofferdam_policy::net::host::{Destination, Host, Port};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::RequestPermit;
 use guarded::Guarded;
@@ -58,6 +59,8 @@ const PING_AFTER: Duration = Duration::from_secs(60);
 pub(crate) enum Place {
     /// The one place that it goes to.
     At(Destination, Scheme),
+    /// An address that stands for a name in the cell, at this port: the name that each request says is its host.
+    Named(Port),
     /// Whatever each says: the HTTP proxy.
     Proxy,
 }
@@ -164,7 +167,7 @@ impl Talk {
         };
         let refusal = match &self.place {
             Place::At(destination, _) => Refusal::of_connection(reason, destination),
-            Place::Proxy => Refusal::of_nowhere(reason),
+            Place::Named(_) | Place::Proxy => Refusal::of_nowhere(reason),
         };
         self.gate.words.refused(&refusal);
         // The client may not want to hear it.
@@ -257,6 +260,9 @@ impl Server {
                 Some(Becomes::Tunnel(seen.destination));
             return Ok(said::tunnel());
         }
+        if stands_for_a_name(&seen.destination.host) {
+            return Err(seen.refusal(&parts, RefusalReason::NameUnknown));
+        }
         if grant::Method::is_never_granted(parts.method.as_str()) {
             return Err(seen.refusal(&parts, RefusalReason::MethodNotGranted));
         }
@@ -347,6 +353,11 @@ impl Server {
         };
         seen.judge(parts, &grants)
     }
+}
+
+/// Whether a host is an address that means a name inside the cell, and nothing outside.
+pub(crate) fn stands_for_a_name(host: &Host) -> bool {
+    matches!(host, Host::Address(address) if addresses::stands_for_a_name(*address))
 }
 
 /// What the agent is told of an origin that failed: the reason, and nothing of our insides.

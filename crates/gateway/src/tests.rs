@@ -7,6 +7,7 @@ mod harness;
 mod hostile;
 mod idle;
 mod models;
+mod named;
 mod newer;
 mod origin;
 mod plain;

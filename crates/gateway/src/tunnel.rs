@@ -7,7 +7,7 @@ use crate::gate::Gate;
 use crate::passage::{Named, Passage};
 use crate::protocol::hello::{self, Hello};
 use crate::protocol::socks::{self, SocksError, Target};
-use crate::serve::{After, Place, Talk};
+use crate::serve::{After, Place, Talk, stands_for_a_name};
 use crate::splice;
 use crate::stream::Client;
 use cofferdam_policy::net::arrival::Arrival;
@@ -148,7 +148,45 @@ enum Spoken {
     Nothing,
 }
 
+/// An address of the cell's own stands for a name, and only the cell knows for which: who has resolved it and then says
+/// it to a proxy names the host in the TLS server name or in `Host`. That is a claim like any other, and judged like any
+/// other; the address itself leads nowhere, whatever is granted and whatever the host's network has there.
 async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
+    if !stands_for_a_name(&to.host) {
+        return open_named(gate, to, client).await;
+    }
+    let is_greeted = SERVER_FIRST_PORTS.contains(&to.port.get());
+    let patience = if is_greeted { Duration::ZERO } else { UNWANTED_TIME_MAX };
+    match timeout(patience, listen(&mut client)).await.unwrap_or(Ok(Spoken::Nothing)) {
+        Err(_gone) => {}
+        Ok(Spoken::Http) => {
+            let talk = Talk { gate, place: Place::Named(to.port), doom: None };
+            let _closed = talk.http1(client).await;
+        }
+        Ok(Spoken::Tls(hello)) => {
+            let said = hello.server_name.as_deref();
+            if said.is_some_and(|name| gate.leaks_in(&to, name)) {
+                return client.reset();
+            }
+            match said.and_then(|name| DnsName::parse(name).ok()) {
+                Some(name) => {
+                    open_named(gate, Destination { host: Host::Name(name), port: to.port }, client).await;
+                }
+                None => {
+                    let (name, doom) = (to.host.to_string(), Some(RefusalReason::NameUnknown));
+                    Box::pin(terminate(gate, to, client, &name, doom)).await;
+                }
+            }
+        }
+        Ok(Spoken::Malformed | Spoken::Unknown | Spoken::Nothing) => {
+            gate.words.refused(&Refusal::of_connection(RefusalReason::NameUnknown, &to));
+            client.reset();
+        }
+    }
+}
+
+/// The way of a connection to a host that is known.
+async fn open_named(gate: Arc<Gate>, to: Destination, mut client: Client) {
     if gate.leaks_in(&to, to.host.to_string().as_bytes()) {
         return client.reset();
     }

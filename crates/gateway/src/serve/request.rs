@@ -4,7 +4,7 @@ use super::Place;
 use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::protocol::head::METHOD_BYTES_MAX;
 use cofferdam_policy::net::grant::Scheme;
-use cofferdam_policy::net::host::{Destination, Port};
+use cofferdam_policy::net::host::{Destination, Host, Port};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::{Grants, Head, RequestPermit, Upgrade};
 use hyper::header::{
@@ -55,12 +55,13 @@ impl Seen {
                 Place::At(destination, _) => {
                     Refusal::of_connection(RefusalReason::MessageMalformed, destination)
                 }
-                Place::Proxy => Refusal::of_nowhere(RefusalReason::MessageMalformed),
+                Place::Named(_) | Place::Proxy => Refusal::of_nowhere(RefusalReason::MessageMalformed),
             };
             return Err(refusal);
         }
         let (destination, scheme) = match place {
             Place::At(destination, scheme) => (destination.clone(), *scheme),
+            Place::Named(port) => (named(parts, *port)?, Scheme::Http),
             Place::Proxy => (asked(parts)?, Scheme::Http),
         };
         let default = match scheme {
@@ -168,8 +169,7 @@ fn has_one_length(headers: &HeaderMap) -> bool {
 
 /// Where a request to the proxy wants to go: the authority of `CONNECT`, or an absolute form.
 fn asked(parts: &Parts) -> Result<Destination, Refusal> {
-    let nowhere =
-        |reason| Refusal { method: Some(parts.method.as_str().to_owned()), ..Refusal::of_nowhere(reason) };
+    let nowhere = |reason| of_nowhere(parts, reason);
     let Some(authority) = parts.uri.authority() else {
         return Err(nowhere(RefusalReason::MessageMalformed));
     };
@@ -181,6 +181,30 @@ fn asked(parts: &Parts) -> Result<Destination, Refusal> {
     }
     let destination = Destination::parse(authority.as_str(), Port::HTTP);
     destination.map_err(|_form| nowhere(RefusalReason::HostMalformed))
+}
+
+/// Where a request wants to go whose connection goes to an address of the cell's: to the name that it says, which is then
+/// judged as if the connection went there, and at no other port.
+fn named(parts: &Parts, port: Port) -> Result<Destination, Refusal> {
+    let nowhere = |reason| of_nowhere(parts, reason);
+    let written = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let said = written.or_else(|| parts.headers.get(HOST).map(HeaderValue::as_bytes));
+    let said = said.ok_or_else(|| nowhere(RefusalReason::NameUnknown))?;
+    let destination = Destination::parse(said, Port::HTTP);
+    let destination = destination.map_err(|_form| nowhere(RefusalReason::HostMalformed))?;
+    match &destination.host {
+        Host::Name(_) if destination.port == port => Ok(destination),
+        Host::Address(_) if super::stands_for_a_name(&destination.host) => {
+            Err(refusal(&destination, parts, RefusalReason::NameUnknown))
+        }
+        Host::Name(_) | Host::Address(_) => {
+            Err(refusal(&destination, parts, RefusalReason::AuthorityMismatch))
+        }
+    }
+}
+
+fn of_nowhere(parts: &Parts, reason: RefusalReason) -> Refusal {
+    Refusal { method: Some(parts.method.as_str().to_owned()), ..Refusal::of_nowhere(reason) }
 }
 
 /// Whether nothing that follows this request is looked at as HTTP; the stream's guard sees it in the same way.

@@ -14,6 +14,20 @@ const FIRST_V4: u32 = u32::from_be_bytes([198, 18, 0, 16]);
 /// The first one of fd00:c0ff:e::/64, a local network (RFC 4193).
 const FIRST_V6: u128 = 0xFD00_C0FF_000E_0000_0000_0000_0000_0010;
 
+/// What all addresses of a family have in common that lie in the range of [`FIRST_V4`]: /15, and of [`FIRST_V6`]: /64.
+const COMMON_BITS_V4: u32 = 15;
+const COMMON_BITS_V6: u32 = 64;
+
+/// Whether an address is of the ranges that names get theirs from, given to a name or not. It leads to nothing outside,
+/// whatever the host's network has there.
+#[must_use]
+pub fn stands_for_a_name(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => (u32::from(address) ^ FIRST_V4).leading_zeros() >= COMMON_BITS_V4,
+        IpAddr::V6(address) => (u128::from(address) ^ FIRST_V6).leading_zeros() >= COMMON_BITS_V6,
+    }
+}
+
 /// The cell's own addresses, beside loopback: programs that ask which families this machine speaks count loopback out
 /// (`AI_ADDRCONFIG`, getaddrinfo(3)).
 pub const OWN_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
@@ -96,6 +110,28 @@ mod tests {
         for other in ["198.18.0.1", "198.18.0.15", "198.18.0.18", "::", "fd00:c0ff:e::f", "8.8.8.8", "ffff::"]
         {
             assert_eq!(book.name(other.parse().unwrap()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_address_that_a_name_can_have_is_known_for_one_and_no_other() {
+        let last = Addresses::of(u32::try_from(NAMES_MAX).unwrap() - 1);
+        for address in [
+            IpAddr::V4(Ipv4Addr::from(FIRST_V4)),
+            last.v4.into(),
+            last.v6.into(),
+            last.v4.to_ipv6_mapped().into(),
+            PROXY_ADDRESS.into(),
+            OWN_V6.into(),
+            "198.19.255.255".parse().unwrap(),
+            "fd00:c0ff:e:0:ffff::".parse().unwrap(),
+        ] {
+            assert!(stands_for_a_name(address), "{address}");
+        }
+        for other in
+            ["198.17.255.255", "198.20.0.0", "127.0.0.1", "::1", "fd00:c0ff:e:1::", "fd00:c0ff:d::10"]
+        {
+            assert!(!stands_for_a_name(other.parse().unwrap()), "{other}");
         }
     }
 

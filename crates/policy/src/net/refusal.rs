@@ -46,6 +46,8 @@ pub enum RefusalReason {
     SniHidden,
     /// Two grants permit the request with different credentials, and neither is the narrower one.
     CredentialAmbiguous,
+    /// The address stands for a name in the cell, and what was sent does not say which.
+    NameUnknown,
     /// The name leads to nothing.
     NameNotResolved,
     /// The name leads to an address that is not out on the internet, and no grant names it.
@@ -118,7 +120,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// Every reason there is.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 50] = [
         Self::HostDenied,
         Self::HostMalformed,
         Self::HostNotGranted,
@@ -134,6 +136,7 @@ impl RefusalReason {
         Self::SniMismatch,
         Self::SniHidden,
         Self::CredentialAmbiguous,
+        Self::NameUnknown,
         Self::NameNotResolved,
         Self::AddressNotGlobal,
         Self::MessageMalformed,
@@ -189,6 +192,7 @@ impl RefusalReason {
             Self::SniMismatch => "sni-mismatch",
             Self::SniHidden => "sni-hidden",
             Self::CredentialAmbiguous => "credential-ambiguous",
+            Self::NameUnknown => "name-unknown",
             Self::NameNotResolved => "name-not-resolved",
             Self::AddressNotGlobal => "address-not-global",
             Self::MessageMalformed => "message-malformed",
