@@ -352,11 +352,9 @@ impl<'c> Supervisor<'c> {
         let (tokens, mut fds): (Vec<Token>, Vec<PollFd<'_>>) = polled.into_iter().unzip();
         let due = [self.deadline, self.hang_up_at, self.stop_at, self.leave_unread_at, self.empty_until];
         let frozen = self.frozen.as_ref().map(frozen::Freezing::due);
-        let due = due
-            .into_iter()
-            .chain([frozen, self.regular.as_ref().and_then(regular::Regular::due), self.network.due()])
-            .flatten()
-            .min();
+        let regular = self.regular.as_ref().and_then(regular::Regular::due);
+        let due =
+            due.into_iter().chain([frozen, regular, self.network.due(), self.answer_due()]).flatten().min();
         let timeout =
             due.map(|due| due.saturating_duration_since(Instant::now())).and_then(|d| d.try_into().ok());
         match poll(&mut fds, timeout.as_ref()) {
@@ -606,6 +604,7 @@ impl<'c> Supervisor<'c> {
         self.keep_frozen();
         self.keep_regular();
         self.keep_network();
+        self.keep_answer();
         let now = Instant::now();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;

@@ -88,3 +88,24 @@ fn traffic_is_reported_when_it_is_asked_for_and_at_the_end() {
         }
     });
 }
+
+#[test]
+fn what_could_not_be_shown_whole_is_refused_unasked() {
+    run(async {
+        let origin = listen(echo).await;
+        let cell = asking(20, 4, origin.port());
+        let host = format!("a.test:{}", origin.port());
+        let mut client = cell.connect(&host).await;
+        let long = get(&format!("/{}", "x".repeat(300)), &host);
+        let answer = say(&mut client, &long).await;
+        assert!(answer.contains("\"reason\":\"path-not-granted\""), "{answer}");
+        let mut client = cell.connect(&host).await;
+        let owner = async {
+            let id = held(&cell).await;
+            cell.order(&Order::Decide { id, decision: Decision::AllowOnce });
+        };
+        let short = get(&format!("/{}", "x".repeat(200)), &host);
+        let (answer, ()) = tokio::join!(say(&mut client, &short), owner);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    });
+}

@@ -13,8 +13,8 @@ use cofferdam_policy::event::Decision;
 use std::time::{Duration, Instant};
 
 /// What was typed before the question could be read, or within a sentence, is no answer to it: none of its letters stands
-/// after such a silence.
-const ARMED_AFTER: Duration = Duration::from_millis(800);
+/// alone, with such a silence before it and after it. The agent sees when the owner pauses, and can ask just then.
+const SILENCE: Duration = Duration::from_millis(800);
 /// What the agent chose is cut off here.
 const TEXT_COLUMNS_MAX: usize = 400;
 /// An empty alternate screen in plain colours, without a cursor.
@@ -26,6 +26,8 @@ const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
 pub(super) struct Question {
     id: u64,
     armed_at: Instant,
+    /// The key that was pressed, and when it holds if no other follows.
+    chosen: Option<(Decision, Instant)>,
 }
 
 impl Supervisor<'_> {
@@ -60,20 +62,19 @@ impl Supervisor<'_> {
         self.to_owner.extend_from_slice(ENTER);
         let now = Instant::now();
         self.to_owner.extend_from_slice(painted(waiting, self.patience.is_short(now)).as_bytes());
-        self.question = Some(Question { id: waiting.id, armed_at: now + ARMED_AFTER });
+        self.question = Some(Question { id: waiting.id, armed_at: now + SILENCE, chosen: None });
     }
 
     /// What was typed while the question is shown: an answer, the keystroke that detaches, or nothing.
     pub(super) fn read_answer(&mut self, typed: &[u8]) -> Result<Turn, Error> {
-        if let Some((id, decision)) = self.answered(typed) {
-            // If it waits no longer, the question goes away all the same.
-            let _waited = self.decide(id, decision);
-            self.keep_asking();
-            return Ok(Turn::Stay);
-        }
+        let now = Instant::now();
         if let Some(question) = &mut self.question {
-            // Somebody is typing for the program.
-            question.armed_at = Instant::now() + ARMED_AFTER;
+            question.chosen = match decision(typed) {
+                Some(decision) if question.armed_at <= now => Some((decision, now + SILENCE)),
+                // Somebody is typing for the program.
+                Some(_) | None => None,
+            };
+            question.armed_at = now + SILENCE;
         }
         if let OwnerSide::Terminal(raw) = &mut self.owner
             && raw.key.feed(typed, &mut Vec::new()) == Stroke::Detach
@@ -81,6 +82,21 @@ impl Supervisor<'_> {
             return self.detach();
         }
         Ok(Turn::Stay)
+    }
+
+    /// When an answer holds.
+    pub(super) fn answer_due(&self) -> Option<Instant> {
+        self.question.as_ref()?.chosen.map(|(_, at)| at)
+    }
+
+    /// Takes the answer after which nothing was typed for long enough.
+    pub(super) fn keep_answer(&mut self) {
+        let Some(Question { id, chosen: Some((decision, at)), .. }) = self.question else { return };
+        if at <= Instant::now() {
+            // If it waits no longer, the question goes away all the same.
+            let _waited = self.decide(id, decision);
+            self.keep_asking();
+        }
     }
 
     /// Off a terminal a line says that something waits.
@@ -101,18 +117,6 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What a key says to the question: nothing, unless it is one of the three, alone, and after a silence.
-    fn answered(&self, typed: &[u8]) -> Option<(u64, Decision)> {
-        let question = self.question.as_ref().filter(|question| question.armed_at <= Instant::now())?;
-        let decision = match typed {
-            b"o" => Decision::AllowedOnce,
-            b"s" => Decision::AllowedForSession,
-            b"n" => Decision::Denied,
-            _ => return None,
-        };
-        Some((question.id, decision))
-    }
-
     /// Gives the terminal back to the program, as it was.
     pub(super) fn take_question_away(&mut self) {
         if self.question.take().is_none() {
@@ -124,6 +128,16 @@ impl Supervisor<'_> {
         {
             screen.repaint(&mut self.to_owner);
         }
+    }
+}
+
+/// What a key says to the question: nothing, unless it is one of the three, alone.
+fn decision(typed: &[u8]) -> Option<Decision> {
+    match typed {
+        b"o" => Some(Decision::AllowedOnce),
+        b"s" => Some(Decision::AllowedForSession),
+        b"n" => Some(Decision::Denied),
+        _ => None,
     }
 }
 
@@ -143,6 +157,7 @@ fn painted(waiting: &Waiting, patience_is_short: bool) -> String {
          \x20 \x1b[1mo\x1b[0m  let this one through\r\n\
          \x20 \x1b[1ms\x1b[0m  let it and its like through until the session ends\r\n\
          \x20 \x1b[1mn\x1b[0m  refuse{more}\r\n\r\n\
+         \x20 One key counts, if no other follows within a second.\r\n\
          \x20 {DETACH_KEY_NAME} leaves it waiting: cofferdam pending\r\n",
         shown(&refused.reason),
         waiting.seconds_left,
