@@ -325,6 +325,8 @@ pub struct RequestNote {
 pub struct LeakNote {
     /// Whose handle.
     pub credential: CredentialName,
+    /// How many were alike.
+    pub count: u64,
     /// Where to.
     pub destination: Destination,
     /// Where in what was sent, in words: `header`, `body`, `URL`, `server name`.

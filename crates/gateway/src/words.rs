@@ -8,6 +8,7 @@ use crate::wire::{
     HostTraffic, LeakNote, RefusalNote, RequestNote, WORD_HOSTS_MAX, WORD_PATH_BYTES_MAX, WORD_REQUESTS_MAX,
     Word,
 };
+use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::host::{Destination, Host};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use std::collections::{HashMap, VecDeque};
@@ -26,6 +27,8 @@ pub(crate) const REPEATED_AFTER: Duration = Duration::from_secs(5);
 const REFUSALS_MAX: usize = 1_024;
 /// Requests that wait to be said; beyond, they are counted.
 const REQUESTS_MAX: usize = 1_024;
+/// Different leaks that are remembered; beyond, they are joined by credential.
+const LEAKS_MAX: usize = 256;
 /// Other words that wait; beyond, the eldest is dropped.
 const OTHERS_MAX: usize = 1_024;
 /// Hosts that are counted apart; beyond, under the name of the first.
@@ -56,6 +59,7 @@ struct Shared {
 struct Waiting {
     others: VecDeque<Word>,
     refusals: HashMap<Alike, Said>,
+    leaks: HashMap<AlikeLeak, Said>,
     requests: VecDeque<RequestNote>,
     unsaid: u64,
     /// Nothing was said since what had been said was last forgotten: there is nothing more to forget.
@@ -68,6 +72,14 @@ struct Alike {
     destination: Option<Destination>,
     method: Option<String>,
     path: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AlikeLeak {
+    credential: CredentialName,
+    destination: Destination,
+    place: &'static str,
+    is_replaced: bool,
 }
 
 #[derive(Debug, Default)]
@@ -131,12 +143,19 @@ impl Words {
     }
 
     fn leak(&self, leak: &Leak, destination: &Destination, is_replaced: bool) {
-        self.say(Word::Leak(LeakNote {
+        let alike = AlikeLeak {
             credential: leak.credential.clone(),
             destination: destination.clone(),
-            place: leak.place.name().to_owned(),
+            place: leak.place.name(),
             is_replaced,
-        }));
+        };
+        let mut waiting = self.waiting();
+        let is_full = waiting.leaks.len() >= LEAKS_MAX && !waiting.leaks.contains_key(&alike);
+        let joined = || waiting.leaks.keys().find(|known| known.credential == alike.credential).cloned();
+        let alike = if is_full { joined().unwrap_or(alike) } else { alike };
+        waiting.leaks.entry(alike).or_default().count += 1;
+        drop(waiting);
+        self.0.something.notify_one();
     }
 
     /// A request that has ended.
@@ -189,7 +208,7 @@ impl Words {
 
     /// Waits until there is something to say.
     pub(crate) async fn something(&self) {
-        if self.waiting().refusals.values().any(|said| said.count > 0) {
+        if self.waiting().repeats() {
             // Repeated refusals wait for their time without being notified of.
             let _ended = tokio::time::timeout(LOT_EVERY * 20, self.0.something.notified()).await;
         } else {
@@ -208,11 +227,14 @@ impl Words {
             lot.push(word);
         }
         let room = LOT_WORDS_MAX.saturating_sub(lot.len() + 1);
-        let is_due = |said: &Said| said.last.is_none_or(|last| now.duration_since(last) >= REPEATED_AFTER);
-        let due = waiting.refusals.iter_mut().filter(|(_, said)| said.count > 0 && is_due(said));
+        let due = waiting.leaks.iter_mut().filter(|(_, said)| said.is_due(now));
         for (alike, said) in due.take(room) {
-            lot.push(Word::Refused(note(alike, said.allow.clone(), said.count)));
-            (said.count, said.last) = (0, Some(now));
+            lot.push(Word::Leak(alike.note(said.take(now))));
+        }
+        let room = LOT_WORDS_MAX.saturating_sub(lot.len() + 1);
+        let due = waiting.refusals.iter_mut().filter(|(_, said)| said.is_due(now));
+        for (alike, said) in due.take(room) {
+            lot.push(Word::Refused(note(alike, said.allow.clone(), said.take(now))));
         }
         while lot.len() < LOT_WORDS_MAX && (!waiting.requests.is_empty() || waiting.unsaid > 0) {
             let count = waiting.requests.len().min(WORD_REQUESTS_MAX);
@@ -229,6 +251,38 @@ impl Words {
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Whether something that was said has come again, and waits for its time.
+    fn repeats(&self) -> bool {
+        self.refusals.values().chain(self.leaks.values()).any(|said| said.count > 0)
+    }
+}
+
+impl Said {
+    /// Whether there is something to say of it, and not too soon after the last time.
+    fn is_due(&self, now: Instant) -> bool {
+        self.count > 0 && self.last.is_none_or(|last| now.duration_since(last) >= REPEATED_AFTER)
+    }
+
+    /// How many are said now.
+    fn take(&mut self, now: Instant) -> u64 {
+        self.last = Some(now);
+        std::mem::take(&mut self.count)
+    }
+}
+
+impl AlikeLeak {
+    fn note(&self, count: u64) -> LeakNote {
+        LeakNote {
+            credential: self.credential.clone(),
+            count,
+            destination: self.destination.clone(),
+            place: self.place.to_owned(),
+            is_replaced: self.is_replaced,
+        }
     }
 }
 

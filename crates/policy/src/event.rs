@@ -162,6 +162,9 @@ pub enum Event {
         credential: String,
         /// Where it was seen, as the gateway names it.
         place: String,
+        /// How often, if it came several times at once.
+        #[serde(default = "once", skip_serializing_if = "is_once")]
+        count: u64,
     },
     /// A credential can't be used any more in this session.
     Revoked {
@@ -252,6 +255,15 @@ pub enum EventKind {
     Published,
     /// [`Event::Unpublished`]
     Unpublished,
+}
+
+fn once() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_once(count: &u64) -> bool {
+    *count == once()
 }
 
 impl Event {

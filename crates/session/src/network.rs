@@ -20,7 +20,7 @@ use std::collections::btree_map::Entry;
 /// The most places that are told apart; what comes after them is counted together.
 const PLACES_MAX: usize = 500;
 /// What places beyond that are called.
-const OTHERS: &str = "(others)";
+pub(crate) const OTHERS: &str = "(others)";
 
 /// All that went through a gateway so far, and all that waits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -116,8 +116,9 @@ pub(super) fn sentence(event: &Event) -> String {
         Event::Requested(requested) => of_requested(requested),
         Event::Held { id, refused } => format!("held as {id}: {}", of_refused(refused)),
         Event::Decided { id, decision } => format!("{id} was {}", of_decision(*decision)),
-        Event::HandleLeaked { credential, place } => {
-            format!("the handle of {credential} was seen where it does not belong: {place}")
+        Event::HandleLeaked { credential, place, count } => {
+            let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+            format!("the handle of {credential} was seen where it does not belong: {place}{times}")
         }
         Event::Revoked { credential } => format!("{credential} can't be used any more"),
         Event::Published { port, url } => format!("its port {port} was published to your browser: {url}"),

@@ -1,6 +1,7 @@
 //! What is alike is said once, and no flood of it is more than its words.
 
 use super::*;
+use crate::exchange::LeakPlace;
 use cofferdam_policy::net::host::Port;
 
 fn refusal(host: &str, path: &str) -> Refusal {
@@ -32,6 +33,34 @@ fn refusals_that_are_alike_are_said_once_and_then_counted() {
     assert_eq!(refusals(&words.lot(Instant::now())), [(Some("/y".to_owned()), 1)], "the first was just said");
     assert_eq!(refusals(&words.lot(later(6))), [(Some("/x".to_owned()), 1_000)]);
     assert!(words.lot(later(60)).is_empty());
+}
+
+#[test]
+fn a_flood_of_leaks_is_said_at_once_and_then_counted_and_none_is_lost() {
+    let words = Words::default();
+    let leak = Leak { credential: "github".parse().unwrap(), place: LeakPlace::Header };
+    let to = |number: u32| Destination::parse(&format!("{number}.test"), Port::HTTPS).unwrap();
+    let leaks = |lot: &[Word]| -> Vec<u64> {
+        lot.iter()
+            .filter_map(|word| if let Word::Leak(note) = word { Some(note.count) } else { None })
+            .collect()
+    };
+    words.leaked(&leak, &to(0));
+    assert_eq!(leaks(&words.lot(Instant::now())), [1], "the first is said at once");
+    for _ in 0..10_000 {
+        words.leaked(&leak, &to(0));
+    }
+    assert!(words.lot(Instant::now()).is_empty());
+    assert_eq!(leaks(&words.lot(later(6))), [10_000]);
+    for number in 0..10_000 {
+        words.leaked(&leak, &to(number));
+    }
+    assert!(words.waiting().leaks.len() <= LEAKS_MAX);
+    let mut said = 0;
+    for _ in 0..LEAKS_MAX {
+        said += leaks(&words.lot(later(60))).iter().sum::<u64>();
+    }
+    assert_eq!(said, 10_000);
 }
 
 #[test]

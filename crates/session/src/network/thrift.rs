@@ -14,12 +14,17 @@ const SINGLY_MAX: u32 = 20_000;
 /// How often the rest is recorded.
 const TOGETHER_EVERY: Duration = Duration::from_secs(600);
 
+/// In place of where a handle was seen.
+const SEVERAL_PLACES: &str = "in several places";
+
 /// What is added up until it is recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Thrift {
     singly: u32,
     requested: BTreeMap<(String, u16, Option<String>), Requested>,
     refused: BTreeMap<(String, u16, String), Refused>,
+    /// By credential, of which there are few.
+    leaked: BTreeMap<String, u64>,
     due: Option<Instant>,
 }
 
@@ -34,8 +39,10 @@ impl Thrift {
             self.add_requested(requested);
         } else if let Event::Refused(refused) = event {
             self.add_refused(refused);
+        } else if let Event::HandleLeaked { credential, count, .. } = event {
+            *self.leaked.entry(credential).or_default() += count;
         } else {
-            // The others come seldom, or are bounded where they are made.
+            // The others come seldom, or are bounded where they are made: so many questions a minute, for one.
             return Some(event);
         }
         self.due.get_or_insert_with(|| Instant::now() + TOGETHER_EVERY);
@@ -52,7 +59,13 @@ impl Thrift {
         self.due = None;
         let requested = std::mem::take(&mut self.requested).into_values().map(Event::Requested);
         let refused = std::mem::take(&mut self.refused).into_values().map(Event::Refused);
-        requested.chain(refused).collect()
+        let leaked = std::mem::take(&mut self.leaked).into_iter();
+        let leaked = leaked.map(|(credential, count)| Event::HandleLeaked {
+            credential,
+            place: SEVERAL_PLACES.to_owned(),
+            count,
+        });
+        requested.chain(refused).chain(leaked).collect()
     }
 
     fn add_requested(&mut self, mut one: Requested) {
@@ -117,5 +130,21 @@ mod tests {
             .sum();
         assert_eq!(counted, u64::from(flood - SINGLY_MAX));
         assert!(thrift.due().is_none() && thrift.together().is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_leaks_is_recorded_by_credential_after_a_while_and_none_is_lost() {
+        let mut thrift = Thrift::default();
+        let leak = |n: u32| Event::HandleLeaked {
+            credential: format!("c{}", n % 2),
+            place: format!("header to {n}.test:443"),
+            count: 2,
+        };
+        let flood = 2 * SINGLY_MAX;
+        let singly = (0..flood).filter_map(|n| thrift.take(leak(n))).count();
+        assert_eq!(singly, SINGLY_MAX as usize);
+        let together = thrift.together();
+        let counted = |event: &Event| if let Event::HandleLeaked { count, .. } = event { *count } else { 0 };
+        assert_eq!(together.iter().map(counted).collect::<Vec<_>>(), [u64::from(SINGLY_MAX); 2]);
     }
 }

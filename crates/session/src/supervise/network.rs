@@ -5,7 +5,7 @@
 
 use super::{Ending, Supervisor};
 use crate::gateway;
-use crate::network::{Network as Seen, Published, Table, Thrift, Waiting};
+use crate::network::{Network as Seen, OTHERS, Published, Table, Thrift, Waiting};
 use crate::notify::Occasion;
 use crate::record;
 use cofferdam_gateway::wire::{self, LeakNote, Order, RefusalNote, RequestNote, Word};
@@ -191,8 +191,8 @@ impl Supervisor<'_> {
             }
             Word::Held { id, refusal } => self.hold(id, refused(refusal)),
             Word::Released { id } => self.release(id),
-            Word::Requests { requests, .. } => {
-                for requested in together(requests) {
+            Word::Requests { requests, unsaid } => {
+                for requested in together(requests).into_iter().chain(untold(unsaid)) {
                     self.network.table.requested(&requested);
                     self.network.note(Event::Requested(requested));
                 }
@@ -211,8 +211,9 @@ impl Supervisor<'_> {
             return;
         }
         let seconds = self.session.networking.ask_seconds();
-        let text =
-            format!("{} {}:{}", refused.method.as_deref().unwrap_or("connect"), refused.host, refused.port);
+        let method = refused.method.as_deref().unwrap_or("connect");
+        let path = refused.path.as_deref().unwrap_or_default();
+        let text = format!("{method} {}:{}{path}", refused.host, refused.port);
         self.network.note(Event::Held { id, refused: refused.clone() });
         self.network.waiting.insert(id, (refused, Instant::now() + Duration::from_secs(seconds.into())));
         self.notify(Occasion::Held, &format!("{id}: {text}"));
@@ -231,7 +232,7 @@ impl Supervisor<'_> {
         let place = format!("{} to {}{how}", note.place, note.destination);
         let credential = note.credential.to_string();
         self.notify(Occasion::HandleLeaked, &format!("{credential}: {place}"));
-        self.network.note(Event::HandleLeaked { credential, place });
+        self.network.note(Event::HandleLeaked { credential, place, count: note.count });
         match self.session.networking.on_handle_leak() {
             OnHandleLeak::Refuse => {}
             // It did not leave, and an agent that has shown its own environment to its model goes on.
@@ -342,6 +343,21 @@ fn refused(note: RefusalNote) -> Refused {
 
 fn place(destination: &Destination) -> (String, u16) {
     (destination.host.to_string(), destination.port.get())
+}
+
+/// Requests of which the gateway could say no more than how many they were.
+fn untold(count: u64) -> Option<Requested> {
+    (count > 0).then(|| Requested {
+        host: OTHERS.to_owned(),
+        port: 0,
+        method: None,
+        path: None,
+        status: None,
+        credential: None,
+        up: 0,
+        down: 0,
+        count,
+    })
 }
 
 /// Requests that differ in nothing that is recorded, as one.
