@@ -14,7 +14,7 @@ mod scan;
 mod scrub;
 
 pub use scan::{BodyScanner, Leak, LeakPlace};
-pub use scrub::Scrubber;
+pub use scrub::{Scrubber, Seam};
 
 use crate::secret::Secret;
 use crate::secret::store::{Store, StoreError};

@@ -3,6 +3,7 @@
 mod asking;
 mod attacks;
 mod credentials;
+mod frames;
 mod harness;
 mod hostile;
 mod idle;

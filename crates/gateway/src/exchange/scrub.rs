@@ -246,9 +246,33 @@ impl Scrubber {
         Bytes::from(all)
     }
 
+    /// What sees the same secrets in what has passed already.
+    #[must_use]
+    pub fn seam(&self) -> Seam {
+        Seam { patterns: Arc::clone(&self.patterns), last: Zeroizing::new(Vec::new()) }
+    }
+
     /// At the end of the body, or of a frame: what was held back.
     pub fn finish(&mut self) -> Bytes {
         self.tail = Tail::default();
         Bytes::from(std::mem::take(&mut *self.held))
+    }
+}
+
+/// Sees a secret in a stream that was scrubbed in parts, each by itself: one that was cut between two of them.
+#[derive(Debug)]
+pub struct Seam {
+    patterns: Arc<Patterns>,
+    last: Zeroizing<Vec<u8>>,
+}
+
+impl Seam {
+    /// Takes the next bytes; whether a secret ends in them.
+    pub fn is_cut(&mut self, bytes: &[u8]) -> bool {
+        self.last.extend_from_slice(bytes);
+        let is_cut = self.patterns.is_in(&self.last);
+        let surplus = self.last.len().saturating_sub(self.patterns.held_bytes_max);
+        self.last.drain(..surplus);
+        is_cut
     }
 }

@@ -1,91 +1,146 @@
-//! The frames of a WebSocket on their way into the cell (RFC 6455, 5.2), followed so that a secret is taken out of each.
+//! The frames of a WebSocket as they pass: what a client sends is looked through for handles, and secrets are taken out of
+//! what a server sends.
 //!
 //! Nothing of a frame is changed but the bytes of a secret, so its length stays; and nothing is held back beyond the
-//! frame's end, or a short frame would wait for the next one. A secret that is cut by
-//! frames, or compressed, is not found: compression is not agreed to where there is one.
+//! frame's end, or a short frame would wait for the next one. A secret that is cut by frames can't be taken out any more:
+//! then there is no next frame. What is compressed can't be read, so compression is not agreed to where there is anything
+//! to look for.
 
-use crate::exchange::Scrubber;
+use crate::exchange::{BodyScanner, Exchange, Leak, Scrubber, Seam};
+use crate::protocol::frame::{FrameError, Frames, Kind, Piece, Speaker, unmask};
 use hyper::body::Bytes;
+use thiserror::Error;
 
-/// The two bytes that every frame begins with.
-const SHORT_HEAD_BYTES: usize = 2;
-/// Lengths that say how many bytes of the length follow.
-const LENGTH_OF_TWO: u8 = 126;
-const LENGTH_OF_EIGHT: u8 = 127;
-const LENGTH_BITS: u8 = 0x7f;
-const MASKED_BIT: u8 = 0x80;
-const MASK_BYTES: usize = 4;
+/// How much of a client's frame is unmasked at once.
+const UNMASKED_BYTES_MAX: usize = 4 << 10;
 
-/// How far the frames of one direction have come.
-#[derive(Debug)]
-pub(super) struct Frames {
-    scrubber: Scrubber,
-    /// The head of the frame that is being read, as far as it came.
-    head: Vec<u8>,
-    /// Bytes of its content that are to come.
-    left: u64,
+/// Why no more frames of a client's go on.
+#[derive(Debug, Error)]
+pub(super) enum Unfit {
+    /// There is no such frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A handle stands in what was said.
+    #[error("a handle stands in a frame")]
+    Leaked(Leak),
 }
 
-impl Frames {
+/// What a client sends: nothing of it is changed, and all of it looked at.
+#[derive(Debug)]
+pub(super) struct FromClient {
+    frames: Frames,
+    scanners: Option<Scanners>,
+}
+
+/// All messages are one stream, and so is what stands in control frames between their pieces: wherever a handle is cut, it
+/// is found.
+#[derive(Debug)]
+struct Scanners {
+    messages: BodyScanner,
+    controls: BodyScanner,
+    unmasked: Vec<u8>,
+}
+
+impl FromClient {
+    pub(super) fn new(exchange: &Exchange, is_extended: bool) -> Self {
+        let scanners = exchange.body_scanner().zip(exchange.body_scanner());
+        let scanners =
+            scanners.map(|(messages, controls)| Scanners { messages, controls, unmasked: Vec::new() });
+        Self { frames: Frames::of(Speaker::Client, is_extended), scanners }
+    }
+
+    /// Takes what came, which may go on as it is.
+    ///
+    /// # Errors
+    /// [`Unfit`], and then nothing more may go on. A handle may have begun in what went on before.
+    pub(super) fn look(&mut self, mut bytes: &[u8]) -> Result<(), Unfit> {
+        while let Some((piece, rest)) = self.frames.next(bytes)? {
+            if let (Piece::Content { kind, bytes, mask, .. }, Some(scanners)) = (piece, &mut self.scanners) {
+                scanners.look(kind, bytes, mask).map_err(Unfit::Leaked)?;
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+}
+
+impl Scanners {
+    /// The mask is as long as it divides the pieces evenly.
+    fn look(&mut self, kind: Kind, bytes: &[u8], mask: [u8; 4]) -> Result<(), Leak> {
+        let scanner = match kind {
+            Kind::Message => &mut self.messages,
+            Kind::Control => &mut self.controls,
+        };
+        for piece in bytes.chunks(UNMASKED_BYTES_MAX) {
+            self.unmasked.clear();
+            self.unmasked.extend_from_slice(piece);
+            unmask(&mut self.unmasked, mask);
+            scanner.push(&self.unmasked)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why no more frames of a server's go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum Unclean {
+    /// There is no such frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A secret comes in more frames than one.
+    #[error("a secret stands across frames")]
+    Cut,
+}
+
+/// What a server sends to whom a secret was sent.
+#[derive(Debug)]
+pub(super) struct FromServer {
+    frames: Frames,
+    scrubber: Scrubber,
+    seam: Seam,
+}
+
+impl FromServer {
     pub(super) fn new(scrubber: Scrubber) -> Self {
-        Self { scrubber, head: Vec::new(), left: 0 }
+        let seam = scrubber.seam();
+        Self { frames: Frames::of(Speaker::Server, false), scrubber, seam }
     }
 
     /// Takes what came, and gives what can go on.
-    pub(super) fn pass(&mut self, mut bytes: &[u8]) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`Unclean`], and then nothing of this may go on, nor anything after it.
+    pub(super) fn pass(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, Unclean> {
         let mut passed = Vec::with_capacity(bytes.len());
-        while let Some((first, rest)) = bytes.split_first() {
-            if self.left == 0 {
-                passed.push(*first);
-                self.head.push(*first);
-                if let Some(length) = length(&self.head) {
-                    self.left = length;
-                    self.head.clear();
+        while let Some((piece, rest)) = self.frames.next(bytes)? {
+            match piece {
+                Piece::Head(head) => passed.extend_from_slice(head),
+                Piece::Content { kind, bytes, is_last, .. } => {
+                    let start = passed.len();
+                    passed.extend_from_slice(&self.scrubber.push(Bytes::copy_from_slice(bytes)));
+                    if is_last {
+                        passed.extend_from_slice(&self.scrubber.finish());
+                    }
+                    let content = passed.get(start..).unwrap_or_default();
+                    if kind == Kind::Message && self.seam.is_cut(content) {
+                        return Err(Unclean::Cut);
+                    }
                 }
-                bytes = rest;
-                continue;
             }
-            let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-            let (content, after) = bytes.split_at(here);
-            passed.extend_from_slice(&self.scrubber.push(Bytes::copy_from_slice(content)));
-            self.left -= u64::try_from(here).unwrap_or(self.left);
-            if self.left == 0 {
-                passed.extend_from_slice(&self.scrubber.finish());
-            }
-            bytes = after;
+            bytes = rest;
         }
-        passed
+        Ok(passed)
     }
-}
-
-/// How long the content is behind this head; `None` while the head is not whole.
-fn length(head: &[u8]) -> Option<u64> {
-    let (_kind, second) = (head.first()?, head.get(1)?);
-    let mask = if second & MASKED_BIT == 0 { 0 } else { MASK_BYTES };
-    let (digits, short) = match second & LENGTH_BITS {
-        LENGTH_OF_TWO => (2, 0),
-        LENGTH_OF_EIGHT => (8, 0),
-        short => (0, u64::from(short)),
-    };
-    if head.len() < SHORT_HEAD_BYTES + digits + mask {
-        return None;
-    }
-    let written = head.get(SHORT_HEAD_BYTES..SHORT_HEAD_BYTES + digits)?;
-    Some(written.iter().fold(short, |length, byte| (length << 8) | u64::from(*byte)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::exchange::tests::scrubbing;
+    use crate::protocol::frame::tests::frame;
 
-    fn frame(content: &str) -> Vec<u8> {
-        let length = content.len();
-        let head = match u8::try_from(length).ok().filter(|short| *short < LENGTH_OF_TWO) {
-            Some(short) => vec![0x81, short],
-            None => [&[0x81, LENGTH_OF_TWO][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
-        };
-        [head, content.as_bytes().to_vec()].concat()
+    fn server(first: u8, content: &[u8]) -> Vec<u8> {
+        frame(first, None, content)
     }
 
     #[test]
@@ -97,10 +152,10 @@ mod tests {
             String::new(),
             secret[..5].to_owned(),
         ];
-        let all: Vec<u8> = contents.iter().flat_map(|content| frame(content)).collect();
+        let all: Vec<u8> = contents.iter().flat_map(|content| server(0x81, content.as_bytes())).collect();
         for step in [1, 2, 3, 7, 64, all.len()] {
-            let mut frames = Frames::new(scrubber());
-            let passed: Vec<u8> = all.chunks(step).flat_map(|piece| frames.pass(piece)).collect();
+            let mut frames = FromServer::new(scrubber());
+            let passed: Vec<u8> = all.chunks(step).flat_map(|piece| frames.pass(piece).unwrap()).collect();
             let text = String::from_utf8_lossy(&passed).into_owned();
             assert_eq!(passed.len(), all.len(), "{step}");
             assert!(!text.contains(&secret) && text.ends_with(&secret[..5]), "{step}: {text}");
@@ -109,13 +164,34 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_every_form_are_read() {
-        assert_eq!(length(&[0x82]), None);
-        assert_eq!(length(&[0x82, 5]), Some(5));
-        assert_eq!(length(&[0x82, 126, 1]), None);
-        assert_eq!(length(&[0x82, 126, 1, 0]), Some(256));
-        assert_eq!(length(&[0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0]), Some(1 << 32));
-        assert_eq!(length(&[0x82, 0x85, 1, 2, 3]), None);
-        assert_eq!(length(&[0x82, 0x85, 1, 2, 3, 4]), Some(5));
+    fn a_secret_that_is_cut_by_frames_does_not_come_to_its_end() {
+        let (scrubber, secret) = scrubbing();
+        for cut in 1..secret.len() {
+            let (first, second) = secret.split_at(cut);
+            let pieces = [
+                server(0x01, first.as_bytes()),
+                server(0x89, b"ping"),
+                server(0x00, b""),
+                server(0x80, second.as_bytes()),
+            ];
+            let messages = [server(0x81, first.as_bytes()), server(0x81, second.as_bytes())];
+            for frames in [pieces.concat(), messages.concat()] {
+                assert_eq!(FromServer::new(scrubber()).pass(&frames), Err(Unclean::Cut), "{cut}");
+                let mut one_by_one = FromServer::new(scrubber());
+                let ended = frames.chunks(1).find_map(|byte| one_by_one.pass(byte).err());
+                assert_eq!(ended, Some(Unclean::Cut), "{cut}");
+            }
+            let other = [server(0x01, first.as_bytes()), server(0x80, b"-"), server(0x81, second.as_bytes())];
+            assert_eq!(FromServer::new(scrubber()).pass(&other.concat()), Ok(other.concat()), "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_masks_or_compresses_hides_no_secret() {
+        let (scrubber, secret) = scrubbing();
+        let masked = frame(0x81, Some([1, 2, 3, 4]), secret.as_bytes());
+        assert_eq!(FromServer::new(scrubber()).pass(&masked), Err(Unclean::Frame(FrameError::Mask)));
+        let compressed = server(0xC1, b"anything");
+        assert_eq!(FromServer::new(scrubber()).pass(&compressed), Err(Unclean::Frame(FrameError::Reserved)));
     }
 }

@@ -1,23 +1,25 @@
-//! A WebSocket (RFC 6455): a request that is judged like any other, and then frames that nobody reads.
+//! A WebSocket (RFC 6455): a request that is judged like any other, and then frames.
 //!
-//! Only by HTTP/1.1, and only where a grant names the protocol. What is inside is counted, a secret that the origin sends
-//! back is taken out of its frame, and the rest is not understood.
+//! Only by HTTP/1.1, and only where a grant names the protocol. What is inside is counted; a handle that the client sends
+//! ends it, a secret that the origin sends back is taken out of its frame, and the rest is not understood.
 
-use super::frames::Frames;
+use super::frames::{FromClient, FromServer, Unclean, Unfit};
 use super::{request, said};
 use crate::body::{Answer, Outgoing};
 use crate::gate::Gate;
 use crate::origin::{Dialed, Failure, HEAD_TIME_MAX, Site, old_builder};
-use crate::passage::{Passage, Revoked};
+use crate::passage::{Exhausted, Passage, Revoked};
 use cofferdam_policy::net::credential::CredentialName;
+use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::RequestPermit;
-use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::Arc;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -29,9 +31,27 @@ pub(super) struct WebSocket {
     origin: Upgraded,
     passage: Arc<Passage>,
     credential: Option<CredentialName>,
+    from_client: FromClient,
     /// Where a secret was sent.
-    frames: Option<Frames>,
+    from_server: Option<FromServer>,
     revoked: Revoked,
+}
+
+/// Why a WebSocket ends before its ends have said so.
+#[derive(Debug, Error)]
+enum Cut {
+    /// One of them is gone.
+    #[error("cannot pass a frame on")]
+    Gone(#[from] io::Error),
+    /// The budget.
+    #[error(transparent)]
+    Spent(#[from] Exhausted),
+    /// What the client has sent.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// What the origin has sent.
+    #[error(transparent)]
+    Unclean(#[from] Unclean),
 }
 
 /// Asks the origin, by a connection of its own. A refusal of the origin's comes back as the response.
@@ -43,6 +63,11 @@ pub(super) async fn open(
 ) -> Result<(Response<Answer>, Option<WebSocket>), Failure> {
     parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if gate.exchange.body_scanner().is_some() {
+        // The one extension that there is compresses (RFC 7692), and what is compressed can't be looked through.
+        parts.headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+    }
+    let is_offered = parts.headers.contains_key(SEC_WEBSOCKET_EXTENSIONS);
     let mut request = Request::from_parts(parts, Outgoing::Empty);
     Site::of(permit)?.address_old(&mut request);
     let asked = async {
@@ -58,7 +83,8 @@ pub(super) async fn open(
     }
     let origin = hyper::upgrade::on(&mut response).await.map_err(Failure::Malformed)?;
     let (mut head, _nothing) = response.into_parts();
-    let accepted = head.headers.contains_key(SEC_WEBSOCKET_ACCEPT);
+    let is_extended = head.headers.contains_key(SEC_WEBSOCKET_EXTENSIONS);
+    let accepted = head.headers.contains_key(SEC_WEBSOCKET_ACCEPT) && (is_offered || !is_extended);
     request::clean_answer(&mut head);
     gate.exchange.scrub_head(permit, &mut head);
     head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -67,8 +93,10 @@ pub(super) async fn open(
         return Ok((said::status_only(StatusCode::BAD_GATEWAY), None));
     }
     let credential = permit.credential().cloned();
-    let frames = gate.exchange.scrubber(permit).map(Frames::new);
-    let websocket = WebSocket { origin, passage, credential, frames, revoked: gate.revoked.clone() };
+    let from_client = FromClient::new(&gate.exchange, is_extended);
+    let from_server = gate.exchange.scrubber(permit).map(FromServer::new);
+    let revoked = gate.revoked.clone();
+    let websocket = WebSocket { origin, passage, credential, from_client, from_server, revoked };
     Ok((Response::from_parts(head, said::nothing()), Some(websocket)))
 }
 
@@ -84,48 +112,73 @@ where
 }
 
 impl WebSocket {
-    /// Passes frames both ways until either side ends, the budget is spent or the credential revoked.
+    /// Passes frames both ways until either side ends, sends what may not pass, the budget is spent or the credential
+    /// revoked.
     pub(super) async fn pass<S: AsyncRead + AsyncWrite + Unpin>(self, client: S, early: &[u8]) {
-        let Self { origin, passage, credential, mut frames, revoked } = self;
-        let (mut from_client, mut to_client) = tokio::io::split(client);
+        let Self { origin, passage, credential, mut from_client, mut from_server, revoked } = self;
+        let (mut reader, mut to_client) = tokio::io::split(client);
         let (mut from_origin, mut to_origin) = tokio::io::split(TokioIo::new(origin));
         let up = async {
-            let count = |bytes| passage.up(bytes).map_err(io::Error::other);
-            count(u64::try_from(early.len()).unwrap_or(u64::MAX))?;
-            to_origin.write_all(early).await?;
-            one_way(&mut from_client, &mut to_origin, None, count).await
+            let mut buffer = vec![0; BUFFER_BYTES];
+            let mut came = early;
+            loop {
+                passage.up(count(came))?;
+                from_client.look(came)?;
+                to_origin.write_all(came).await?;
+                to_origin.flush().await?;
+                let read = reader.read(&mut buffer).await?;
+                if read == 0 {
+                    return Ok(to_origin.shutdown().await?);
+                }
+                came = buffer.get(..read).unwrap_or_default();
+            }
         };
         let down = async {
-            let count = |bytes| passage.down(bytes).map_err(io::Error::other);
-            one_way(&mut from_origin, &mut to_client, frames.as_mut(), count).await
+            let mut buffer = vec![0; BUFFER_BYTES];
+            loop {
+                let read = from_origin.read(&mut buffer).await?;
+                if read == 0 {
+                    return Ok(to_client.shutdown().await?);
+                }
+                let came = buffer.get(..read).unwrap_or_default();
+                passage.down(count(came))?;
+                match &mut from_server {
+                    Some(from_server) => to_client.write_all(&from_server.pass(came)?).await?,
+                    None => to_client.write_all(came).await?,
+                }
+                to_client.flush().await?;
+            }
         };
-        tokio::select! {
+        let ended: Result<(), Cut> = tokio::select! {
             // Frames say when they end. Where a side goes, with a word or without, the other has nobody to speak to.
-            _ended = up => {}
-            _ended = down => {}
-            () = revoked.wait(credential.as_ref()) => {}
+            ended = up => ended,
+            ended = down => ended,
+            () = revoked.wait(credential.as_ref()) => Ok(()),
+        };
+        if let Err(cut) = ended {
+            cut.tell(&passage);
         }
     }
 }
 
-async fn one_way(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-    mut frames: Option<&mut Frames>,
-    count: impl Fn(u64) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        if read == 0 {
-            return to.shutdown().await;
-        }
-        count(u64::try_from(read).unwrap_or(u64::MAX))?;
-        let read = buffer.get(..read).unwrap_or_default();
-        match &mut frames {
-            Some(frames) => to.write_all(&frames.pass(read)).await?,
-            None => to.write_all(read).await?,
-        }
-        to.flush().await?;
+fn count(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+impl Cut {
+    /// The agent sees its WebSocket end; why is for the owner.
+    fn tell(self, passage: &Passage) {
+        let reason = match self {
+            Self::Gone(_) => return,
+            Self::Spent(exhausted) => exhausted.reason(),
+            Self::Unfit(Unfit::Frame(_)) => RefusalReason::MessageMalformed,
+            Self::Unfit(Unfit::Leaked(leak)) => {
+                passage.words().leaked(&leak, passage.destination());
+                RefusalReason::HandleMisplaced
+            }
+            Self::Unclean(Unclean::Frame(_) | Unclean::Cut) => RefusalReason::UpstreamMalformed,
+        };
+        let (destination, method, path) = (passage.destination(), passage.method(), passage.path());
+        passage.words().refused(&Refusal::of_request(reason, destination, method, path));
     }
 }

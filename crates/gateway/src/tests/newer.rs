@@ -120,7 +120,7 @@ fn a_websocket_goes_where_it_is_granted_and_passes_what_is_said() {
             let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                           Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello";
             socket.write_all(answer.as_bytes()).await.unwrap();
-            let mut frame = [0; 4];
+            let mut frame = [0; 8];
             socket.read_exact(&mut frame).await.unwrap();
             socket.write_all(&frame).await.unwrap();
         })
@@ -133,12 +133,12 @@ fn a_websocket_goes_where_it_is_granted_and_passes_what_is_said() {
         let mut client = cell.connect(&host).await;
         client.write_all(websocket("/ws", &host).as_bytes()).await.unwrap();
         assert!(head(&mut client).await.starts_with("HTTP/1.1 101"));
-        client.write_all(b"\x81\x02ab").await.unwrap();
-        assert_eq!(hear(&mut client).await.as_bytes(), "hello\u{fffd}\u{2}ab".as_bytes());
+        client.write_all(b"\x01\x82\0\0\0\0ab").await.unwrap();
+        assert_eq!(hear(&mut client).await.as_bytes(), "hello\u{1}\u{fffd}\0\0\0\0ab".as_bytes());
         let note = cell.request().await;
-        assert_eq!((note.status, note.down), (Some(101), 9));
+        assert_eq!((note.status, note.down), (Some(101), 13));
         let asked = websocket("/ws", &host).len() as u64;
-        assert!((20..asked + 4).contains(&note.up), "the frame, and the head as it goes on: {}", note.up);
+        assert!((20..asked + 8).contains(&note.up), "the frame, and the head as it goes on: {}", note.up);
         for (path, reason) in [("/plain", "protocol-not-granted"), ("/other", "path-not-granted")] {
             let answer = say(&mut cell.connect(&host).await, &websocket(path, &host)).await;
             assert!(answer.starts_with("HTTP/1.1 403") && answer.contains(reason), "{path}: {answer}");
