@@ -5,6 +5,7 @@ mod confirm;
 use super::table::{aligned, wrapped};
 use crate::arguments::{SetsArguments, SetsCommand};
 use crate::output::{Output, Tone, toned, whole};
+use cofferdam_policy::net::grant::QueryRule;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
 use cofferdam_session::sets::{self, Listed, Origin, Place, Shown, Standing};
@@ -119,13 +120,14 @@ fn print(output: &Output, shown: &Shown) {
 fn told(place: &Place) -> String {
     let credential = place.base.credential.as_ref();
     let credential = credential.map_or_else(String::new, |name| format!(", with secret {name}"));
+    let query = if place.base.query == QueryRule::Allow { ", with queries" } else { "" };
     let addresses = &place.base.addresses;
     let at = match sets::leads_inward(addresses) {
         Some(inward) => format!("; an opening into {}: at {}", inward.phrase(), sets::listed(addresses)),
         None if addresses.is_empty() => String::new(),
         None => format!("; at {}", sets::listed(addresses)),
     };
-    format!("{} {} ({}{credential}{at})", place.role.name(), place.base, said_by(place.from))
+    format!("{} {} ({}{credential}{query}{at})", place.role.name(), place.base, said_by(place.from))
 }
 
 /// Who says that a tool loads from a place.

@@ -33,6 +33,7 @@ fn apt_loads_lists_and_packages_of_the_machine_s_sources_and_publishing_is_refus
                   cat tree/usr/share/anchor/word && apt-cache depends anchor";
     let run = scene.session("debian", &[], script);
     run.assert_success();
+    assert!(!run.to_string().contains("W: "), "no warning of what a cell has not: {run}");
     assert!(run.stdout().contains("\nanchor\n") && run.stdout().contains("Depends: ballast"), "{run}");
     let script = "apt-get update && apt-get install -y --download-only anchor && ls ~/.cache/apt/archives";
     let run = scene.session("debian", &[], script);

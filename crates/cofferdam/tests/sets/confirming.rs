@@ -109,11 +109,14 @@ fn what_is_compiled_into_a_tool_is_observed_in_a_cell_and_confirmed_by_name() {
     run.assert_exit(DECLINED);
     assert!(run.stderr().contains("store.compiled.test"), "{run}");
     assert!(!scene.file("npm").exists());
-    confirm("index.compiled.test,store.compiled.test,telemetry.compiled.test").assert_success();
+    let run = confirm("index.compiled.test,store.compiled.test,telemetry.compiled.test");
+    run.assert_success();
+    assert!(run.stderr().contains("not part of the set: GET telemetry.compiled.test"), "{run}");
     let shown = scene.run(&["sets", "show", "npm"]).assert_success().stdout();
     for place in ["index https://index.compiled.test/npm/", "files https://store.compiled.test/files/"] {
         assert!(shown.contains(place), "{shown}");
     }
+    assert!(!shown.contains("telemetry"), "a host that the set can do nothing at is not granted: {shown}");
     // Nothing is left of the cell that it ran in.
     assert_eq!(scene.run(&["ls", "--json"]).assert_success().json(), serde_json::json!([]));
 }

@@ -17,6 +17,7 @@ use crate::supervise::{Ending, Streams};
 use cofferdam_policy::event::{ExitStatus, Refused};
 use cofferdam_policy::net::grant::{Grant, GrantOrigin, QueryRule, Scheme};
 use cofferdam_policy::net::host::{Destination, Host, Port};
+use cofferdam_policy::net::path::CanonicalPath;
 use cofferdam_policy::net::refusal::RefusalReason;
 use cofferdam_policy::presets::sets::base::Base;
 use cofferdam_policy::presets::sets::registry::{Registry, Role};
@@ -153,7 +154,11 @@ impl Draft {
 
     /// Takes a place that the owner said yes to, with what the owner wrote of it before.
     pub fn take(&mut self, mut place: Place) {
-        if !self.confirmed.places.iter().any(|known| known.is_same(&place)) {
+        if let Some(known) = self.confirmed.places.iter_mut().find(|known| known.is_same(&place)) {
+            if place.base.query == QueryRule::Allow {
+                known.base.query = QueryRule::Allow;
+            }
+        } else {
             self.know(&mut place);
             self.confirmed.places.push(place);
         }
@@ -261,7 +266,20 @@ impl Draft {
         if has_query {
             base.query = QueryRule::Allow;
         }
-        Some(Place::new(role, base, Origin::Observed))
+        let place = Place::new(role, base, Origin::Observed);
+        let covers =
+            |known: &Place| known.is_same(&place) && (!has_query || known.base.query == QueryRule::Allow);
+        let is_known = self.confirmed.places.iter().any(covers);
+        (!is_known && self.permits(&place, refused.path.as_deref()?)).then_some(place)
+    }
+
+    /// Whether a place would permit this path: a tool asks for what is no part of the set, too, and its host is not to be
+    /// granted for nothing.
+    fn permits(&self, place: &Place, path: &str) -> bool {
+        let (grant, path) =
+            (self.registry.grant(&place.base, place.role), CanonicalPath::parse(path.as_bytes()));
+        let (Ok(grant), Ok(path)) = (grant, path) else { return false };
+        grant.paths.iter().any(|pattern| pattern.matches(&path))
     }
 
     /// Writes what was taken.

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::gateway;
 use cofferdam_gateway::wire::Looked;
 use cofferdam_policy::net::address::globally_routable;
-use cofferdam_policy::net::grant::Scheme;
+use cofferdam_policy::net::grant::{QueryRule, Scheme};
 use cofferdam_policy::net::host::{DnsName, Host, Port};
 use cofferdam_policy::net::inward::Inward;
 use cofferdam_policy::presets::sets::base::Base;
@@ -193,7 +193,9 @@ impl Draft {
     /// What is known of a place from the file before, or from another place at its host and port.
     pub(super) fn know(&self, place: &mut Place) {
         if let Some(known) = self.before.places.iter().find(|known| known.is_same(place)) {
-            place.base.query = known.base.query;
+            if known.base.query == QueryRule::Allow {
+                place.base.query = QueryRule::Allow;
+            }
             if known.addresses_from == AddressesFrom::You {
                 place.base.addresses.clone_from(&known.base.addresses);
             }

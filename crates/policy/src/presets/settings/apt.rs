@@ -50,6 +50,7 @@ pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, 
     let home = surroundings.home;
     let own = format!(
         "Dir::Etc::SourceList \"{home}/{OWN_LIST}\";\nDir::Etc::SourceParts \"/dev/null\";\n\
+         Dir::Etc::Parts \"/dev/null\";\nDir::Etc::PreferencesParts \"/dev/null\";\n\
          Dir::State \"{home}/{OWN_STATE}\";\nDir::State::status \"{home}/{OWN_STATE}/status\";\n\
          Dir::Cache \"{home}/{OWN_CACHE}\";\nAPT::Sandbox::User \"\";\n"
     );
