@@ -3,6 +3,7 @@
 
 use super::scene::{Scene, place};
 use cofferdam_testkit::registry::{Registry, RegistryKind};
+use cofferdam_testkit::server::Seen;
 
 const NAMES: [&str; 3] = ["packages.test", "files.packages.test", "tokens.packages.test"];
 
@@ -60,7 +61,9 @@ fn maven_loads_a_parent_and_libraries_of_the_owner_s_mirror_and_deploying_is_ref
     let registry = Registry::secure(&scene.pki, RegistryKind::Maven);
     let mirror = format!("<mirror><id>m</id><mirrorOf>*</mirrorOf><url>{}</url></mirror>", registry.url());
     scene.settings(".m2/settings.xml", &format!("<settings><mirrors>{mirror}</mirrors></settings>\n"));
-    scene.confirm_private("maven", &[place(&registry, "packages.test")], &["--no-trial"]).assert_success();
+    scene.confirm_private("maven", &[place(&registry, "packages.test")], &[]).assert_success();
+    let went_by_the_mirror = |seen: &Seen| seen.path.starts_with("/maven/org/apache/maven/plugins/");
+    assert!(registry.server().seen().iter().any(went_by_the_mirror), "{:?}", registry.server().seen());
     scene.project("pom.xml", POM);
     let below = "~/.m2/repository/test/packages";
     let script = format!("mvn -B validate && ls {below}/anchor/1.0 {below}/ballast/2.1");

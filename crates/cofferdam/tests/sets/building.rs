@@ -28,3 +28,19 @@ fn cargo_builds_with_crates_of_a_replaced_source_and_publishing_is_refused() {
     assert!(run.to_string().contains("not-granted"), "{run}");
     assert_eq!(registry.written(), []);
 }
+
+#[test]
+fn cargo_s_trial_goes_by_a_replaced_source_and_not_by_the_owner_s_cache() {
+    let scene = Scene::knowing("127.0.0.1", &["index.packages.test"]);
+    let registry = Registry::secure(&scene.pki, RegistryKind::Crates);
+    let config = format!(
+        "[source.crates-io]\nreplace-with = \"mirror\"\n[source.mirror]\nregistry = \"{}\"\n",
+        registry.url()
+    );
+    scene.settings(".cargo/config.toml", &config);
+    with_toolchain(&scene);
+    scene.confirm_private("crates", &[place(&registry, "index.packages.test")], &[]).assert_success();
+    let paths: Vec<String> = registry.server().seen().iter().map(|seen| seen.path.clone()).collect();
+    assert_eq!(paths.first().map(String::as_str), Some("/config.json"), "{paths:?}");
+    assert!(paths.iter().any(|path| path == "/cf/g-/cfg-if"), "{paths:?}");
+}

@@ -77,7 +77,9 @@ fn failed(program: &str, code: u8) -> String {
     if code == NOT_FOUND {
         format!("{program}: it was not found in the cell; name where it lies with --tools")
     } else {
-        format!("{program}: it ended with {code}, though nothing was refused that the set could grant")
+        format!(
+            "{program}: it ended with {code}, though nothing was refused that the set could grant; the set may lack what it would have asked for next"
+        )
     }
 }
 
