@@ -1,7 +1,9 @@
 //! apt's sources: `sources.list` and what lies in `sources.list.d`, in both forms. They are the whole of what it asks.
 //!
 //! A cell has no `/etc/apt`, for logins lie there too. So apt finds the same sources by a configuration in the home,
-//! with places for what it keeps. Keys are looked for where packages put them, below `/usr`.
+//! with places for what it keeps. Keys are looked for where packages put them, below `/usr`, or come along.
+
+mod keys;
 
 use super::{Configuration, Configured, SettingsError, Surroundings, without_user};
 use crate::presets::sets::registry::Role;
@@ -30,6 +32,7 @@ struct Source {
 pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, SettingsError> {
     let mut configured = Configured::default();
     let mut lines = String::new();
+    let mut names_no_key = false;
     let parts = (surroundings.list)(DIRECTORY);
     for path in std::iter::once(LIST.to_owned()).chain(parts) {
         let is_list = path.ends_with(".list");
@@ -37,8 +40,11 @@ pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, 
             continue;
         }
         let Some((path, text)) = surroundings.file(path) else { continue };
-        for source in if is_list { of_lines(&text) } else { of_stanzas(&text) } {
+        for mut source in if is_list { of_lines(&text) } else { of_stanzas(&text) } {
             if add(&mut configured, &source, &path)? {
+                keys::take_named(&mut configured, &mut source, surroundings, &path);
+                names_no_key |=
+                    !source.options.iter().any(|(name, _)| name == "signed-by" || name == "trusted");
                 lines.push_str(&source.line());
             }
         }
@@ -48,12 +54,15 @@ pub(super) fn configured(surroundings: &Surroundings<'_>) -> Result<Configured, 
     }
     configured.is_complete = true;
     let home = surroundings.home;
-    let own = format!(
+    let mut own = format!(
         "Dir::Etc::SourceList \"{home}/{OWN_LIST}\";\nDir::Etc::SourceParts \"/dev/null\";\n\
          Dir::Etc::Parts \"/dev/null\";\nDir::Etc::PreferencesParts \"/dev/null\";\n\
          Dir::State \"{home}/{OWN_STATE}\";\nDir::State::status \"{home}/{OWN_STATE}/status\";\n\
          Dir::Cache \"{home}/{OWN_CACHE}\";\nAPT::Sandbox::User \"\";\n"
     );
+    if names_no_key {
+        own.push_str(&keys::trusted(&mut configured, surroundings));
+    }
     configured.environment.insert("APT_CONFIG".to_owned(), format!("{home}/{OWN_CONFIGURATION}"));
     let files = [
         (OWN_CONFIGURATION.to_owned(), own),
@@ -74,14 +83,6 @@ fn add(configured: &mut Configured, source: &Source, path: &str) -> Result<bool,
             configured.notes.push(format!("{path}: lists of mirrors are not part of the set"));
         }
         return Ok(false);
-    }
-    let key = source.options.iter().find(|(name, _)| name == "signed-by");
-    if let Some((_, key)) = key.filter(|(_, key)| !key.starts_with("/usr/")) {
-        let plain = without_user(address).0;
-        let note = format!("{path}: {key} is not in a cell, so apt will not trust {plain} there");
-        if !configured.notes.contains(&note) {
-            configured.notes.push(note);
-        }
     }
     let (role, address) = match suite.strip_suffix('/') {
         Some(below) => {

@@ -178,6 +178,34 @@ fn apt_s_sources_are_read_in_both_forms() {
 }
 
 #[test]
+fn apt_in_a_cell_trusts_the_owner_s_public_keys_and_no_private_one_comes_along() {
+    const KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n";
+    let list = ("/etc/apt/sources.list", "deb http://packages.test/debian stable main\n");
+    let key = ("/etc/apt/trusted.gpg.d/archive.asc", KEY);
+    let named =
+        ("/etc/apt/sources.list.d/a.list", "deb [signed-by=/etc/apt/keyrings/a.asc] http://a.test/ x main\n");
+    let named_key = ("/etc/apt/keyrings/a.asc", KEY);
+    let apt = of(Registry::Debian, &[list, key, named, named_key], &[]);
+    assert!(apt.notes.is_empty(), "{:?}", apt.notes);
+    assert_eq!(apt.files[".config/apt/trusted.gpg.d/archive.asc"], KEY);
+    assert_eq!(apt.files[".config/apt/keyrings/a.asc"], KEY);
+    let own = &apt.files[".config/apt/apt.conf"];
+    assert!(own.contains("TrustedParts \"/home/me/.config/apt/trusted.gpg.d/\""), "{own}");
+    let sources = &apt.files[".config/apt/sources.list"];
+    assert!(sources.contains("[signed-by=/home/me/.config/apt/keyrings/a.asc] http://a.test/"), "{sources}");
+    // A source that names its key is trusted by no other.
+    let apt = of(Registry::Debian, &[named, named_key, key], &[]);
+    assert!(!apt.files[".config/apt/apt.conf"].contains("TrustedParts"), "{:?}", apt.files);
+    let private = KEY.replace("PUBLIC", "PRIVATE");
+    for (path, text) in [(key.0, private.as_str()), (key.0, "planted"), ("/etc/apt/trusted.gpg.d/a.gpg", KEY)]
+    {
+        let apt = of(Registry::Debian, &[list, (path, text)], &[]);
+        assert!(!apt.files.keys().any(|path| path.contains("trusted.gpg.d")), "{:?}", apt.files);
+        assert!(apt.files[".config/apt/apt.conf"].contains("TrustedParts \"/usr/share/keyrings/\""));
+    }
+}
+
+#[test]
 fn go_s_defaults_stand_in_a_file_of_its_own_which_the_user_s_goes_before() {
     let defaults = "# defaults\nGOPROXY=https://modules.test,direct\nGOSUMDB=sums.test\nGOTOOLCHAIN=auto\n";
     let files = [("/usr/local/go/go.env", defaults)];

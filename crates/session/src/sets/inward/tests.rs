@@ -150,3 +150,16 @@ fn loopback_by_its_own_name_is_refused_since_it_is_the_cell_s() {
         assert!(error.why().contains("the cell's own loopback"), "{url}: {}", error.why());
     }
 }
+
+#[test]
+fn a_place_that_is_there_gets_queries_when_the_owner_said_yes_to_them() {
+    let owner = Owner::with(&[(".npmrc", NPMRC)]);
+    let mut draft = propose(&owner.context, "npm").unwrap();
+    let plain = draft.places()[0].clone();
+    draft.take(plain.clone());
+    assert_eq!(draft.places(), std::slice::from_ref(&plain));
+    let mut asking = plain;
+    asking.base.query = QueryRule::Allow;
+    draft.take(asking);
+    assert_eq!((draft.places().len(), draft.places()[0].base.query), (1, QueryRule::Allow));
+}
