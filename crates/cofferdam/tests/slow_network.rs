@@ -14,6 +14,7 @@
 mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
+    mod crowds;
     mod hostile;
     mod programs;
     #[path = "../network/raw.rs"]
@@ -28,6 +29,7 @@ mod root {
 mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
+    mod crowds;
     mod hostile;
     mod programs;
     #[path = "../network/raw.rs"]
