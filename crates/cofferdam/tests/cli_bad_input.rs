@@ -24,6 +24,7 @@ mod root {
 mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
+    mod closed;
     mod commands;
     mod flags;
     mod machines;

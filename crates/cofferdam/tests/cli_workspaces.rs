@@ -11,6 +11,7 @@ mod root {
 
     mod directories;
     mod environment;
+    mod foreign;
     mod homes;
     mod repositories;
     mod trusting;

@@ -64,20 +64,6 @@ fn names_that_can_be_neither_shown_nor_typed() {
 
 const WORKSPACE_CODE: i32 = WORKSPACE as i32;
 
-#[test]
-fn a_directory_that_the_owner_can_not_read() {
-    let scene = Scene::new();
-    if scene.home.uid() == 0 {
-        return;
-    }
-    let closed = scene.home.directory("closed");
-    fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
-    let run = scene.cofferdam().args(["run", "-w"]).arg(&closed).args(["--", "true"]).run();
-    run.assert_refused(WORKSPACE, &["read"]);
-    fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    scene.assert_no_session();
-}
-
 /// A FUSE file system, mounted where only this test's own mount namespace sees it.
 #[test]
 fn a_file_system_that_carries_no_overlay_needs_a_copy() {
