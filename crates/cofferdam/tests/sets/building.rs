@@ -38,7 +38,7 @@ fn cargo_s_trial_goes_by_a_replaced_source_and_not_by_the_owner_s_cache() {
         registry.url()
     );
     scene.settings(".cargo/config.toml", &config);
-    with_toolchain(&scene);
+    scene.home.bring_toolchain();
     scene.confirm_private("crates", &[place(&registry, "index.packages.test")], &[]).assert_success();
     let paths: Vec<String> = registry.server().seen().iter().map(|seen| seen.path.clone()).collect();
     assert_eq!(paths.first().map(String::as_str), Some("/config.json"), "{paths:?}");
