@@ -151,8 +151,10 @@ fn nothing_that_an_agent_chose_becomes_an_argument_or_code_of_the_command() {
     });
     scene.home.wait_until_quiet();
     let all = told(&scene);
+    let logs = scene.cofferdam(&["logs", "one"]).run();
     // The control: what the agent chose did come, in a variable.
-    assert!(all.iter().any(|line| line.starts_with("held|") && line.contains("chosen.test")), "{all:?}");
+    let is_chosen = |line: &String| line.starts_with("held|") && line.contains("chosen.test");
+    assert!(all.iter().any(is_chosen), "{all:?} {logs}");
     assert!(all.iter().any(|line| line.starts_with("handle-leaked|")), "{all:?}");
     assert!(!scene.home.home().join("gone").exists(), "{all:?}");
     let arguments = lines(scene.home.home().join("arguments"));
