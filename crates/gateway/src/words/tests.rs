@@ -39,7 +39,7 @@ fn refusals_that_are_alike_are_said_once_and_then_counted() {
 fn a_flood_of_leaks_is_said_at_once_and_then_counted_and_none_is_lost() {
     let words = Words::default();
     let leak = Leak { credential: "github".parse().unwrap(), place: LeakPlace::Header };
-    let to = |number: u32| Destination::parse(&format!("{number}.test"), Port::HTTPS).unwrap();
+    let to = |number: u32| Destination::parse(format!("{number}.test"), Port::HTTPS).unwrap();
     let leaks = |lot: &[Word]| -> Vec<u64> {
         lot.iter()
             .filter_map(|word| if let Word::Leak(note) = word { Some(note.count) } else { None })
