@@ -126,13 +126,14 @@ async fn drain_some(body: &mut Incoming, left: &mut u64) {
 }
 
 /// A request's body on its way to an origin.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Outgoing {
     /// As it comes from the cell.
     Passed(Counted),
     /// As it was looked at.
     Whole(Whole),
     /// None.
+    #[default]
     Empty,
 }
 

@@ -16,6 +16,7 @@ mod scrub;
 pub use scan::{BodyScanner, Leak, LeakPlace};
 pub use scrub::{Scrubber, Seam};
 
+use crate::origin::Live;
 use crate::secret::Secret;
 use crate::secret::store::{Store, StoreError};
 use cofferdam_policy::event::UnixNanos;
@@ -24,6 +25,7 @@ use cofferdam_policy::net::handle::Handle;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::secret::Standing;
 use cofferdam_policy::net::verdict::{Permitted as _, RequestPermit};
+use hyper::Request;
 use hyper::header::HeaderMap;
 use hyper::http::{request, response};
 use scan::Scanner;
@@ -70,6 +72,14 @@ pub struct Misuse {
     pub refusal: Refusal,
     /// What the owner is told.
     pub leak: Option<Leak>,
+}
+
+/// Which secret a request is to get when it is sent. It is not the secret: what waits does not hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    credential: CredentialName,
+    /// Whom the agent names beside its handle.
+    user: Option<String>,
 }
 
 /// All credentials of a session.
@@ -157,13 +167,17 @@ impl Exchange {
         Self::new(held.collect())
     }
 
-    /// Makes a request that was permitted into the one that is sent. In order: no handle may stand anywhere but in its
-    /// place; the credential must count and have a value; everything that authenticates goes, the secret comes; the
+    /// Makes a request that was permitted into the one that is sent, but for its secret. In order: no handle may stand
+    /// anywhere but in its place; the credential must count and have a value; everything that authenticates goes; the
     /// answer is asked for unencoded and whole.
     ///
     /// # Errors
     /// [`RefusalReason::HandleMisplaced`], [`RefusalReason::CredentialRevoked`], [`RefusalReason::CredentialMissing`].
-    pub fn outgoing(&self, permit: &RequestPermit, parts: &mut request::Parts) -> Result<(), Box<Misuse>> {
+    pub fn outgoing(
+        &self,
+        permit: &RequestPermit,
+        parts: &mut request::Parts,
+    ) -> Result<Option<Due>, Box<Misuse>> {
         let slot = permit.credential().and_then(|name| self.slot(name));
         if let Some(leak) = self.misplaced(slot, parts) {
             let mut refusal = refusal(RefusalReason::HandleMisplaced, permit, parts);
@@ -172,21 +186,34 @@ impl Exchange {
             }
             return Err(Box::new(Misuse { refusal, leak: Some(leak) }));
         }
-        let Some(name) = permit.credential() else { return Ok(()) };
-        let refuse = |reason, parts: &request::Parts| {
-            Box::new(Misuse { refusal: refusal(reason, permit, parts), leak: None })
-        };
-        let Some(slot) = slot else { return Err(refuse(RefusalReason::CredentialMissing, parts)) };
-        if self.is_revoked(name) {
-            return Err(refuse(RefusalReason::CredentialRevoked, parts));
-        }
-        let secret = slot.values().current.clone();
-        let Some(secret) = secret else { return Err(refuse(RefusalReason::CredentialMissing, parts)) };
+        let Some(credential) = permit.credential().cloned() else { return Ok(None) };
+        let refuse = |reason| Box::new(Misuse { refusal: refusal(reason, permit, parts), leak: None });
+        let usable = slot.ok_or(RefusalReason::CredentialMissing);
+        let usable = usable.and_then(|slot| slot.usable().map(|_value| slot));
+        let slot = usable.map_err(refuse)?;
         let user = place::basic_user(&parts.headers, &slot.handle);
         place::remove_authentication(parts);
         place::ask_for_plain_answer(&mut parts.headers);
-        let put = place::put(parts, &slot.credential.place, &secret, user);
-        put.map_err(|_unfit| refuse(RefusalReason::CredentialMissing, parts))
+        Ok(Some(Due { credential, user }))
+    }
+
+    /// Puts the secret that is due in its place, on a connection that takes the request at once; whether it may be sent
+    /// is looked at here, however long the request has waited.
+    ///
+    /// # Errors
+    /// [`RefusalReason::CredentialRevoked`], [`RefusalReason::CredentialMissing`].
+    pub(crate) fn put<B: Default, C>(
+        &self,
+        due: &Due,
+        request: &mut Request<B>,
+        _over: &Live<'_, C>,
+    ) -> Result<(), RefusalReason> {
+        let slot = self.slot(&due.credential).ok_or(RefusalReason::CredentialMissing)?;
+        let secret = slot.usable()?;
+        let (mut parts, body) = std::mem::take(request).into_parts();
+        let put = place::put(&mut parts, &slot.credential.place, &secret, due.user.clone());
+        *request = Request::from_parts(parts, body);
+        put.map_err(|_unfit| RefusalReason::CredentialMissing)
     }
 
     /// Something that looks for handles in the body of a request; nothing if the session has none.
@@ -330,6 +357,14 @@ impl Exchange {
 }
 
 impl Slot {
+    /// The value, if it may be sent now.
+    fn usable(&self) -> Result<Secret, RefusalReason> {
+        if self.revoked.load(Ordering::SeqCst) {
+            return Err(RefusalReason::CredentialRevoked);
+        }
+        self.values().current.clone().ok_or(RefusalReason::CredentialMissing)
+    }
+
     fn values(&self) -> std::sync::RwLockReadGuard<'_, Values> {
         self.value.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,12 +3,14 @@
 //! Nothing is judged here: each door takes a permit, and goes where the permit says.
 
 mod connect;
+mod handover;
 mod pool;
 mod resolve;
 mod trust;
 mod upstream;
 
 pub(crate) use connect::{Dialed, Dialer};
+pub(crate) use handover::{Live, Unfilled};
 pub(crate) use pool::{Lease, Pool, old_builder};
 pub(crate) use resolve::Resolver;
 pub(crate) use trust::{ClientTls, TrustError};
@@ -75,6 +77,9 @@ pub(crate) enum Failure {
     /// The request's own body broke off.
     #[error("the request broke off")]
     Request,
+    /// The secret may not be sent any more.
+    #[error("the secret is not sent")]
+    Withheld(RefusalReason),
     /// A handle stood in the request's body.
     #[error(transparent)]
     Leaked(#[from] Leaked),
@@ -94,6 +99,7 @@ impl Failure {
             Self::Timeout => RefusalReason::UpstreamTimeout,
             Self::Malformed(_) | Self::Chatter => RefusalReason::UpstreamMalformed,
             Self::Request => RefusalReason::MessageMalformed,
+            Self::Withheld(reason) => *reason,
             Self::Leaked(_) => RefusalReason::HandleMisplaced,
             Self::Exhausted(exhausted) => exhausted.reason(),
         }
@@ -126,19 +132,16 @@ impl Origins {
     pub(crate) async fn send(
         &self,
         permit: &RequestPermit,
-        mut request: Request<Outgoing>,
+        mut request: Unfilled,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let site = Site::of(permit)?;
-        let interim = Interim::watched(&mut request);
+        let interim = Interim::watched(request.request_mut());
         while let Some(mut lease) = self.pool.waiting(permit) {
-            if !lease.is_ready().await {
-                continue;
-            }
             match interim.awaited(lease.send(request, &site)).await? {
                 Ok(response) => return Ok((response, lease)),
                 // It had gone while it waited, and nothing was sent: another try can do no harm.
                 Err((_, Some(unsent))) => request = unsent,
-                Err((error, None)) => return Err(Failure::of_request(error)),
+                Err((failure, None)) => return Err(failure),
             }
         }
         // Boxed: most requests find a connection, and need no room for how one is made.
@@ -146,7 +149,7 @@ impl Origins {
             Box::pin(async { self.pool.open(permit, self.dialer.http(permit).await?).await }).await?;
         match interim.awaited(lease.send(request, &site)).await? {
             Ok(response) => Ok((response, lease)),
-            Err((error, _unsent)) => Err(Failure::of_request(error)),
+            Err((failure, _unsent)) => Err(failure),
         }
     }
 }

@@ -147,6 +147,19 @@ impl Revoked {
         self.0.send_modify(|all| all.push(credential));
     }
 
+    /// Goes on with something while this credential is not revoked, which is looked at first each time; `None` when it is.
+    pub(crate) async fn unless<T>(
+        &self,
+        credential: Option<&CredentialName>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.wait(credential) => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Ends when this credential is revoked; never without one.
     pub(crate) async fn wait(&self, credential: Option<&CredentialName>) {
         let Some(credential) = credential else { return std::future::pending().await };

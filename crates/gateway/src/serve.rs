@@ -13,8 +13,9 @@ mod websocket;
 
 use crate::asking::Asked;
 use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, drain};
+use crate::exchange::Due;
 use crate::gate::Gate;
-use crate::origin::Failure;
+use crate::origin::{Failure, Unfilled};
 use crate::passage::{Named, Passage};
 use crate::protocol::head::{FIELDS_MAX, HEAD_BYTES_MAX, HeadError};
 use crate::wire::Decision;
@@ -40,6 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::OwnedSemaphorePermit;
 use websocket::WebSocket;
 
 /// Streams of one HTTP/2 connection at once.
@@ -88,6 +90,16 @@ pub(crate) enum After<S> {
 enum Becomes {
     Tunnel(Destination),
     WebSocket(Box<WebSocket>),
+}
+
+/// A request that is permitted and paid for.
+#[derive(Debug)]
+struct Lawful<'p> {
+    permit: &'p RequestPermit,
+    asked: Option<model::Asked<'p>>,
+    parts: request::Parts,
+    due: Option<Due>,
+    passage: Arc<Passage>,
 }
 
 /// The service of one connection.
@@ -279,21 +291,40 @@ impl Server {
         let head_bytes = request::head_bytes(&parts);
         let renewed = gate.renewals.before(&permit, &gate.exchange, &gate.origins).await;
         renewed.map_err(|reason| seen.refusal(&parts, reason))?;
-        if let Err(misuse) = gate.exchange.outgoing(&permit, &mut parts) {
+        let due = gate.exchange.outgoing(&permit, &mut parts).map_err(|misuse| {
             if let Some(leak) = &misuse.leak {
                 gate.words.leaked(leak, &seen.destination);
             }
-            return Err(misuse.refusal);
-        }
+            misuse.refusal
+        })?;
         // 4. Charge budgets.
         let named = Named { method: parts.method.as_str(), path: &seen.path };
         let allowance = gate.budgets.of(permit.index(), permit.budget());
         let passage = Passage::begin(&gate.words, allowance, &permit, named)
             .map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
         passage.up(head_bytes).map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
+        // 5. Send what was understood, with the secret put in last, and stream both ways.
+        let body = body.take().filter(|body| !hyper::body::Body::is_end_stream(body));
+        let lawful = Lawful { permit: &permit, asked, parts, due, passage: Arc::clone(&passage) };
+        let sent = gate.revoked.unless(permit.credential(), self.send(lawful, body, room)).await;
+        // What has gone out by then can't be taken back; what waits stays.
+        let revoked = || of_failure(&Failure::Withheld(RefusalReason::CredentialRevoked), &passage);
+        sent.ok_or_else(revoked)?
+    }
+
+    /// Sends what may be sent, and gives what the origin answers.
+    async fn send(
+        &self,
+        lawful: Lawful<'_>,
+        body: Option<Incoming>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Response<Answer>, Refusal> {
+        let gate = &self.talk.gate;
+        let exchange = &gate.exchange;
+        let Lawful { permit, asked, parts, due, passage } = lawful;
         let failed = |failure: Failure| of_failure(&failure, &passage);
         if permit.protocol() == Protocol::Websocket {
-            let opening = Box::pin(websocket::open(gate, &permit, parts, Arc::clone(&passage)));
+            let opening = Box::pin(websocket::open(gate, permit, parts, due, Arc::clone(&passage)));
             let (response, websocket) = opening.await.map_err(failed)?;
             if let Some(websocket) = websocket {
                 *self.becomes.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -301,9 +332,6 @@ impl Server {
             }
             return Ok(response);
         }
-        // 5. Send what was understood, and stream both ways.
-        let exchange = &gate.exchange;
-        let body = body.take().filter(|body| !hyper::body::Body::is_end_stream(body));
         let body = match (asked, body) {
             (Some(asked), body) => Outgoing::Whole(asked.body(gate, &passage, body).await?),
             (None, None) => Outgoing::Empty,
@@ -311,13 +339,13 @@ impl Server {
                 Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange)))
             }
         };
-        let request = Request::from_parts(parts, body);
-        let (response, lease) = gate.origins.send(&permit, request).await.map_err(failed)?;
+        let request = Unfilled::new(Request::from_parts(parts, body), due, Arc::clone(exchange));
+        let (response, lease) = gate.origins.send(permit, request).await.map_err(failed)?;
         let (mut head, body) = response.into_parts();
         passage.answered(head.status.as_u16());
         request::clean_answer(&mut head);
-        exchange.scrub_head(&permit, &mut head);
-        let scrubber = exchange.scrubber(&permit);
+        exchange.scrub_head(permit, &mut head);
+        let scrubber = exchange.scrubber(permit);
         let scrubbing = scrubber.map(|scrubber| Scrubbing::new(scrubber, Arc::clone(exchange)));
         let body = Passed::new(body, passage, lease, scrubbing, room);
         Ok(Response::from_parts(head, Answer::Passed(Box::new(body))))
@@ -377,6 +405,7 @@ fn of_failure(failure: &Failure, passage: &Passage) -> Refusal {
         | Failure::Malformed(_)
         | Failure::Chatter
         | Failure::Request
+        | Failure::Withheld(_)
         | Failure::Leaked(_)
         | Failure::Exhausted(_) => refusal,
     }

@@ -16,4 +16,5 @@ mod process;
 mod proxies;
 mod publishing;
 mod renewals;
+mod revocation;
 mod streams;

@@ -83,8 +83,12 @@ impl Scene {
             request = request.header(*name, *value);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        self.exchange.outgoing(&self.permit(host), &mut parts)?;
-        Ok(parts)
+        let due = self.exchange.outgoing(&self.permit(host), &mut parts)?;
+        let mut request = Request::from_parts(parts, ());
+        if let Some(due) = due {
+            self.exchange.put(&due, &mut request, &Live::of_nothing(&mut ())).unwrap();
+        }
+        Ok(request.into_parts().0)
     }
 
     fn assert_misplaced(&self, host: &str, uri: &str, headers: &[(&str, &str)], place: LeakPlace) {
@@ -226,7 +230,13 @@ fn a_handle_in_a_name_is_found_in_small_letters_and_over_labels() {
 fn a_revoked_credential_is_in_no_further_request_and_a_missing_one_in_none() {
     let scene = scene("basic");
     assert!(scene.sent("api.example", "/", &[]).is_ok());
+    let (mut parts, ()) = Request::new(()).into_parts();
+    let due = scene.exchange.outgoing(&scene.permit("api.example"), &mut parts).unwrap().unwrap();
+    let mut waiting = Request::from_parts(parts, ());
     scene.exchange.revoke(&"github".parse().unwrap());
+    let put = scene.exchange.put(&due, &mut waiting, &Live::of_nothing(&mut ()));
+    assert_eq!(put, Err(RefusalReason::CredentialRevoked));
+    assert!(!waiting.headers().contains_key("authorization"));
     let misuse = scene.sent("api.example", "/", &[]).unwrap_err();
     assert_eq!((misuse.refusal.reason, misuse.leak), (RefusalReason::CredentialRevoked, None));
     assert!(scene.sent("other.example", "/", &[]).is_ok(), "the others go on");

@@ -3,16 +3,18 @@
 //! A grant names the credential, so no connection ever serves two. HTTP/2 connections are shared, others are lent.
 
 use super::connect::Dialed;
+use super::handover::{Unanswered, Unfilled};
 use super::{Failure, Site};
 use crate::body::Outgoing;
 use crate::passage::Revoked;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::host::Destination;
 use cofferdam_policy::net::verdict::{Permitted as _, RequestPermit};
+use hyper::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::rt::Executor;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -92,7 +94,8 @@ impl Pool {
         let is_new = dialed.is_http2();
         let sender = match dialed {
             Dialed::Tls(stream) if is_new => {
-                let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                let cut = Cut { credential: credential.clone(), revoked: self.revoked.clone() };
+                let (sender, connection) = http2::Builder::new(cut)
                     .timer(TokioTimer::new())
                     .initial_stream_window_size(WINDOW_BYTES)
                     .initial_connection_window_size(WINDOW_BYTES * 2)
@@ -125,14 +128,7 @@ impl Pool {
     where
         C: Future<Output = hyper::Result<()>> + Send + 'static,
     {
-        let revoked = self.revoked.clone();
-        tokio::spawn(async move {
-            // How it ended is told by the request that it carried.
-            tokio::select! {
-                _ended = connection => {}
-                () = revoked.wait(credential.as_ref()) => {}
-            }
-        });
+        Cut { credential, revoked: self.revoked.clone() }.execute(connection);
     }
 
     fn give_back(&self, place: Place, sender: Old) {
@@ -159,6 +155,28 @@ impl Pool {
     }
 }
 
+/// Runs the parts of a connection until its credential is revoked. HTTP/2 has several: with any one of them left, what
+/// was sent goes on.
+#[derive(Debug, Clone)]
+struct Cut {
+    credential: Option<CredentialName>,
+    revoked: Revoked,
+}
+
+impl<F> Executor<F> for Cut
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, part: F) {
+        let Self { credential, revoked } = self.clone();
+        tokio::spawn(async move {
+            // How it ended is told by the request that it carried.
+            let _ended = revoked.unless(credential.as_ref(), part).await;
+        });
+    }
+}
+
 /// HTTP/1.1 towards an origin.
 pub(crate) fn old_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
@@ -167,31 +185,22 @@ pub(crate) fn old_builder() -> http1::Builder {
 }
 
 impl Lease {
-    pub(crate) async fn is_ready(&mut self) -> bool {
-        match &mut self.sender {
-            Sender::Old(sender) => sender.ready().await.is_ok(),
-            Sender::New(sender) => sender.ready().await.is_ok(),
-        }
-    }
-
     /// Sends the request; on failure it comes back, if nothing of it was sent.
-    pub(crate) async fn send(
+    pub(super) async fn send(
         &mut self,
-        mut request: Request<Outgoing>,
+        mut request: Unfilled,
         to: &Site,
-    ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<Outgoing>>)> {
-        match self.sender {
-            Sender::Old(_) => to.address_old(&mut request),
-            Sender::New(_) => to.address_new(&mut request),
+    ) -> Result<Response<Incoming>, Unanswered> {
+        match &mut self.sender {
+            Sender::Old(sender) => {
+                to.address_old(request.request_mut());
+                request.send(sender).await
+            }
+            Sender::New(sender) => {
+                to.address_new(request.request_mut());
+                request.send(sender).await
+            }
         }
-        let sent = match &mut self.sender {
-            Sender::Old(sender) => sender.try_send_request(request).await,
-            Sender::New(sender) => sender.try_send_request(request).await,
-        };
-        sent.map_err(|mut error| {
-            let unsent = error.take_message();
-            (error.into_error(), unsent)
-        })
     }
 
     /// The response has been read to its end: the connection may serve again.

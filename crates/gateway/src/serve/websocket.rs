@@ -6,8 +6,9 @@
 use super::frames::{FromClient, FromServer, Unclean, Unfit};
 use super::{request, said};
 use crate::body::{Answer, Outgoing};
+use crate::exchange::Due;
 use crate::gate::Gate;
-use crate::origin::{Dialed, Failure, HEAD_TIME_MAX, Site, old_builder};
+use crate::origin::{Dialed, Failure, HEAD_TIME_MAX, Site, Unfilled, old_builder};
 use crate::passage::{Exhausted, Passage, Revoked};
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
@@ -59,6 +60,7 @@ pub(super) async fn open(
     gate: &Gate,
     permit: &RequestPermit,
     mut parts: Parts,
+    due: Option<Due>,
     passage: Arc<Passage>,
 ) -> Result<(Response<Answer>, Option<WebSocket>), Failure> {
     parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -70,10 +72,12 @@ pub(super) async fn open(
     let is_offered = parts.headers.contains_key(SEC_WEBSOCKET_EXTENSIONS);
     let mut request = Request::from_parts(parts, Outgoing::Empty);
     Site::of(permit)?.address_old(&mut request);
+    let request = Unfilled::new(request, due, Arc::clone(&gate.exchange));
+    let credential = permit.credential();
     let asked = async {
         match gate.origins.dialer.old_http(permit).await? {
-            Dialed::Tls(stream) => ask(*stream, request).await,
-            Dialed::Clear(socket) => ask(socket, request).await,
+            Dialed::Tls(stream) => ask(*stream, request, &gate.revoked, credential).await,
+            Dialed::Clear(socket) => ask(socket, request, &gate.revoked, credential).await,
         }
     };
     let mut response = timeout(HEAD_TIME_MAX, asked).await.unwrap_or(Err(Failure::Timeout))?;
@@ -100,15 +104,21 @@ pub(super) async fn open(
     Ok((Response::from_parts(head, said::nothing()), Some(websocket)))
 }
 
-async fn ask<S>(stream: S, request: Request<Outgoing>) -> Result<Response<hyper::body::Incoming>, Failure>
+async fn ask<S>(
+    stream: S,
+    request: Unfilled,
+    revoked: &Revoked,
+    credential: Option<&CredentialName>,
+) -> Result<Response<hyper::body::Incoming>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let handshake = old_builder().handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(Failure::Malformed)?;
-    // It ends with the WebSocket, or with the response.
-    tokio::spawn(connection.with_upgrades());
-    sender.send_request(request).await.map_err(Failure::Malformed)
+    // It ends with the WebSocket, with the response, or when nothing more may be sent.
+    let (revoked, credential) = (revoked.clone(), credential.cloned());
+    tokio::spawn(async move { revoked.unless(credential.as_ref(), connection.with_upgrades()).await });
+    request.send(&mut sender).await.map_err(|(failure, _unsent)| failure)
 }
 
 impl WebSocket {
@@ -150,10 +160,11 @@ impl WebSocket {
             }
         };
         let ended: Result<(), Cut> = tokio::select! {
+            biased;
+            () = revoked.wait(credential.as_ref()) => Ok(()),
             // Frames say when they end. Where a side goes, with a word or without, the other has nobody to speak to.
             ended = up => ended,
             ended = down => ended,
-            () = revoked.wait(credential.as_ref()) => Ok(()),
         };
         if let Err(cut) = ended {
             cut.tell(&passage);
