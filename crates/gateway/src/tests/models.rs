@@ -101,8 +101,11 @@ fn what_the_owner_lets_through_by_name_goes_out_and_is_what_a_refusal_offers() {
     run(async {
         let (cell, origin, _bodies) = scene("anthropic").await;
         let refused = ask(&cell, origin, "POST /v1/messages", "", SEARCHING).await;
-        assert!(refused.contains("model=anthropic+web_search") && refused.contains("/tools/0"), "{refused}");
-        let (cell, origin, mut bodies) = scene("anthropic/anthropic/v1+web_search").await;
+        assert!(
+            refused.contains("model=anthropic+tools:web_search_20250305") && refused.contains("/tools/0"),
+            "{refused}"
+        );
+        let (cell, origin, mut bodies) = scene("anthropic/anthropic/v1+tools:web_search").await;
         let answer = ask(&cell, origin, "POST /anthropic/v1/messages", "", SEARCHING).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert_eq!(bodies.recv().await.unwrap(), SEARCHING);

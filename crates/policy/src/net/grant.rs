@@ -58,7 +58,9 @@ pub enum GrantError {
     #[error("`{0}` is no rule for queries: write allow or deny")]
     Query(String),
     /// Not a body that is understood.
-    #[error("`{0}` is no model interface: write anthropic, openai or gemini, as in openai/api/v1+web_search")]
+    #[error(
+        "`{0}` is no model interface: write anthropic, openai or gemini, as in openai/api/v1+tools:web_search"
+    )]
     Model(String),
 }
 

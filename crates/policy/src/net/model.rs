@@ -15,11 +15,13 @@ mod beta;
 mod chat;
 mod document;
 mod gemini;
+mod pass;
 mod responses;
 mod rule;
 mod spot;
 
 pub use beta::check_beta;
+pub use pass::Place;
 pub use rule::ModelRule;
 
 use super::refusal::RefusalReason;
@@ -165,7 +167,7 @@ pub enum ModelRefusal {
     #[error("{at} is {what}, which is not known")]
     NotKnown {
         /// Where.
-        at: String,
+        at: Place,
         /// Its name or type, cut short.
         what: String,
     },
@@ -173,7 +175,7 @@ pub enum ModelRefusal {
     #[error("{at} is {what}, which the vendor's servers would run")]
     ServerTool {
         /// Where.
-        at: String,
+        at: Place,
         /// Its type, cut short.
         what: String,
     },
@@ -181,19 +183,19 @@ pub enum ModelRefusal {
     #[error("{at} names another server for the vendor to talk to")]
     RemoteServer {
         /// Where.
-        at: String,
+        at: Place,
     },
     /// Something that the vendor keeps, named by an id: a file, a container, a stored prompt.
     #[error("{at} names something that the vendor keeps")]
     KeptThere {
         /// Where.
-        at: String,
+        at: Place,
     },
     /// An address that the vendor would fetch.
     #[error("{at} is an address for the vendor to fetch")]
     Fetched {
         /// Where.
-        at: String,
+        at: Place,
     },
     /// A beta feature of the request's headers that switches on one of the above.
     #[error("the beta feature {feature} switches on what is not let out")]
@@ -230,25 +232,34 @@ impl ModelRefusal {
 }
 
 impl ModelRefusal {
-    /// The name by which the owner could let this through; none where no name could.
+    /// The name by which the owner could let exactly this through; none where no name could.
     #[must_use]
-    pub fn name_to_grant(&self) -> Option<&str> {
-        let name = match self {
+    pub fn name_to_grant(&self) -> Option<String> {
+        match self {
             Self::TooLong { .. }
             | Self::TooManyValues
             | Self::NotJson { .. }
             | Self::TwoMeanings { .. }
-            | Self::OtherKind { .. } => return None,
-            Self::NotKnown { what, .. } | Self::ServerTool { what, .. } => what,
-            Self::RemoteServer { at } | Self::KeptThere { at } | Self::Fetched { at } => {
-                at.rsplit('/').find(|name| !name.bytes().all(|byte| byte.is_ascii_digit()))?
+            | Self::OtherKind { .. } => None,
+            // Another protocol of the same grant may know the field as one that is refused.
+            Self::NotKnown { at, .. } if at.name.as_deref().is_some_and(is_known_field) => None,
+            Self::NotKnown { at, .. }
+            | Self::ServerTool { at, .. }
+            | Self::RemoteServer { at }
+            | Self::KeptThere { at }
+            | Self::Fetched { at } => at.name.clone(),
+            Self::Beta { feature } => {
+                let whole = feature.len() < spot::SHOWN_CHARS_MAX;
+                pass::word(feature).filter(|_| whole).map(|name| format!("{}{name}", pass::BETA))
             }
-            Self::Beta { feature } => feature,
-        };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-        let whole = !name.is_empty() && name.len() < spot::SHOWN_CHARS_MAX;
-        (whole && name.bytes().all(plain)).then_some(name)
+        }
     }
+}
+
+/// Whether some protocol has a field of this name.
+fn is_known_field(name: &str) -> bool {
+    let tables = [anthropic::REQUEST, responses::REQUEST, chat::REQUEST, gemini::REQUEST];
+    tables.into_iter().flatten().any(|(known, _)| spot::is_same(known, name))
 }
 
 /// What is let out and yet worth telling: fields that let data rest at the vendor's, or take it from there.
@@ -260,8 +271,9 @@ pub struct ModelNotes {
 
 /// Reads the body of a call. One with a `content-encoding` must have been refused or decoded before.
 ///
-/// `granted` names what the owner lets through all the same: fields, and types of tools, items or blocks, each with its
-/// dated versions. What is let through so is not looked into.
+/// `granted` names what the owner lets through all the same: fields, and types of tools, items or blocks with their
+/// dated versions, each in one place. What is let through so is not looked into; what has a rule of its own that looks
+/// further is looked into whatever is granted.
 ///
 /// # Errors
 /// The first thing in it that is not known to be harmless, with its place.
@@ -297,7 +309,8 @@ fn model_searches(name: &str) -> bool {
 /// A model by its name.
 const MODEL: Rule = |spot| {
     let name = spot.text()?;
-    if model_searches(name) && !spot.is_granted(name) { Err(spot.server_tool(name)) } else { Ok(()) }
+    let spot = spot.of_kind(name);
+    if model_searches(name) { spot.unless_let_through(spot.server_tool(name)) } else { Ok(()) }
 };
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn a_line_that_is_not_wholly_understood_is_refused() {
         "a.example model=other",
         "a.example model=openai/../v1",
         "a.example model=openai+",
-        "a.example model=openai+web_search,x",
+        "a.example model=openai+tools:web_search,x",
         "a.example model=+web_search",
         "http://a.example credential=x",
     ] {

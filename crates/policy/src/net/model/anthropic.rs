@@ -127,7 +127,8 @@ const AT_THE_AGENT: Fields = &[
 const DIRECT_CALLERS: Rule = |spot| {
     spot.each(|spot| {
         let caller = spot.text()?;
-        if caller == "direct" || spot.is_granted(caller) { Ok(()) } else { Err(spot.server_tool(caller)) }
+        let spot = spot.of_kind(caller);
+        if caller == "direct" { Ok(()) } else { spot.unless_let_through(spot.server_tool(caller)) }
     })
 };
 
@@ -138,7 +139,7 @@ const DIRECT_CALLER: Rule = |spot| {
 
 fn refused_tool(spot: &Spot<'_>, kind: &str) -> ModelRefusal {
     if kind.starts_with("mcp") {
-        return ModelRefusal::RemoteServer { at: spot.pointer() };
+        return spot.remote_server();
     }
     let known = ["web_search", "web_fetch", "code_execution", "advisor"];
     if known.iter().any(|known| kind.starts_with(known)) {
@@ -151,10 +152,10 @@ fn refused_tool(spot: &Spot<'_>, kind: &str) -> ModelRefusal {
 /// Also what such tools brought earlier: it can't be there if they were refused.
 fn refused_block(spot: &Spot<'_>, kind: &str) -> ModelRefusal {
     if kind.starts_with("mcp") {
-        return ModelRefusal::RemoteServer { at: spot.pointer() };
+        return spot.remote_server();
     }
     if kind == "container_upload" {
-        return ModelRefusal::KeptThere { at: spot.pointer() };
+        return spot.kept_there();
     }
     let ran_there = kind == "server_tool_use" || kind.ends_with("_tool_result");
     if ran_there { spot.server_tool(kind) } else { spot.not_known(kind) }

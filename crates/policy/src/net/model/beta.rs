@@ -4,7 +4,8 @@
 //! what exists only for things that the body may not name either, so that the agent learns of it at once.
 
 use super::ModelRefusal;
-use super::spot::{is_granted, shown};
+use super::pass::{BETA, is_dated};
+use super::spot::shown;
 
 /// Names without their dates.
 const REFUSED: [&str; 9] = [
@@ -19,8 +20,8 @@ const REFUSED: [&str; 9] = [
     "managed-agents",
 ];
 
-/// Looks at the value of one `anthropic-beta` header: names with a comma between them. What is `granted` by name
-/// passes.
+/// Looks at the value of one `anthropic-beta` header: names with a comma between them. What is `granted` by name,
+/// `beta:…`, passes.
 ///
 /// # Errors
 /// The first name that is refused.
@@ -28,7 +29,9 @@ pub fn check_beta(value: &str, granted: &[String]) -> Result<(), ModelRefusal> {
     let names = value.split(',').map(str::trim);
     let mut refused = names.filter(|name| {
         let name = name.to_ascii_lowercase();
-        !is_granted(&name, granted)
+        let is_let_through =
+            |granted: &String| granted.strip_prefix(BETA).is_some_and(|own| is_dated(&name, own));
+        !granted.iter().any(is_let_through)
             && REFUSED.iter().any(|known| name.strip_prefix(known).is_some_and(is_date))
     });
     refused.next().map_or(Ok(()), |name| Err(ModelRefusal::Beta { feature: shown(name) }))

@@ -127,7 +127,7 @@ const FUNCTION: Fields = &[
 
 fn refused(spot: &Spot<'_>, kind: &str) -> ModelRefusal {
     if kind.starts_with("mcp") {
-        return ModelRefusal::RemoteServer { at: spot.pointer() };
+        return spot.remote_server();
     }
     let known = ["web_", "browser_search", "code_", "file_search", "retrieval"];
     if known.iter().any(|known| kind.starts_with(known)) {

@@ -201,10 +201,10 @@ const CHOICES: Kinds = &[
 /// Items, parts and tools that are none of the agent's.
 fn refused(spot: &Spot<'_>, kind: &str) -> ModelRefusal {
     if kind.starts_with("mcp") {
-        return ModelRefusal::RemoteServer { at: spot.pointer() };
+        return spot.remote_server();
     }
     if kind == "item_reference" {
-        return ModelRefusal::KeptThere { at: spot.pointer() };
+        return spot.kept_there();
     }
     let known = ["web_search", "file_search", "code_interpreter", "image_generation"];
     if known.iter().any(|known| kind.starts_with(known)) {

@@ -1,15 +1,12 @@
-//! What a grant says of a model, as one word: `anthropic`, `openai/api/v1`, `anthropic+web_search`.
+//! What a grant says of a model, as one word: `anthropic`, `openai/api/v1`, `anthropic+tools:web_search`.
 //!
-//! What the names that are let through stand for is `spot`'s matter.
+//! How the names that are let through are written is `pass`'s matter, and where they count `spot`'s.
 
 use super::{ModelApi, ModelCall, ModelRefusal};
 use crate::net::grant::{GRANT_ENTRIES_MAX, GrantError};
 use crate::net::path::CanonicalPath;
 use std::fmt;
 use std::str::FromStr;
-
-/// The longest name that is let through, in bytes.
-const NAME_BYTES_MAX: usize = 64;
 
 /// Whose protocols a granted place speaks, below which path, and what of them the owner lets through unchecked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +34,7 @@ impl ModelRule {
     /// # Errors
     /// [`GrantError`] for what is no name, and for more than [`GRANT_ENTRIES_MAX`].
     pub fn letting_through(mut self, name: &str) -> Result<Self, GrantError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-        if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(plain) {
+        if !super::pass::is_name(name) {
             return Err(GrantError::Model(name.to_owned()));
         }
         if !self.unchecked.iter().any(|known| known == name) {
@@ -69,7 +65,7 @@ impl ModelRule {
     /// This rule as it would let through what was refused, if a name could.
     #[must_use]
     pub fn widened(&self, refusal: &ModelRefusal) -> Option<Self> {
-        self.clone().letting_through(refusal.name_to_grant()?).ok()
+        self.clone().letting_through(&refusal.name_to_grant()?).ok()
     }
 }
 

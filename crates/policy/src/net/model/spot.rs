@@ -3,9 +3,13 @@
 //! A table names every field that an object may have, with the rule for its value; a field that it does not name is
 //! refused. Names are compared without case and underscores, as some vendors' servers read them, and an object that
 //! has one name in two spellings is refused.
+//!
+//! What the owner lets through by name is looked up in one place only, where a rule has refused: a name never stands
+//! for a field whose rule looks into it. How names are written is `pass`'s matter.
 
 use super::ModelRefusal;
 use super::document::Json;
+use super::pass::{self, Place, is_dated};
 
 /// What must hold for a value.
 pub(super) type Rule = fn(&Spot<'_>) -> Result<(), ModelRefusal>;
@@ -25,6 +29,8 @@ pub(super) struct Spot<'s> {
     value: &'s Json<'s>,
     above: Option<&'s Spot<'s>>,
     step: Step<'s>,
+    /// What is said of what is here: its `type`, the name of a model or of a caller.
+    kind: Option<&'s str>,
     /// What the owner lets through by name.
     granted: &'s [String],
 }
@@ -32,22 +38,35 @@ pub(super) struct Spot<'s> {
 #[derive(Debug, Clone, Copy)]
 enum Step<'s> {
     Top,
-    Key(&'s str),
+    /// As it is spelled here, and in the table that knows it.
+    Key(&'s str, &'s str),
     Index(usize),
 }
 
 impl<'s> Spot<'s> {
     pub(super) fn top(value: &'s Json<'s>, granted: &'s [String]) -> Self {
-        Self { value, above: None, step: Step::Top, granted }
+        Self { value, above: None, step: Step::Top, kind: None, granted }
     }
 
     fn below<'t>(&'t self, value: &'t Json<'t>, step: Step<'t>) -> Spot<'t> {
-        Spot { value, above: Some(self), step, granted: self.granted }
+        Spot { value, above: Some(self), step, kind: None, granted: self.granted }
     }
 
-    /// Whether the owner lets through what has this name.
-    pub(super) fn is_granted(&self, name: &str) -> bool {
-        is_granted(name, self.granted)
+    /// The same place, as one of this kind.
+    pub(super) fn of_kind<'t>(&'t self, kind: &'t str) -> Spot<'t> {
+        Spot { kind: Some(kind), ..*self }
+    }
+
+    /// What is refused, unless the owner lets through exactly this by its name.
+    pub(super) fn unless_let_through(&self, refusal: ModelRefusal) -> Result<(), ModelRefusal> {
+        let name = if self.granted.is_empty() { None } else { self.name() };
+        let is_let_through = name.is_some_and(|name| {
+            self.granted.iter().any(|granted| match self.kind {
+                Some(_) => is_dated(&name, granted),
+                None => name == *granted,
+            })
+        });
+        if is_let_through { Ok(()) } else { Err(refusal) }
     }
 
     /// An object with no field but these, each by its rule.
@@ -59,16 +78,16 @@ impl<'s> Spot<'s> {
     pub(super) fn fields_of(&self, tables: &[Fields]) -> Result<(), ModelRefusal> {
         let Json::Object(object) = self.value else { return Err(self.other_kind()) };
         for (key, value) in object {
-            let spot = self.below(value, Step::Key(key));
+            let mut known = tables.iter().flat_map(|fields| fields.iter());
+            let known = known.find(|(name, _)| is_same(name, key));
+            let spot = self.below(value, Step::Key(key, known.map_or(key, |(name, _)| name)));
             let twin = object.keys().take_while(|other| *other != key).find(|other| is_same(other, key));
             if twin.is_some() {
                 return Err(ModelRefusal::TwoMeanings { key: shown(key) });
             }
-            let mut known = tables.iter().flat_map(|fields| fields.iter());
-            match known.find(|(name, _)| is_same(name, key)) {
-                _ if self.is_granted(key) => {}
+            match known {
                 Some((_, rule)) => rule(&spot)?,
-                None => return Err(spot.not_known(key)),
+                None => spot.unless_let_through(spot.not_known(key))?,
             }
         }
         Ok(())
@@ -108,9 +127,11 @@ impl<'s> Spot<'s> {
             (None, None) => return Err(self.other_kind()),
         };
         match kinds.iter().find(|(name, _)| is_kind(name, kind)) {
-            _ if self.is_granted(kind) => Ok(()),
-            Some((_, fields)) => self.fields_of(&[&[("type", ANY)], fields]),
-            None => Err(refused(self, kind)),
+            Some((_, fields)) => self.of_kind(kind).fields_of(&[&[("type", ANY)], fields]),
+            None => {
+                let spot = self.of_kind(kind);
+                spot.unless_let_through(refused(&spot, kind))
+            }
         }
     }
 
@@ -118,7 +139,7 @@ impl<'s> Spot<'s> {
     pub(super) fn field(&self, name: &str) -> Option<Spot<'_>> {
         let Json::Object(object) = self.value else { return None };
         let (key, value) = object.iter().find(|(key, _)| is_same(name, key))?;
-        Some(self.below(value, Step::Key(key)))
+        Some(self.below(value, Step::Key(key, key)))
     }
 
     pub(super) fn text(&self) -> Result<&'s str, ModelRefusal> {
@@ -155,11 +176,43 @@ impl<'s> Spot<'s> {
     }
 
     pub(super) fn not_known(&self, what: &str) -> ModelRefusal {
-        ModelRefusal::NotKnown { at: self.pointer(), what: shown(what) }
+        ModelRefusal::NotKnown { at: self.place(), what: shown(what) }
     }
 
     pub(super) fn server_tool(&self, what: &str) -> ModelRefusal {
-        ModelRefusal::ServerTool { at: self.pointer(), what: shown(what) }
+        ModelRefusal::ServerTool { at: self.place(), what: shown(what) }
+    }
+
+    pub(super) fn remote_server(&self) -> ModelRefusal {
+        ModelRefusal::RemoteServer { at: self.place() }
+    }
+
+    pub(super) fn kept_there(&self) -> ModelRefusal {
+        ModelRefusal::KeptThere { at: self.place() }
+    }
+
+    fn place(&self) -> Place {
+        Place { pointer: self.pointer(), name: self.name() }
+    }
+
+    /// The name of what is here: the way to it by keys and kinds, without the places in lists. None where a word of it
+    /// could be read as two, or is too long.
+    fn name(&self) -> Option<String> {
+        let mut name = match self.above {
+            Some(above) => above.name()?,
+            None => String::new(),
+        };
+        if let Step::Key(_, key) = self.step {
+            if !name.is_empty() {
+                name.push('.');
+            }
+            name.push_str(pass::word(key)?);
+        }
+        if let Some(kind) = self.kind {
+            name.push(':');
+            name.push_str(if name == "model:" { pass::model(kind)? } else { pass::word(kind)? });
+        }
+        (name.len() <= pass::NAME_BYTES_MAX).then_some(name)
     }
 
     /// RFC 6901, with each key cut short.
@@ -167,7 +220,7 @@ impl<'s> Spot<'s> {
         let above = self.above.map(Spot::pointer).unwrap_or_default();
         match self.step {
             Step::Top => above,
-            Step::Key(key) => format!("{above}/{}", shown(key).replace('~', "~0").replace('/', "~1")),
+            Step::Key(key, _) => format!("{above}/{}", shown(key).replace('~', "~0").replace('/', "~1")),
             Step::Index(index) => format!("{above}/{index}"),
         }
     }
@@ -181,21 +234,22 @@ pub(super) const NO_SERVER_TOOL: Rule = |spot| if spot.is_set() { SWITCHED_ON(sp
 
 /// A field that must not be there, for the same reason.
 pub(super) const SWITCHED_ON: Rule = |spot| match spot.step {
-    Step::Key(key) => Err(spot.server_tool(key)),
+    Step::Key(key, _) => spot.unless_let_through(spot.server_tool(key)),
     Step::Top | Step::Index(_) => Err(spot.other_kind()),
 };
 
 /// A field that must name no other server.
 pub(super) const NO_REMOTE: Rule =
-    |spot| if spot.is_set() { Err(ModelRefusal::RemoteServer { at: spot.pointer() }) } else { Ok(()) };
+    |spot| if spot.is_set() { spot.unless_let_through(spot.remote_server()) } else { Ok(()) };
 
 /// A field that must name nothing that the vendor keeps.
 pub(super) const NOTHING_KEPT: Rule =
-    |spot| if spot.is_set() { Err(ModelRefusal::KeptThere { at: spot.pointer() }) } else { Ok(()) };
+    |spot| if spot.is_set() { spot.unless_let_through(spot.kept_there()) } else { Ok(()) };
 
 /// A field that must hold no address.
-pub(super) const NOT_FETCHED: Rule =
-    |spot| if spot.is_set() { Err(ModelRefusal::Fetched { at: spot.pointer() }) } else { Ok(()) };
+pub(super) const NOT_FETCHED: Rule = |spot| {
+    if spot.is_set() { spot.unless_let_through(ModelRefusal::Fetched { at: spot.place() }) } else { Ok(()) }
+};
 
 /// An address that holds its content itself (RFC 2397), or none.
 pub(super) const DATA_URL: Rule = |spot| {
@@ -212,17 +266,8 @@ pub(super) fn shown(name: &str) -> String {
     name.chars().take(SHOWN_CHARS_MAX).map(plain).collect()
 }
 
-/// A name stands for itself and for its dated versions.
-pub(super) fn is_granted(name: &str, granted: &[String]) -> bool {
-    let date = |rest: &str| {
-        let separator = |byte: u8| matches!(byte, b'_' | b'-');
-        rest.bytes().next().is_none_or(separator)
-            && rest.bytes().all(|byte| byte.is_ascii_digit() || separator(byte))
-    };
-    granted.iter().any(|granted| !granted.is_empty() && name.strip_prefix(granted.as_str()).is_some_and(date))
-}
-
-fn is_same(name: &str, other: &str) -> bool {
+/// Whether two spellings are one name to some reader.
+pub(super) fn is_same(name: &str, other: &str) -> bool {
     fn letters(name: &str) -> impl Iterator<Item = u8> {
         name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
     }

@@ -17,6 +17,10 @@ fn code(call: ModelCall, body: &Value) -> &'static str {
     look(call, body).map_or_else(|refusal| refusal.code(), |_| "passes")
 }
 
+fn place(pointer: &str, name: &str) -> Place {
+    Place { pointer: pointer.to_owned(), name: Some(name.to_owned()) }
+}
+
 fn recorded(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
@@ -51,7 +55,7 @@ fn codex_passes_once_its_web_search_is_off() {
     let refused = look(RESPONSES, &body).unwrap_err();
     assert_eq!(
         refused,
-        ModelRefusal::ServerTool { at: "/tools/8".to_owned(), what: "web_search".to_owned() }
+        ModelRefusal::ServerTool { at: place("/tools/8", "tools:web_search"), what: "web_search".to_owned() }
     );
     body["tools"].as_array_mut().unwrap().pop();
     assert_eq!(look(RESPONSES, &body), Ok(ModelNotes::default()));
@@ -120,8 +124,8 @@ fn anthropic_ways_out_are_refused_by_their_place() {
         assert_eq!(code(MESSAGES, &with(&good, at, value.clone())), "passes", "{at} {value}");
     }
     let deep = with(&good, block, image(json!({"type": "url", "url": "https://a.test"})));
-    let place = ModelRefusal::Fetched { at: "/messages/0/content/3/source/url".to_owned() };
-    assert_eq!(look(MESSAGES, &deep), Err(place));
+    let at = place("/messages/0/content/3/source/url", "messages.content:image.source:url.url");
+    assert_eq!(look(MESSAGES, &deep), Err(ModelRefusal::Fetched { at }));
 }
 
 #[test]
@@ -369,23 +373,83 @@ fn what_is_told_of_a_body_is_short_and_harmless_on_a_terminal() {
 #[test]
 fn what_the_owner_lets_through_by_name_passes_and_nothing_beside_it() {
     let search = json!({"type": "web_search_20250305", "name": "web_search"});
+    let picture = json!({"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "http://a.test"}}]});
     let cases = [
-        (json!({"tools": [search]}), "web_search"),
-        (json!({"tools": [search]}), "web_search_20250305"),
+        (json!({"tools": [search]}), "tools:web_search"),
+        (json!({"tools": [search]}), "tools:web_search_20250305"),
         (json!({"brand_new": {"deep": 1}}), "brand_new"),
         (json!({"mcp_servers": [{"url": "https://a.test"}]}), "mcp_servers"),
-        (json!({"model": "sonar"}), "sonar"),
+        (json!({"mcpServers": [{"url": "https://a.test"}]}), "mcp_servers"),
+        (json!({"tools": [{"type": "mcp_toolset"}]}), "tools:mcp_toolset"),
+        (json!({"container": "c"}), "container"),
+        (json!({"messages": [picture]}), "messages.content:image.source:url.url"),
+        (json!({"tools": [{"name": "x", "allowed_callers": ["code"]}]}), "tools:custom.allowed_callers:code"),
+        (json!({"model": "sonar"}), "model:sonar"),
     ];
     for (body, name) in cases {
         let look = |granted: &[String]| inspect(MESSAGES, body.to_string().as_bytes(), granted).is_ok();
         assert!(look(&[name.to_owned()]), "{body} {name}");
-        assert!(!look(&["web".to_owned(), String::new(), "web_search_x".to_owned()]), "{body}");
+        let others =
+            ["tools:web", "", "tools:web_search_x", "tools", "web_search", "sonar", "model", "messages"];
+        assert!(!look(&others.map(str::to_owned)), "{body}");
         let refusal = inspect(MESSAGES, body.to_string().as_bytes(), &[]).unwrap_err();
-        let granted = [refusal.name_to_grant().unwrap().to_owned()];
+        let granted = [refusal.name_to_grant().unwrap()];
         assert!(look(&granted), "{body} {granted:?}");
+        assert!(granted[0].starts_with(name), "{granted:?}");
     }
-    assert!(check_beta("files-api-2025-04-14", &["files-api".to_owned()]).is_ok());
-    assert!(check_beta("files-api-2025-04-14", &["files".to_owned()]).is_err());
+    assert!(check_beta("files-api-2025-04-14", &["beta:files-api".to_owned()]).is_ok());
+    assert!(check_beta("files-api-2025-04-14", &["beta:files".to_owned(), "files-api".to_owned()]).is_err());
     let malformed = inspect(MESSAGES, b"[]", &[]).unwrap_err();
     assert_eq!(malformed.name_to_grant(), None);
+}
+
+/// What the agent calls its tool is chosen so that the name, once granted, would stand for something else.
+#[test]
+fn the_attack_of_a_kind_named_like_a_field_opens_that_kind_and_nothing_else() {
+    let out = json!([{"type": "mcp", "server_url": "https://a.test"}, {"type": "web_search"}]);
+    for kind in ["tools", "messages", "input", "url", "plugins", "web_search_options", "mcp"] {
+        let asked = json!({"tools": [{"type": kind}]});
+        let offered = look(CHAT, &asked).unwrap_err().name_to_grant().unwrap();
+        assert_eq!(offered, format!("tools:{kind}"));
+        let granted = [offered];
+        let look = |call, body: &Value| {
+            inspect(call, body.to_string().as_bytes(), &granted)
+                .map_or_else(|refused| refused.code(), |_| "passes")
+        };
+        assert_eq!(look(CHAT, &asked), "passes");
+        if kind != "mcp" {
+            assert_eq!(look(CHAT, &json!({"tools": out})), "model-remote-server", "{kind}");
+        }
+        let block = json!({"messages": [{"role": "user", "content": [{"type": kind}]}]});
+        assert_ne!(look(CHAT, &block), "passes", "{kind}");
+        for field in ["plugins", "web_search_options", "brand_new"] {
+            assert_ne!(look(CHAT, &json!({field: {"a": 1}})), "passes", "{kind}");
+        }
+        let picture = json!({"type": "input_image", "image_url": "https://a.test"});
+        let message = json!({"input": [{"role": "user", "content": [picture]}]});
+        assert_eq!(look(RESPONSES, &message), "model-url-source", "{kind}");
+    }
+}
+
+/// Nor can it by a key or kind that reads as the way to another place, nor by a field of another protocol's.
+#[test]
+fn the_attack_of_a_name_that_reads_as_another_place_is_offered_nothing() {
+    for body in [
+        json!({"tools:web_search": 1}),
+        json!({"tools": [{"type": "function.function"}]}),
+        json!({"tools": [{"type": "a:b"}]}),
+        json!({"prompt": {"id": "pmpt_1"}}),
+        json!({"mcpServers": []}),
+        json!({"input": []}),
+    ] {
+        let refused = look(CHAT, &body).unwrap_err();
+        assert_eq!((refused.code(), refused.name_to_grant()), ("model-feature-unknown", None), "{body}");
+    }
+    let plain = look(CHAT, &json!({"brand_new": 1})).unwrap_err();
+    assert_eq!(plain.name_to_grant().as_deref(), Some("brand_new"));
+    // It is not the name of a field further down.
+    let granted = ["brand_new".to_owned()];
+    let deep = json!({"messages": [{"role": "user", "brand_new": 1}]}).to_string();
+    assert!(inspect(CHAT, br#"{"brand_new":1}"#, &granted).is_ok());
+    assert!(inspect(CHAT, deep.as_bytes(), &granted).is_err());
 }
