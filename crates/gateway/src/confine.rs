@@ -23,7 +23,7 @@ const KEPT_FILE_BYTES_MAX: u64 = 16 << 20;
 const DESCRIPTORS_MAX: u64 = 16_384;
 /// Memory: what an agent makes the gateway keep is not to be taken from the host. Past it the gateway ends, and with it
 /// the session's way out.
-const MEMORY_BYTES_MAX: u64 = 512 << 20;
+pub(crate) const MEMORY_BYTES_MAX: u64 = 512 << 20;
 
 // <linux/landlock.h>
 const WRITE_FILE: u64 = 1 << 1;

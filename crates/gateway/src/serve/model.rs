@@ -107,6 +107,7 @@ impl Asked<'_> {
                 let bytes = bytes.len().saturating_add(data.len());
                 return Err(self.refusal(&ModelRefusal::TooLong { bytes }));
             }
+            make_room(&mut bytes, data.len());
             bytes.extend_from_slice(&data);
             if body.is_end_stream() {
                 break;
@@ -130,9 +131,45 @@ impl Asked<'_> {
     }
 }
 
+/// As a vector grows by itself, but never to more than a body may have: with all places at the desk taken that would be
+/// much of what the gateway has.
+fn make_room(bytes: &mut Vec<u8>, more: usize) {
+    if bytes.capacity() - bytes.len() < more {
+        let doubled = bytes.len().min(BODY_BYTES_MAX.saturating_sub(bytes.len()));
+        bytes.reserve_exact(doubled.max(more));
+    }
+}
+
 /// Whether the call is one for which a client tries a WebSocket first, and goes on by HTTP when told to.
 pub(super) fn has_socket(permit: &RequestPermit, path: &str) -> bool {
     permit.model().is_some_and(|rule| {
         rule.api() == ModelApi::OpenAi && path.ends_with("/responses") && rule.call("POST", path).is_some()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_policy::net::model::TREE_BYTES_MAX;
+
+    #[test]
+    fn bodies_that_come_in_pieces_take_no_more_than_the_longest_may() {
+        let mut bytes = Vec::new();
+        let piece = [0_u8; 8_000];
+        while bytes.len() + piece.len() <= BODY_BYTES_MAX {
+            make_room(&mut bytes, piece.len());
+            assert!(bytes.capacity() <= BODY_BYTES_MAX, "{}", bytes.capacity());
+            bytes.extend_from_slice(&piece);
+        }
+        assert!(bytes.len() > BODY_BYTES_MAX - piece.len());
+    }
+
+    /// All at once: the bodies at the desk, one of them moved while it grows, and the one tree there is (half as much
+    /// again for what the allocator rounds up and moves).
+    #[test]
+    fn the_attack_of_the_longest_bodies_at_once_leaves_half_of_the_memory() {
+        let most = BODIES_MAX * BODY_BYTES_MAX + BODY_BYTES_MAX / 2 + TREE_BYTES_MAX / 2 * 3;
+        let limit = usize::try_from(crate::confine::MEMORY_BYTES_MAX).unwrap();
+        assert!(most <= limit / 2, "{most} of {limit}");
+    }
 }

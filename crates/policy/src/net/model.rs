@@ -31,6 +31,8 @@ use spot::{Rule, Spot};
 pub const BODY_BYTES_MAX: usize = 32 << 20;
 /// Most values in a body, each key with its value counted once.
 pub const VALUES_MAX: usize = 1_000_000;
+/// The most that the tree of a body takes while it is looked at, in bytes: twice the longest body.
+pub const TREE_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 /// Deepest nesting of lists and objects.
 pub const DEPTH_MAX: usize = 100;
 
@@ -140,7 +142,8 @@ pub enum ModelRefusal {
         /// Its length.
         bytes: usize,
     },
-    /// It has more values than [`VALUES_MAX`], or nests deeper than [`DEPTH_MAX`].
+    /// It has more values than [`VALUES_MAX`], more than [`TREE_BYTES_MAX`] with its escaped texts, or nests deeper than
+    /// [`DEPTH_MAX`].
     #[error("the body has more than {VALUES_MAX} values or nests deeper than {DEPTH_MAX}")]
     TooManyValues,
     /// It is not one JSON object in UTF-8.
