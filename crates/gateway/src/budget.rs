@@ -25,6 +25,9 @@ pub(crate) enum Exhausted {
     /// Requests of this second.
     #[error("the grant's requests of this second are used up")]
     Rate,
+    /// Notes of what is under way: as many as there can be requests.
+    #[error("there is no room to note the request")]
+    Notes,
 }
 
 impl Exhausted {
@@ -34,6 +37,7 @@ impl Exhausted {
             Self::Down => RefusalReason::BudgetExhaustedDown,
             Self::Requests => RefusalReason::BudgetExhaustedRequests,
             Self::Rate => RefusalReason::RateExceeded,
+            Self::Notes => RefusalReason::TooManyOpen,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod calls;
 
+use crate::trail::TRAIL_BYTES_MAX;
 use cofferdam_syscall::confine::{
     install_filter, landlock_allow, landlock_confine, landlock_ruleset, landlock_version,
 };
@@ -84,7 +85,7 @@ pub(crate) fn stand_alone() -> Result<(), Errno> {
 /// Gives up all but sockets, these files and the store that is kept (its directory, its key), for good. To be called
 /// while there is one thread.
 pub(crate) fn confine(readable: &[&Path], kept: Option<&(PathBuf, PathBuf)>) -> Result<(), ConfineError> {
-    limits(kept.map_or(0, |_| KEPT_FILE_BYTES_MAX)).map_err(ConfineError::Process)?;
+    limits(kept.map_or(0, |_| KEPT_FILE_BYTES_MAX).max(TRAIL_BYTES_MAX)).map_err(ConfineError::Process)?;
     rustix::thread::set_no_new_privs(true).map_err(ConfineError::Process)?;
     drop_capabilities().map_err(ConfineError::Process)?;
     landlock(readable, kept)?;

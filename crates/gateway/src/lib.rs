@@ -22,6 +22,7 @@ pub mod secret;
 mod serve;
 mod splice;
 mod stream;
+pub mod trail;
 mod tunnel;
 pub mod wire;
 mod words;

@@ -3,8 +3,9 @@
 use crate::budget::Allowance;
 pub(crate) use crate::budget::Exhausted;
 use crate::protocol::head::METHOD_BYTES_MAX;
+use crate::trail::{Begun, Mark};
 use crate::wire::{RequestNote, WORD_PATH_BYTES_MAX};
-use crate::words::{Traffic, Words};
+use crate::words::{Traffic, Unnoted, Words};
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::host::Destination;
 use cofferdam_policy::net::refusal::RefusalReason;
@@ -24,6 +25,7 @@ pub(crate) struct Passage {
     method: String,
     path: String,
     credential: Option<CredentialName>,
+    mark: Option<Mark>,
     status: AtomicU16,
     up: AtomicU64,
     down: AtomicU64,
@@ -52,6 +54,18 @@ impl Passage {
         let destination = permit.destination().clone();
         let end = named.path.floor_char_boundary(WORD_PATH_BYTES_MAX);
         let method = named.method.get(..named.method.floor_char_boundary(METHOD_BYTES_MAX));
+        let method = method.unwrap_or_default().to_owned();
+        let path = named.path.get(..end).unwrap_or_default().to_owned();
+        let credential = permit.grant().credential.clone();
+        let noted = credential.as_ref().map(|credential| {
+            words.begun(|| Begun {
+                destination: destination.clone(),
+                method: method.clone(),
+                path: path.clone(),
+                credential: credential.clone(),
+            })
+        });
+        let mark = noted.transpose().map_err(|Unnoted| Exhausted::Notes)?.flatten();
         let traffic = words.traffic(&destination.host);
         traffic.requests.fetch_add(1, Ordering::Relaxed);
         traffic.open.fetch_add(1, Ordering::Relaxed);
@@ -60,9 +74,10 @@ impl Passage {
             allowance,
             traffic,
             destination,
-            method: method.unwrap_or_default().to_owned(),
-            path: named.path.get(..end).unwrap_or_default().to_owned(),
-            credential: permit.grant().credential.clone(),
+            method,
+            path,
+            credential,
+            mark,
             status: AtomicU16::new(0),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
@@ -121,7 +136,7 @@ impl Drop for Passage {
     fn drop(&mut self) {
         self.traffic.open.fetch_sub(1, Ordering::Relaxed);
         let status = self.status.load(Ordering::Relaxed);
-        self.words.request(RequestNote {
+        let note = RequestNote {
             destination: self.destination.clone(),
             method: std::mem::take(&mut self.method),
             path: std::mem::take(&mut self.path),
@@ -130,7 +145,8 @@ impl Drop for Passage {
             down: self.down.load(Ordering::Relaxed),
             milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             credential: self.credential.take(),
-        });
+        };
+        self.words.request(note, self.mark.take());
     }
 }
 

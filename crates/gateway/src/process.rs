@@ -1,6 +1,6 @@
 //! The gateway of one session as a process: what it is told, what it gives up, and how long it lives.
 //!
-//! 1. Take over the two descriptors; when the supervisor's end of its own closes, however that comes, end.
+//! 1. Take over the three descriptors; when the supervisor's end of its own closes, however that comes, end.
 //! 2. Read the setup, and everything that is to be read: authority, roots, name servers.
 //! 3. Give up all that is not needed from here on.
 //! 4. Say that it is ready; take connections and orders until told to stop.
@@ -16,6 +16,7 @@ use crate::passage::Revoked;
 use crate::publish::{Peers, Published};
 use crate::renewal::Renewals;
 use crate::secret::store::Store;
+use crate::trail::{Mark, Trail};
 use crate::wire::{self, Order, Setup, Word};
 use crate::words::{LOT_EVERY, REPEATED_AFTER, Words};
 use cofferdam_policy::event::UnixNanos;
@@ -38,7 +39,7 @@ const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub(crate) enum ProcessError {
     /// Not started by a supervisor.
-    #[error("cannot take over descriptors 3 and 4: this program is started by cofferdam, not by hand")]
+    #[error("cannot take over descriptors 3 to 5: this program is started by cofferdam, not by hand")]
     Descriptors(#[source] Errno),
     /// No setup.
     #[error("cannot read what the supervisor says")]
@@ -63,13 +64,15 @@ pub(crate) enum ProcessError {
     Runtime(#[source] std::io::Error),
 }
 
-/// The gateway's two descriptors, in the order in which they are handed over from number 3 on.
+/// The gateway's descriptors, in the order in which they are handed over from number 3 on.
 #[derive(Debug)]
 pub(crate) struct Inherited {
     /// To the supervisor.
     pub(crate) supervisor: OwnedFd,
     /// By which connections arrive.
     pub(crate) arrivals: OwnedFd,
+    /// For notes that outlive it.
+    pub(crate) trail: OwnedFd,
 }
 
 impl Inherited {
@@ -78,9 +81,9 @@ impl Inherited {
     /// # Errors
     /// [`ProcessError::Descriptors`] for a process that was not started as the gateway.
     pub(crate) fn take() -> Result<Self, ProcessError> {
-        let [supervisor, arrivals] =
+        let [supervisor, arrivals, trail] =
             cofferdam_syscall::inherited::take().map_err(ProcessError::Descriptors)?;
-        Ok(Self { supervisor, arrivals })
+        Ok(Self { supervisor, arrivals, trail })
     }
 }
 
@@ -89,9 +92,8 @@ impl Inherited {
 /// # Errors
 /// [`ProcessError`], which the supervisor has been told.
 pub(crate) fn serve(inherited: Inherited, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
-    let Inherited { supervisor, arrivals } = inherited;
-    let told = supervisor.try_clone();
-    run(supervisor, arrivals, clock).inspect_err(|error| {
+    let told = inherited.supervisor.try_clone();
+    run(inherited, clock).inspect_err(|error| {
         if let Ok(supervisor) = told {
             // Nobody may be left to be told.
             let _gone = wire::send(supervisor.as_fd(), &Word::Failed { causes: causes(error) });
@@ -104,7 +106,8 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
     all.map(ToString::to_string).collect()
 }
 
-fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
+fn run(inherited: Inherited, clock: fn() -> UnixNanos) -> Result<(), ProcessError> {
+    let Inherited { supervisor, arrivals, trail } = inherited;
     confine::stand_alone().map_err(ConfineError::Process)?;
     let setup = wire::receive_setup(supervisor.as_fd()).map_err(ProcessError::Setup)?;
     let store = setup.secrets.as_ref().map(Store::at);
@@ -112,7 +115,8 @@ fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Resu
     // What ends is written anew; a session without a login writes nothing.
     let logins = store.filter(|_| exchange.has_logins());
     let kept = logins.as_ref().map(Store::places);
-    let gate = gate(&setup, exchange, Renewals::new(logins, clock))?;
+    let words = Words::leaving(Trail::new(trail));
+    let gate = gate(&setup, exchange, Renewals::new(logins, clock), words)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ProcessError::Runtime)?;
     // Without the tables nothing is published; all else goes on.
@@ -121,7 +125,12 @@ fn run(supervisor: OwnedFd, arrivals: OwnedFd, clock: fn() -> UnixNanos) -> Resu
     runtime.block_on(live(gate, published, supervisor, arrivals)).map_err(ProcessError::Runtime)
 }
 
-fn gate(setup: &Setup, exchange: Exchange, renewals: Renewals) -> Result<Arc<Gate>, ProcessError> {
+fn gate(
+    setup: &Setup,
+    exchange: Exchange,
+    renewals: Renewals,
+    words: Words,
+) -> Result<Arc<Gate>, ProcessError> {
     let revoked = Revoked::none();
     let upstream = setup.proxy.as_ref().map(Upstream::read).transpose()?;
     let resolver = Resolver::read(&setup.resolver);
@@ -133,7 +142,7 @@ fn gate(setup: &Setup, exchange: Exchange, renewals: Renewals) -> Result<Arc<Gat
         exchange: Arc::new(exchange),
         origins: Origins { dialer, pool: Pool::new(revoked.clone()) },
         renewals,
-        words: Words::default(),
+        words,
         asking: Asking::new(setup.ask),
         revoked,
     }))
@@ -242,10 +251,11 @@ async fn speak(words: &Words, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<
 /// How many were said.
 async fn say_lot(words: &Words, supervisor: &AsyncFd<OwnedFd>, now: Instant) -> std::io::Result<usize> {
     let lot = words.lot(now);
-    for word in &lot {
+    for word in &lot.words {
         say(word, supervisor).await?;
     }
-    Ok(lot.len())
+    lot.marks.into_iter().for_each(Mark::wipe_out);
+    Ok(lot.words.len())
 }
 
 async fn say(word: &Word, supervisor: &AsyncFd<OwnedFd>) -> std::io::Result<()> {

@@ -4,6 +4,7 @@
 //! different ones is joined by host. Nothing here waits for the supervisor to listen.
 
 use crate::exchange::Leak;
+use crate::trail::{Begun, Mark, Trail};
 use crate::wire::{
     HostTraffic, LeakNote, RefusalNote, RequestNote, WORD_HOSTS_MAX, WORD_PATH_BYTES_MAX, WORD_REQUESTS_MAX,
     Word,
@@ -44,12 +45,17 @@ pub(crate) struct Traffic {
     pub(crate) open: AtomicU64,
 }
 
+/// A request can't be noted, so it is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unnoted;
+
 /// Where words are gathered; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Words(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    trail: Option<Trail>,
     waiting: Mutex<Waiting>,
     traffic: Mutex<HashMap<Host, Arc<Traffic>>>,
     something: Notify,
@@ -60,7 +66,7 @@ struct Waiting {
     others: VecDeque<Word>,
     refusals: HashMap<Alike, Said>,
     leaks: HashMap<AlikeLeak, Said>,
-    requests: VecDeque<RequestNote>,
+    requests: VecDeque<(RequestNote, Option<Mark>)>,
     unsaid: u64,
     /// Nothing was said since what had been said was last forgotten: there is nothing more to forget.
     is_tidy: bool,
@@ -90,7 +96,28 @@ struct Said {
     last: Option<Instant>,
 }
 
+/// What is to be said at once.
+#[derive(Debug, Default)]
+pub(crate) struct Lot {
+    pub(crate) words: Vec<Word>,
+    /// To be wiped out when the words are said.
+    pub(crate) marks: Vec<Mark>,
+}
+
 impl Words {
+    /// With a file for what is under way.
+    pub(crate) fn leaving(trail: Trail) -> Self {
+        Self(Arc::new(Shared { trail: Some(trail), ..Shared::default() }))
+    }
+
+    /// Notes a request before it is sent; `Err` if it could end untold of.
+    pub(crate) fn begun(&self, begun: impl FnOnce() -> Begun) -> Result<Option<Mark>, Unnoted> {
+        match &self.0.trail {
+            Some(trail) => trail.mark(begun()).map(Some).ok_or(Unnoted),
+            None => Ok(None),
+        }
+    }
+
     /// Something that is said once, and soon.
     pub(crate) fn say(&self, word: Word) {
         let mut waiting = self.waiting();
@@ -158,13 +185,15 @@ impl Words {
         self.0.something.notify_one();
     }
 
-    /// A request that has ended.
-    pub(crate) fn request(&self, note: RequestNote) {
+    /// A request that has ended, and the note of its beginning.
+    pub(crate) fn request(&self, note: RequestNote, mark: Option<Mark>) {
         let mut waiting = self.waiting();
         if waiting.requests.len() < REQUESTS_MAX {
-            waiting.requests.push_back(note);
+            waiting.requests.push_back((note, mark));
         } else {
             waiting.unsaid += 1;
+            // It is counted.
+            mark.into_iter().for_each(Mark::wipe_out);
         }
         drop(waiting);
         self.0.something.notify_one();
@@ -217,9 +246,9 @@ impl Words {
     }
 
     /// The next words to say; no more than one lot.
-    pub(crate) fn lot(&self, now: Instant) -> Vec<Word> {
+    pub(crate) fn lot(&self, now: Instant) -> Lot {
         let mut waiting = self.waiting();
-        let mut lot = Vec::new();
+        let Lot { words: mut lot, mut marks } = Lot::default();
         waiting.is_tidy = false;
         while lot.len() < LOT_WORDS_MAX
             && let Some(word) = waiting.others.pop_front()
@@ -238,7 +267,8 @@ impl Words {
         }
         while lot.len() < LOT_WORDS_MAX && (!waiting.requests.is_empty() || waiting.unsaid > 0) {
             let count = waiting.requests.len().min(WORD_REQUESTS_MAX);
-            let requests = waiting.requests.drain(..count).collect();
+            let (requests, noted): (_, Vec<_>) = waiting.requests.drain(..count).unzip();
+            marks.extend(noted.into_iter().flatten());
             lot.push(Word::Requests { requests, unsaid: std::mem::take(&mut waiting.unsaid) });
         }
         let more = !waiting.others.is_empty() || !waiting.requests.is_empty();
@@ -246,7 +276,7 @@ impl Words {
         if more {
             self.0.something.notify_one();
         }
-        lot
+        Lot { words: lot, marks }
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::state::State;
 use crate::system;
+use cofferdam_gateway::trail;
 use cofferdam_gateway::wire::{
     self, Ask, HeldCredential, Looked, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy,
 };
@@ -104,7 +105,7 @@ impl Networking {
     }
 }
 
-/// Starts the gateway of a session; the line to it.
+/// Starts the gateway of a session; the line to it, and what it notes of requests under way.
 ///
 /// # Errors
 /// [`ErrorKind::State`] if it can't be started; the cell has no way out then.
@@ -113,12 +114,13 @@ pub(crate) fn serve(
     state: &State,
     networking: &Networking,
     arrivals: OwnedFd,
-) -> Result<OwnedFd, Error> {
+) -> Result<(OwnedFd, OwnedFd), Error> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(unstartable)?;
-    start(context, &[wire::MODE_SERVE], &[theirs.as_fd(), arrivals.as_fd()])?;
+    let trail = trail::blank().map_err(unstartable)?;
+    start(context, &[wire::MODE_SERVE], &[theirs.as_fd(), arrivals.as_fd(), trail.as_fd()])?;
     wire::send_setup(ours.as_fd(), &networking.setup(context, state)).map_err(unstartable)?;
-    Ok(ours)
+    Ok((ours, trail))
 }
 
 /// The gateway's program: the one beside the running program.

@@ -141,6 +141,9 @@ fn of_requested(requested: &Requested) -> String {
     let times = if requested.count > 1 { format!(", {} times", requested.count) } else { String::new() };
     let (up, down) = (requested.up, requested.down);
     let (host, port) = (&requested.host, requested.port);
+    if requested.is_cut_off {
+        return format!("{method} {host}:{port}{path}{by} was under way when its gateway ended");
+    }
     format!("{method} {host}:{port}{path}{status}{by} ({up} bytes up, {down} down{times})")
 }
 

@@ -89,7 +89,7 @@ fn no_setting_of_a_program_leads_past_the_verdict() {
 
 /// The process of a home whose command line holds `word`.
 #[track_caller]
-fn process(scene: &Scene, word: &str) -> u32 {
+pub(super) fn process(scene: &Scene, word: &str) -> u32 {
     let all = scene.home.processes();
     let found: Vec<u32> =
         all.iter().filter(|each| each.command.contains(word)).map(|each| each.pid).collect();

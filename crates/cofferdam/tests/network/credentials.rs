@@ -1,7 +1,10 @@
 //! Secrets that stay outside, and the handles that stand for them.
 
+use super::bypassing::process;
 use super::scene::{NAME, OTHER, SECRET, Scene};
 use cofferdam_testkit::server::Answer;
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::Duration;
 
 fn scene() -> Scene {
     // The worst of origins: it sends back all that it got.
@@ -104,6 +107,46 @@ fn a_removed_secret_is_taken_from_what_runs() {
     let logs = scene.cofferdam(&["logs", "one"]).run().stdout();
     assert!(logs.contains("credential-revoked"), "{logs}");
     assert_eq!(scene.server.seen().len(), 1, "the first request is the control");
+}
+
+/// Uses of the secret: of which session, for which path, and whether the end is known.
+fn uses(scene: &Scene) -> Vec<(String, String, bool)> {
+    let log = scene.cofferdam(&["secret", "log", "example", "--json"]).run().assert_success().json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let requested = |one: &serde_json::Value| {
+        let body = &one["event"]["body"];
+        (text(&one["session"]), text(&body["path"]), body["is_cut_off"] != true)
+    };
+    let mut uses: Vec<_> = log.as_array().unwrap().iter().map(requested).collect();
+    uses.sort();
+    uses
+}
+
+#[test]
+fn what_was_under_way_with_a_secret_when_its_gateway_or_session_ended_is_in_the_log() {
+    let scene = Scene::answering(|seen| {
+        if seen.path.starts_with("/v1/slow") {
+            std::thread::sleep(Duration::from_secs(3));
+        }
+        Answer::text("ok")
+    });
+    let policy = with_secret(&scene, "");
+    let script =
+        format!("curl -sS {}; touch answered; curl -sS {}", scene.url("/v1/x"), scene.url("/v1/slow/1"));
+    let words = ["run", "-d", "--name", "one", "--policy", &policy, "--", "sh", "-c", &script];
+    scene.cofferdam(&words).run().assert_success();
+    scene.server.wait_for("the slow request", |seen| seen.path == "/v1/slow/1");
+    let gateway = process(&scene, "cofferdam-gateway serve");
+    kill_process(Pid::from_raw(gateway.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    scene.home.wait_until_quiet();
+    let script = format!("curl -sS {} & sleep 1", scene.url("/v1/slow/2"));
+    scene.session("two", &["--policy", &policy], &script);
+    let uses = uses(&scene);
+    let of = |session: &str, path: &str, ended| (session.to_owned(), path.to_owned(), ended);
+    assert_eq!(uses[..2], [of("one", "/v1/slow/1", false), of("one", "/v1/x", true)]);
+    // Its gateway may have seen the client go before it was told to end itself.
+    let (session, path, _) = &uses[2];
+    assert_eq!((uses.len(), &**session, &**path), (3, "two", "/v1/slow/2"));
 }
 
 #[test]

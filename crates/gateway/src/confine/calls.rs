@@ -51,6 +51,9 @@ const SOCKETS: &[i64] = &[
 const FILES: &[i64] =
     &[libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_lseek, libc::SYS_pread64];
 
+/// Notes in the file that was handed over for them.
+const TRAIL: &[i64] = &[libc::SYS_pwrite64];
+
 /// Changing the files of a store that is kept; Landlock says where they are.
 const KEEPING: &[i64] = &[
     libc::SYS_open,
@@ -127,7 +130,7 @@ pub(super) fn filter(is_keeping: bool) -> Vec<Instruction> {
         |numbers: &'static [i64]| numbers.iter().map(|number| Rule::when(*number, ALWAYS, libc::EPERM));
     let kept = always(if is_keeping { KEEPING } else { &[] });
     // The last rule for a call is the one that counts.
-    let rules = [SOCKETS, FILES, PROCESS].into_iter().flat_map(always);
+    let rules = [SOCKETS, FILES, TRAIL, PROCESS].into_iter().flat_map(always);
     let rules = rules.chain(RULED.iter().copied()).chain([own]).chain(kept);
     let numbered = rules.filter_map(|rule| u32::try_from(rule.number).ok().map(|number| (number, rule)));
     compile(&numbered.collect::<BTreeMap<_, _>>(), FIRST_UNKNOWN)

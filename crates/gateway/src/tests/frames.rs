@@ -90,7 +90,6 @@ fn message(content: &[u8]) -> Vec<u8> {
 fn a_handle_in_a_frame_ends_the_websocket_however_it_is_cut_and_written() {
     run(async {
         let (address, mut heard) = origin("", Vec::new()).await;
-        let cell = holding(address);
         let handle = handle();
         let handle = handle.as_str().as_bytes();
         let (front, end) = handle.split_at(handle.len() - 20);
@@ -109,6 +108,8 @@ fn a_handle_in_a_frame_ends_the_websocket_however_it_is_cut_and_written() {
             message(BASE64.encode(&[b"x:", handle].concat()).as_bytes()),
         ] {
             for step in [leak.len(), 11] {
+                // One for each: what is alike is told once, and then counted.
+                let cell = holding(address);
                 let (mut client, answer) = open(&cell, address, "/ws").await;
                 assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
                 let before = message(b"nothing that anybody would mind");
@@ -124,9 +125,9 @@ fn a_handle_in_a_frame_ends_the_websocket_however_it_is_cut_and_written() {
                 let _head = next(&mut heard).await;
                 let all = next(&mut heard).await;
                 assert!(all.len() < before.len() + leak.len(), "it has come whole: {all:?}");
+                cell.refused(RefusalReason::HandleMisplaced).await;
             }
         }
-        cell.refused(RefusalReason::HandleMisplaced).await;
     });
 }
 

@@ -41,7 +41,9 @@ fn start(supervisor: &OwnedFd, arrivals: &OwnedFd) -> Pid {
     let environment = ExecStrings::new(vec![text(format!("{ROLE}=1"))]);
     let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
     let error = std::io::stderr();
-    let descriptors = [null.as_fd(), null.as_fd(), error.as_fd(), supervisor.as_fd(), arrivals.as_fd()];
+    let trail = crate::trail::blank().unwrap();
+    let [supervisor, arrivals, trail] = [supervisor, arrivals, &trail].map(|handed| handed.as_fd());
+    let descriptors = [null.as_fd(), null.as_fd(), error.as_fd(), supervisor, arrivals, trail];
     spawn(&program, &arguments, &environment, &descriptors).unwrap()
 }
 

@@ -25,14 +25,18 @@ fn later(seconds: u64) -> Instant {
 fn refusals_that_are_alike_are_said_once_and_then_counted() {
     let words = Words::default();
     words.refused(&refusal("a.test", "/x"));
-    assert_eq!(refusals(&words.lot(Instant::now())), [(Some("/x".to_owned()), 1)]);
+    assert_eq!(refusals(&words.lot(Instant::now()).words), [(Some("/x".to_owned()), 1)]);
     for _ in 0..1_000 {
         words.refused(&refusal("a.test", "/x"));
     }
     words.refused(&refusal("a.test", "/y"));
-    assert_eq!(refusals(&words.lot(Instant::now())), [(Some("/y".to_owned()), 1)], "the first was just said");
-    assert_eq!(refusals(&words.lot(later(6))), [(Some("/x".to_owned()), 1_000)]);
-    assert!(words.lot(later(60)).is_empty());
+    assert_eq!(
+        refusals(&words.lot(Instant::now()).words),
+        [(Some("/y".to_owned()), 1)],
+        "the first was just said"
+    );
+    assert_eq!(refusals(&words.lot(later(6)).words), [(Some("/x".to_owned()), 1_000)]);
+    assert!(words.lot(later(60)).words.is_empty());
 }
 
 #[test]
@@ -46,19 +50,19 @@ fn a_flood_of_leaks_is_said_at_once_and_then_counted_and_none_is_lost() {
             .collect()
     };
     words.leaked(&leak, &to(0));
-    assert_eq!(leaks(&words.lot(Instant::now())), [1], "the first is said at once");
+    assert_eq!(leaks(&words.lot(Instant::now()).words), [1], "the first is said at once");
     for _ in 0..10_000 {
         words.leaked(&leak, &to(0));
     }
-    assert!(words.lot(Instant::now()).is_empty());
-    assert_eq!(leaks(&words.lot(later(6))), [10_000]);
+    assert!(words.lot(Instant::now()).words.is_empty());
+    assert_eq!(leaks(&words.lot(later(6)).words), [10_000]);
     for number in 0..10_000 {
         words.leaked(&leak, &to(number));
     }
     assert!(words.waiting().leaks.len() <= LEAKS_MAX);
     let mut said = 0;
     for _ in 0..LEAKS_MAX {
-        said += leaks(&words.lot(later(60))).iter().sum::<u64>();
+        said += leaks(&words.lot(later(60)).words).iter().sum::<u64>();
     }
     assert_eq!(said, 10_000);
 }
@@ -73,10 +77,10 @@ fn a_flood_of_refusals_is_joined_by_host_and_said_in_lots() {
         words.refused(&refusal(&format!("{number}.test"), "/x"));
     }
     assert!(words.waiting().refusals.len() <= 2 * REFUSALS_MAX + 1);
-    assert!(words.lot(Instant::now()).len() <= LOT_WORDS_MAX);
+    assert!(words.lot(Instant::now()).words.len() <= LOT_WORDS_MAX);
     let mut said = 9;
     loop {
-        let lot = words.lot(Instant::now());
+        let lot = words.lot(Instant::now()).words;
         assert!(lot.len() <= LOT_WORDS_MAX);
         if lot.is_empty() {
             break;
@@ -100,11 +104,11 @@ fn requests_are_said_in_batches_and_the_rest_is_counted() {
         credential: None,
     };
     for _ in 0..REQUESTS_MAX + 5 {
-        words.request(note.clone());
+        words.request(note.clone(), None);
     }
     let mut count = 0;
     for _ in 0..REQUESTS_MAX / WORD_REQUESTS_MAX {
-        for word in words.lot(Instant::now()) {
+        for word in words.lot(Instant::now()).words {
             let Word::Requests { requests, unsaid } = word else { panic!("{word:?}") };
             assert!(requests.len() <= WORD_REQUESTS_MAX);
             count += requests.len() as u64 + unsaid;

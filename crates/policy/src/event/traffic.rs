@@ -51,6 +51,9 @@ pub struct Requested {
     pub down: u64,
     /// How many such requests.
     pub count: u64,
+    /// The gateway ended before they did: what they came to is not known, nor how much of them was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cut_off: bool,
 }
 
 /// What became of a held request.

@@ -174,6 +174,7 @@ mod tests {
             up: 0,
             down: 0,
             count: 1,
+            is_cut_off: false,
         })
     }
 

@@ -8,6 +8,7 @@ use crate::gateway;
 use crate::network::{Network as Seen, OTHERS, Published, Table, Thrift, Waiting};
 use crate::notify::Occasion;
 use crate::record;
+use cofferdam_gateway::trail;
 use cofferdam_gateway::wire::{self, LeakNote, Order, RefusalNote, RequestNote, Word};
 use cofferdam_policy::event::{Decision, Event, Refused, Requested};
 use cofferdam_policy::net::credential::OnHandleLeak;
@@ -46,6 +47,8 @@ pub(super) struct Network {
     pub(super) stage: Stage,
     /// Whether there ever was one.
     began: bool,
+    /// What it noted of requests under way.
+    trail: Option<OwnedFd>,
     table: Table,
     waiting: BTreeMap<u64, (Refused, Instant)>,
     /// Given by the owner, and not said to be released yet.
@@ -62,6 +65,7 @@ impl Network {
         Self {
             stage: arrivals.map_or(Stage::Gone, Stage::Awaited),
             began: false,
+            trail: None,
             table: Table::default(),
             waiting: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -116,6 +120,29 @@ impl Network {
         self.record_at.get_or_insert_with(|| Instant::now() + RECORD_AFTER);
     }
 
+    /// Takes up what the gateway had begun with a credential, and could not say the end of.
+    fn note_left(&mut self) {
+        let Some(trail) = self.trail.take() else { return };
+        // A file in memory is always to be read.
+        for begun in trail::left(trail.as_fd()).unwrap_or_default() {
+            let (host, port) = place(&begun.destination);
+            let requested = Requested {
+                host,
+                port,
+                method: Some(begun.method),
+                path: Some(begun.path),
+                status: None,
+                credential: Some(begun.credential.to_string()),
+                up: 0,
+                down: 0,
+                count: 1,
+                is_cut_off: true,
+            };
+            self.table.requested(&requested);
+            self.note(Event::Requested(requested));
+        }
+    }
+
     pub(super) fn order(&self, order: &Order) -> Result<(), Errno> {
         self.order_beside(order, &[])
     }
@@ -144,7 +171,10 @@ impl Supervisor<'_> {
     pub(super) fn begin_gateway(&mut self, arrivals: OwnedFd) {
         self.network.began = true;
         match gateway::serve(self.session.context, self.session.state, &self.session.networking, arrivals) {
-            Ok(line) => self.network.stage = Stage::Begun(line),
+            Ok((line, trail)) => {
+                self.network.stage = Stage::Begun(line);
+                self.network.trail = Some(trail);
+            }
             Err(error) => {
                 self.network.note(Event::GatewayEnded { cause: format!("{error}: {}", error.why()) })
             }
@@ -169,6 +199,7 @@ impl Supervisor<'_> {
 
     fn lose_gateway(&mut self, cause: &str) {
         self.network.stage = Stage::Gone;
+        self.network.note_left();
         self.network.waiting.clear();
         self.forget_published();
         if self.ending.is_none() {
@@ -316,6 +347,7 @@ impl Supervisor<'_> {
             }
         }
         self.network.stage = Stage::Gone;
+        self.network.note_left();
         let together = self.network.thrift.together();
         self.network.unrecorded.extend(together);
         self.record_network();
@@ -357,6 +389,7 @@ fn untold(count: u64) -> Option<Requested> {
         up: 0,
         down: 0,
         count,
+        is_cut_off: false,
     })
 }
 
@@ -375,6 +408,7 @@ fn together(notes: Vec<RequestNote>) -> Vec<Requested> {
             up: note.up,
             down: note.down,
             count: 1,
+            is_cut_off: false,
         };
         let alike = |known: &&mut Requested| {
             (&known.host, known.port, &known.method, &known.path, known.status, &known.credential)
