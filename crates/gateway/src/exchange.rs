@@ -20,7 +20,7 @@ use crate::origin::Live;
 use crate::secret::Secret;
 use crate::secret::store::{Store, StoreError};
 use cofferdam_policy::event::UnixNanos;
-use cofferdam_policy::net::credential::{Credential, CredentialName, SecretName};
+use cofferdam_policy::net::credential::{Credential, CredentialName, Place, SecretName};
 use cofferdam_policy::net::handle::Handle;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::secret::Standing;
@@ -214,6 +214,11 @@ impl Exchange {
         let put = place::put(&mut parts, &slot.credential.place, &secret, due.user.clone());
         *request = Request::from_parts(parts, body);
         put.map_err(|_unfit| RefusalReason::CredentialMissing)
+    }
+
+    /// Where the secret of a permitted request stands, if it gets one.
+    pub(crate) fn place_of(&self, permit: &RequestPermit) -> Option<&Place> {
+        permit.credential().and_then(|name| self.slot(name)).map(|slot| &slot.credential.place)
     }
 
     /// Something that looks for handles in the body of a request; nothing if the session has none.

@@ -297,6 +297,7 @@ impl Server {
             }
             misuse.refusal
         })?;
+        model::narrow(asked.as_ref(), &gate.exchange, &mut parts)?;
         // 4. Charge budgets.
         let named = Named { method: parts.method.as_str(), path: &seen.path };
         let allowance = gate.budgets.of(permit.index(), permit.budget());

@@ -1,9 +1,12 @@
 //! Requests to a model: the call recognised, the body read whole and looked at, and only then sent.
 //!
-//! What may stand in a body is decided in the policy. Answers are not looked at; they stream as any other.
+//! What may stand in a body and in a head is decided in the policy. Answers are not looked at; they stream as any other.
+
+mod head;
 
 use super::request::{self, Seen};
 use crate::body::Whole;
+use crate::exchange::Exchange;
 use crate::gate::Gate;
 use crate::passage::Passage;
 use cofferdam_policy::net::model::{
@@ -69,6 +72,20 @@ pub(super) fn asked<'p>(
         check_beta(&text, rule.unchecked()).map_err(|refused| asked.refusal(&refused))?;
     }
     Ok(Some(asked))
+}
+
+/// Leaves of a head what inference needs, beside the secret in its place, and says of the body what it was judged as.
+pub(super) fn narrow(
+    asked: Option<&Asked<'_>>,
+    exchange: &Exchange,
+    parts: &mut request::Parts,
+) -> Result<(), Refusal> {
+    let Some(asked) = asked else { return Ok(()) };
+    let own = match (asked.permit.credential(), exchange.place_of(asked.permit)) {
+        (None, _) => head::Own::Agents,
+        (Some(_), place) => head::Own::Owners(place),
+    };
+    head::narrow(parts, asked.call, own).map_err(|_unfit| asked.refuse(RefusalReason::MessageMalformed))
 }
 
 impl Asked<'_> {

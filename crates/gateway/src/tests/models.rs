@@ -26,9 +26,9 @@ fn held(name: &str, seed: u8) -> HeldSecret {
     HeldSecret { credential, handle: handle(seed), value, expires: None, revoked: false }
 }
 
-/// An origin that keeps the bodies that it gets, and a cell that may ask it as a model.
-async fn scene(model: &str) -> (Cell, SocketAddr, UnboundedReceiver<String>) {
-    let (seen, bodies) = unbounded_channel();
+/// An origin that keeps of each request what `keep` says of its head and body.
+async fn origin(keep: fn(String, String) -> String) -> (SocketAddr, UnboundedReceiver<String>) {
+    let (seen, kept) = unbounded_channel();
     let origin = listen(move |mut stream| {
         let seen = seen.clone();
         async move {
@@ -40,19 +40,28 @@ async fn scene(model: &str) -> (Cell, SocketAddr, UnboundedReceiver<String>) {
                 .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse::<usize>().unwrap());
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await.unwrap();
-            seen.send(String::from_utf8(body).unwrap()).unwrap();
+            seen.send(keep(head, String::from_utf8(body).unwrap())).unwrap();
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
         }
     })
     .await;
-    let cell = start(Wishes {
-        grants: vec![format!(
-            "* http://model.test:{}/** credential=model model={model} address=127.0.0.1",
-            origin.port()
-        )],
-        secrets: vec![held("model", 1), held("other", 2)],
+    (origin, kept)
+}
+
+fn cell(origin: SocketAddr, of_grant: &str, place: &str) -> Cell {
+    let mut own = held("model", 1);
+    own.credential.place = place.parse().unwrap();
+    start(Wishes {
+        grants: vec![format!("* http://model.test:{}/** {of_grant} address=127.0.0.1", origin.port())],
+        secrets: vec![own, held("other", 2)],
         ..Wishes::default()
-    });
+    })
+}
+
+/// An origin that keeps the bodies that it gets, and a cell that may ask it as a model.
+async fn scene(model: &str) -> (Cell, SocketAddr, UnboundedReceiver<String>) {
+    let (origin, bodies) = origin(|_head, body| body).await;
+    let cell = cell(origin, &format!("credential=model model={model}"), "header:x-api-key: {}");
     (cell, origin, bodies)
 }
 
@@ -153,5 +162,93 @@ fn a_client_that_tries_a_websocket_first_is_sent_to_http_at_once() {
         // The first is no refusal to be told of.
         let note = cell.refused(RefusalReason::ProtocolNotGranted).await;
         assert_eq!(note.path.as_deref(), Some("/v1/realtime"));
+    });
+}
+
+/// The first line and the fields of a head, in small letters.
+fn fields(head: &str) -> Vec<String> {
+    head.to_lowercase().lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_attack_of_a_content_type_by_which_a_body_reads_as_another_does_not_go_out() {
+    run(async {
+        let (origin, mut heads) = origin(|head, _body| head).await;
+        let cell = cell(origin, "credential=model model=openai", "header:x-api-key: {}");
+        for said in [
+            "Content-Type: application/json; charset=utf-7\r\n",
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            "Content-Type: text/plain\r\nContent-Type: application/json; charset=utf-16\r\n",
+            "Content-Type: application/json\r\n",
+            "",
+        ] {
+            let answer = ask(&cell, origin, "POST /v1/chat/completions", said, PLAIN).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            let head = fields(&heads.recv().await.unwrap());
+            let types: Vec<&String> = head.iter().filter(|line| line.starts_with("content-type")).collect();
+            assert_eq!(types, ["content-type: application/json"], "{said}");
+        }
+        ask(&cell, origin, "GET /v1/models", "Content-Type: text/x\r\n", "").await;
+        assert!(!heads.recv().await.unwrap().to_lowercase().contains("content-type"));
+    });
+}
+
+#[test]
+fn the_attack_of_a_field_that_steers_a_proxy_of_models_does_not_go_out() {
+    run(async {
+        let (origin, mut heads) = origin(|head, _body| head).await;
+        let cell = cell(origin, "credential=model model=anthropic", "header:x-own: {}");
+        let more = "anthropic-version: 2023-06-01\r\nanthropic-beta: effort-2025-11-24\r\nuser-agent: x\r\n\
+            x-stainless-lang: js\r\nsession_id: 1\r\nx-app: cli\r\nX-Portkey-Custom-Host: evil.test\r\n\
+            helicone-target-url: https://evil.test\r\nX-Provider-API-Keys: k\r\nX_Own: attacker\r\n\
+            x-http-host-override: evil.test\r\nAuthorization: Bearer attacker\r\n";
+        let answer = ask(&cell, origin, "POST /v1/messages?beta=true", more, PLAIN).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let head = heads.recv().await.unwrap().to_lowercase();
+        for needed in [
+            "anthropic-version:",
+            "anthropic-beta:",
+            "user-agent: x",
+            "x-stainless-lang:",
+            "session_id:",
+            "x-app:",
+        ] {
+            assert!(head.contains(needed), "{head}");
+        }
+        assert!(
+            head.contains("x-own: sk-ant-") && head.starts_with("post /v1/messages?beta=true "),
+            "{head}"
+        );
+        for steering in ["evil", "attacker", "x-provider-api-keys"] {
+            assert!(!head.contains(steering), "{head}");
+        }
+    });
+}
+
+#[test]
+fn the_attack_of_a_key_of_the_agents_beside_the_owners_does_not_go_out() {
+    run(async {
+        let (origin, mut heads) = origin(|head, _body| head).await;
+        let body = r#"{"contents":[{"role":"user","parts":[{"text":"x"}]}]}"#;
+        let call = "POST /v1beta/models/m-1:generateContent";
+        let foreign =
+            "?key=ATTACKER&alt=sse&%6bey=ATTACKER&alt=sse;key=ATTACKER&$httpHeaders=x-goog-api-key:ATTACKER";
+        for (of_grant, place, line) in [
+            ("credential=model model=gemini", "header:x-goog-api-key: {}", "?alt=sse "),
+            ("credential=model model=gemini", "query:key", &*format!("?alt=sse&key={SECRET} ")),
+        ] {
+            let cell = cell(origin, of_grant, place);
+            let more = "X-Goog-Api-Key: ATTACKER\r\n";
+            let answer = ask(&cell, origin, &format!("{call}{foreign}"), more, body).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            let head = heads.recv().await.unwrap();
+            assert!(head.starts_with(&format!("{call}{line}")) && head.contains(SECRET), "{head}");
+            assert!(!head.contains("ATTACKER"), "{head}");
+        }
+        // Where the owner has none for it, the agent's own is all there is.
+        let cell = cell(origin, "model=gemini", "query:key");
+        ask(&cell, origin, &format!("{call}?key=mine"), "X-Goog-Api-Key: mine\r\n", body).await;
+        let head = heads.recv().await.unwrap().to_lowercase();
+        assert!(head.contains("?key=mine ") && head.contains("x-goog-api-key: mine"), "{head}");
     });
 }

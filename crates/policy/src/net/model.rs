@@ -15,12 +15,14 @@ mod beta;
 mod chat;
 mod document;
 mod gemini;
+mod head;
 mod pass;
 mod responses;
 mod rule;
 mod spot;
 
 pub use beta::check_beta;
+pub use head::{is_field, is_parameter};
 pub use pass::Place;
 pub use rule::ModelRule;
 
