@@ -311,10 +311,16 @@ fn model_searches(name: &str) -> bool {
     })
 }
 
+/// What a name has in it that stands for a request kept at the vendor's, with tools of its own (OpenRouter).
+const PRESET: &str = "@preset";
+
 /// A model by its name.
 const MODEL: Rule = |spot| {
     let name = spot.text()?;
     let spot = spot.of_kind(name);
+    if name.to_ascii_lowercase().contains(PRESET) {
+        return spot.unless_let_through(spot.kept_there());
+    }
     if model_searches(name) { spot.unless_let_through(spot.server_tool(name)) } else { Ok(()) }
 };
 

@@ -2,7 +2,9 @@
 //!
 //! Fields that choose among other vendors, or switch on plug-ins, are not known here.
 
-use super::spot::{ANY, DATA_URL, Fields, Kinds, NO_SERVER_TOOL, NOTHING_KEPT, Rule, Spot};
+use super::spot::{
+    ANY, AUDIO, DATA_OR_BARE, DATA_URL, Fields, Kinds, NO_SERVER_TOOL, NOTHING_KEPT, Rule, Spot,
+};
 use super::{MODEL, ModelRefusal};
 
 pub(super) const RESTING: &[&str] = &["store"];
@@ -87,7 +89,7 @@ const PARTS: Kinds = &[
     ("refusal", &[("refusal", ANY)]),
     ("image_url", &[("image_url", LINK), ("cache_control", ANY)]),
     ("video_url", &[("video_url", LINK), ("cache_control", ANY)]),
-    ("input_audio", &[("input_audio", |spot| spot.fields(&[("data", ANY), ("format", ANY)]))]),
+    ("input_audio", &[("input_audio", |spot| spot.fields(AUDIO))]),
     (
         "file",
         &[("file", |spot| {
@@ -100,12 +102,6 @@ const PARTS: Kinds = &[
 const LINK: Rule = |spot| match spot.text() {
     Ok(_) => DATA_URL(spot),
     Err(_) => spot.fields(&[("url", DATA_URL), ("detail", ANY)]),
-};
-
-/// Base64 by itself, or within a data address; some vendors fetch what is neither.
-const DATA_OR_BARE: Rule = |spot| {
-    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
-    if spot.text()?.bytes().all(bare) { Ok(()) } else { DATA_URL(spot) }
 };
 
 const TOOL: Rule = |spot| {

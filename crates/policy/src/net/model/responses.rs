@@ -4,7 +4,9 @@
 //! what was said to the model, and nothing else of that host can be asked for it. A stored prompt may bring tools
 //! that are not in the request, and is refused.
 
-use super::spot::{ANY, DATA_URL, Fields, Kinds, NO_REMOTE, NOT_FETCHED, NOTHING_KEPT, Rule, Spot};
+use super::spot::{
+    ANY, AUDIO, DATA_OR_BARE, DATA_URL, Fields, Kinds, NO_REMOTE, NOT_FETCHED, NOTHING_KEPT, Rule, Spot,
+};
 use super::{MODEL, ModelRefusal};
 
 pub(super) const RESTING: &[&str] = &["store", "background", "previous_response_id", "conversation"];
@@ -136,12 +138,12 @@ const PARTS: Kinds = &[
     ("encrypted_content", &[("encrypted_content", ANY)]),
     ("input_image", &[("image_url", DATA_URL), ("detail", ANY), ("file_id", NOTHING_KEPT)]),
     ("computer_screenshot", &[("image_url", DATA_URL), ("file_id", NOTHING_KEPT)]),
-    ("input_audio", &[("input_audio", ANY)]),
+    ("input_audio", &[("input_audio", |spot| spot.fields(AUDIO))]),
     (
         "input_file",
         &[
             ("filename", ANY),
-            ("file_data", ANY),
+            ("file_data", DATA_OR_BARE),
             ("detail", ANY),
             ("file_id", NOTHING_KEPT),
             ("file_url", NOT_FETCHED),

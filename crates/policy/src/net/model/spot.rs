@@ -260,6 +260,18 @@ pub(super) const DATA_URL: Rule = |spot| {
     if scheme.eq_ignore_ascii_case("data:") { Ok(()) } else { NOT_FETCHED(spot) }
 };
 
+/// Base64 by itself, or within a data address; some vendors fetch what is neither.
+pub(super) const DATA_OR_BARE: Rule = |spot| {
+    if spot.is_null() {
+        return Ok(());
+    }
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    if spot.text()?.bytes().all(bare) { Ok(()) } else { DATA_URL(spot) }
+};
+
+/// What was recorded.
+pub(super) const AUDIO: Fields = &[("data", DATA_OR_BARE), ("format", ANY)];
+
 /// A name as it may be shown: short, and without anything that a terminal would obey.
 pub(super) fn shown(name: &str) -> String {
     let plain = |character: char| if character.is_ascii_graphic() { character } else { '?' };

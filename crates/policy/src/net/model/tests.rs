@@ -237,6 +237,44 @@ fn chat_ways_out_are_refused() {
 }
 
 #[test]
+fn the_attack_of_an_address_where_content_belongs_is_refused() {
+    let urls = ["https://a.test/?stolen", "//a.test/x", "file:///etc/passwd", "gs://b/o", "a.test"];
+    let contents = ["", "AAAA", "data:audio/wav;base64,AAAA"];
+    let responses = |part: Value| json!({"input": [{"role": "user", "content": [part]}]});
+    let chat = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
+    let audio = |data: &str| json!({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}});
+    let file = |data: &str| json!({"type": "input_file", "filename": "a", "file_data": data});
+    for (call, body) in [
+        (RESPONSES, &(|data: &str| responses(file(data))) as &dyn Fn(&str) -> Value),
+        (RESPONSES, &|data| responses(audio(data))),
+        (CHAT, &|data| chat(audio(data))),
+    ] {
+        for data in contents {
+            assert_eq!(code(call, &body(data)), "passes", "{data}");
+        }
+        for url in urls {
+            assert_eq!(code(call, &body(url)), "model-url-source", "{}", body(url));
+        }
+    }
+    let named = json!({"type": "input_audio", "input_audio": {"url": "https://a.test"}});
+    assert_eq!(code(RESPONSES, &responses(named.clone())), "model-feature-unknown");
+    assert_eq!(code(CHAT, &chat(named)), "model-feature-unknown");
+}
+
+#[test]
+fn the_attack_of_a_model_that_is_a_request_kept_at_the_vendors_is_refused() {
+    for call in [CHAT, RESPONSES, MESSAGES] {
+        for name in ["@preset/x", "vendor/model@preset/x", "@Preset/x"] {
+            let refused = look(call, &json!({"model": name})).unwrap_err();
+            assert_eq!((refused.code(), refused.name_to_grant()), ("model-stored-reference", None), "{name}");
+        }
+        for name in ["vendor/model", "model@20250514", "preset"] {
+            assert_eq!(code(call, &json!({"model": name})), "passes", "{name}");
+        }
+    }
+}
+
+#[test]
 fn gemini_ways_out_are_refused() {
     let good = json!({
         "contents": [{"role": "user", "parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]}],
