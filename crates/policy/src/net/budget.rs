@@ -23,6 +23,23 @@ pub struct Budget {
 impl Budget {
     /// Nothing is bounded.
     pub const UNBOUNDED: Self = Self { up: None, down: None, requests: None, rate: None };
+
+    /// What is within both, bound by bound.
+    #[must_use]
+    pub fn narrowest(self, other: Self) -> Self {
+        fn less<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            match (one, other) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            }
+        }
+        Self {
+            up: less(self.up, other.up),
+            down: less(self.down, other.down),
+            requests: less(self.requests, other.requests),
+            rate: less(self.rate, other.rate),
+        }
+    }
 }
 
 /// Why a text is no amount.

@@ -382,7 +382,7 @@ impl Grants {
     #[must_use]
     pub fn offering_tcp(&self, refusal: Refusal) -> Refusal {
         let line = refusal.destination.as_ref().filter(|_| refusal.reason.is_of_grants()).and_then(|to| {
-            let mut grant = self.offer(to);
+            let mut grant = self.offer(to, Scheme::usual_at(to.port))?;
             (grant.methods, grant.paths) = (Methods::none(), Vec::new());
             grant.protocols = crate::net::grant::Protocols::new([Protocol::Tcp]).ok()?;
             grant.checked().ok().map(|grant| grant.line())
@@ -390,19 +390,41 @@ impl Grants {
         refusal.allowed_by(line)
     }
 
-    /// A grant of this very place, at the addresses that others name for it, without which it would lead nowhere.
-    fn offer(&self, destination: &Destination) -> Grant {
+    /// A grant of this very place, at the addresses that others name for it, without which it would lead nowhere, and
+    /// with what the owner binds to it elsewhere: the credential, so that no other account is used there, and the
+    /// narrowest budgets. There is none where a model is: what is no call to it can't be let out as one, and beside
+    /// the rule it would be let out unlooked.
+    fn offer(&self, destination: &Destination, scheme: Scheme) -> Option<Grant> {
         let host = HostPattern::Exactly(destination.host.clone());
         let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
+        grant.scheme = scheme;
         let is_there =
             |known: &&Arc<Grant>| known.port == destination.port && known.host.matches(&destination.host);
         let named = self.addressed.iter().find(is_there).map(|known| known.addresses.clone());
         grant.addresses = named.unwrap_or_default();
-        grant
+        for bucket in self.index.at(destination) {
+            let bound = bucket.bound();
+            if bound.is_of_model {
+                return None;
+            }
+            grant.budget = grant.budget.narrowest(bound.budget);
+            for known in bound.credentials().filter_map(|known| self.grants.get(known)) {
+                match &grant.credential {
+                    Some(other) if Some(other) == known.credential.as_ref() => {}
+                    // Which of two it should be is the owner's to say.
+                    Some(_) => return None,
+                    None => {
+                        grant.credential.clone_from(&known.credential);
+                        // The secret goes as it goes there, and never in clear text because the agent spoke so.
+                        (grant.scheme, grant.addresses) = (known.scheme, known.addresses.clone());
+                    }
+                }
+            }
+        }
+        Some(grant)
     }
 
-    /// The narrowest grant that would allow what is refused, if a grant could: at the addresses that others name for the
-    /// place, without which it would lead nowhere.
+    /// The narrowest grant that would allow what is refused, if a grant could.
     fn offered(
         &self,
         reason: RefusalReason,
@@ -413,8 +435,7 @@ impl Grants {
         if !reason.is_of_grants() {
             return None;
         }
-        let mut grant = self.offer(destination);
-        grant.scheme = scheme;
+        let mut grant = self.offer(destination, scheme)?;
         if let Some(head) = head {
             let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes()).ok()?;
             grant.methods = Methods::parse([head.method]).ok().filter(|methods| *methods != Methods::Any)?;

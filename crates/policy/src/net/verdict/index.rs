@@ -3,6 +3,8 @@
 //! Hosts are looked up whole and by what follows each dot; paths by the literal beginning of their patterns. Whether a
 //! grant permits anything is not decided here.
 
+use crate::net::budget::Budget;
+use crate::net::credential::CredentialName;
 use crate::net::grant::{Grant, Method, Methods, QueryRule};
 use crate::net::host::{Destination, DnsName, Host, HostPattern, Port};
 use crate::net::path::{CanonicalPath, PathPattern};
@@ -42,6 +44,38 @@ pub(super) struct Bucket {
     /// What the grants that are read permit together; `None` if there is no such grant.
     methods: Option<Methods>,
     unread: Vec<usize>,
+    bound: Bound,
+}
+
+/// What the grants of a bucket bind to their place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bound {
+    /// Whether any of them is for a model.
+    pub(super) is_of_model: bool,
+    /// The narrowest bounds of all.
+    pub(super) budget: Budget,
+    /// The first grant with a credential, and the first with another one.
+    credentials: [Option<usize>; 2],
+    first: Option<CredentialName>,
+}
+
+impl Bound {
+    fn take(&mut self, at: usize, grant: &Grant) {
+        self.is_of_model |= grant.model.is_some();
+        self.budget = self.budget.narrowest(grant.budget);
+        let [first, other] = &mut self.credentials;
+        match (&self.first, &grant.credential) {
+            (_, None) => {}
+            (None, Some(credential)) => (self.first, *first) = (Some(credential.clone()), Some(at)),
+            (Some(own), Some(credential)) if own == credential => {}
+            (Some(_), Some(_)) => *other = other.or(Some(at)),
+        }
+    }
+
+    /// A grant of each credential that there is, up to the second.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = usize> {
+        self.credentials.into_iter().flatten()
+    }
 }
 
 /// One path pattern of one grant.
@@ -142,6 +176,7 @@ impl HostSet {
 
 impl Bucket {
     fn take(&mut self, at: usize, grant: &Grant) {
+        self.bound.take(at, grant);
         if grant.is_unread() {
             self.unread.push(at);
             return;
@@ -175,6 +210,10 @@ impl Bucket {
             let rules = text.get(..end).and_then(|prefix| self.by_prefix.get(prefix));
             rules.into_iter().flatten().filter(|rule| rule.pattern.matches(path)).for_each(&mut *take);
         }
+    }
+
+    pub(super) fn bound(&self) -> &Bound {
+        &self.bound
     }
 
     pub(super) fn is_read(&self) -> bool {

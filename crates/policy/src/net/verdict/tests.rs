@@ -134,6 +134,87 @@ fn what_is_offered_allows_exactly_what_was_refused() {
     }
 }
 
+/// What is asked of a place is offered without what the owner binds to that place: the model rule is gone, another
+/// account is used, or more is let out.
+#[test]
+fn the_attack_of_an_offer_that_drops_a_rule_credential_or_budget_is_offered_what_keeps_them() {
+    let offered = |lines: &[&str], request: &str| judged(&grants(lines), request).unwrap_err().allow;
+    let model = "POST a.example/v1/chat/completions credential=m model=openai up=1MB";
+    for request in
+        ["POST a.example/v1/chat/completions/", "GET a.example/x", "PUT a.example/v1/chat/completions"]
+    {
+        assert_eq!(offered(&[model], request), None, "{request}");
+    }
+    // Another port is another place.
+    assert_eq!(offered(&[model], "GET a.example:81/x").as_deref(), Some("GET a.example:81/x query=deny"));
+    let wild = "POST **.example.com/v1/** model=openai";
+    assert_eq!(offered(&[wild], "POST a.example.com/v2"), None);
+    for (lines, request, expected) in [
+        (
+            &["GET a.example/r/** credential=c up=1MB"][..],
+            "DELETE a.example/r/x",
+            Some("DELETE a.example:443/r/x query=deny credential=c up=1MB"),
+        ),
+        (
+            &["POST a.example/up/** up=1kB query=deny"],
+            "POST a.example/up/x?a",
+            Some("POST a.example:443/up/x up=1kB"),
+        ),
+        (
+            &["GET a.example/a up=3kB rate=5/s", "GET *.example.com", "GET a.example/b up=2kB requests=7"],
+            "GET a.example/c",
+            Some("GET a.example:443/c query=deny up=2kB requests=7 rate=5/s"),
+        ),
+        (&["GET a.example/a credential=c", "GET a.example/b credential=d"], "GET a.example/c", None),
+        (
+            &["GET a.example/a credential=c", "PUT a.example/b credential=c"],
+            "GET a.example/c",
+            Some("GET a.example:443/c query=deny credential=c"),
+        ),
+        (
+            &["GET **.example.com credential=c"],
+            "PUT a.example.com/c",
+            Some("PUT a.example.com:443/c query=deny credential=c"),
+        ),
+    ] {
+        assert_eq!(offered(lines, request).as_deref(), expected, "{lines:?} {request}");
+        if let Some(line) = expected {
+            let all: Vec<&str> = lines.iter().copied().chain([line]).collect();
+            assert!(judged(&grants(&all), request).is_ok(), "{line}");
+        }
+    }
+    // The control: nothing is bound to the place.
+    assert_eq!(
+        offered(&["GET a.example/a"], "PUT a.example/a").as_deref(),
+        Some("PUT a.example:443/a query=deny")
+    );
+}
+
+#[test]
+fn the_attack_of_speaking_clear_text_is_not_offered_the_credential_in_clear_text() {
+    let lines = ["GET a.example.com/a credential=c address=10.0.0.7", "GET **.example.com address=10.0.0.8"];
+    let place = to("a.example.com");
+    let head = Head {
+        method: "PUT",
+        path: "/a",
+        query: None,
+        upgrade: Upgrade::None,
+        header_names: &[],
+        authority: &place,
+        scheme: Scheme::Http,
+    };
+    let offered = grants(&lines).judge(&place, &head).unwrap_err().allow;
+    assert_eq!(offered.as_deref(), Some("PUT a.example.com:443/a query=deny credential=c address=10.0.0.7"));
+    let tcp = |lines: &[&str]| {
+        let grants = grants(lines);
+        let refusal = Refusal::of_connection(RefusalReason::ProtocolNotGranted, &place);
+        grants.offering_tcp(refusal).allow
+    };
+    assert_eq!(tcp(&["GET a.example.com/a credential=c"]), None);
+    assert_eq!(tcp(&["POST a.example.com/v1/** model=openai"]), None);
+    assert_eq!(tcp(&["GET a.example.com up=1kB"]).as_deref(), Some("a.example.com:443 protocols=tcp up=1kB"));
+}
+
 #[test]
 fn a_host_header_that_names_another_place_is_refused() {
     let grants = grants(&["GET a.example", "GET b.example", "GET a.example:8443"]);
