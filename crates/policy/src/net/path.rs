@@ -1,7 +1,8 @@
 //! Paths of requests in their one canonical form, and the patterns that match them.
 //!
 //! A path that two servers could read as different files is not mended but refused: dots as segments, empty segments,
-//! `;`, `\`, separators, dots and percent signs in encoded form, encoded letters, bytes that are no UTF-8, characters that are folded into one of these. An encoded slash is understood in one
+//! `;`, `\`, what separates, dots and percent signs in encoded form, encoded letters, bytes that are no UTF-8, blanks at
+//! the ends of segments, characters that are folded into one of these. An encoded slash is understood in one
 //! place only: within a segment whose pattern names it, as the names of scoped npm packages need. Queries are not
 //! part of a path.
 
@@ -28,9 +29,12 @@ pub enum PathError {
     /// `//`
     #[error("the path has an empty segment")]
     EmptySegment,
-    /// `.` or `..`, encoded or not.
-    #[error("the path has a segment `.` or `..`")]
+    /// `.` or `..`, encoded or not, and what some servers take for that: only dots, blanks and what is not seen.
+    #[error("the path has a segment of nothing but dots")]
     DotSegment,
+    /// A blank at the end of a segment, or before it.
+    #[error("the path has a segment that begins or ends with a blank")]
+    Blank,
     /// A byte that can't stand in a path: controls, blanks, `\`, `;`, `?`, `#` and what is not ASCII among them.
     #[error("the path holds `{}`", char::from(*.0).escape_default())]
     Byte(u8),
@@ -115,7 +119,7 @@ fn canonical(path: &[u8]) -> Result<Cow<'_, str>, PathError> {
                 let digits = [bytes.next(), bytes.next()];
                 let [Some(high), Some(low)] = digits else { return Err(PathError::Percent) };
                 has_small_digits |= high.is_ascii_lowercase() || low.is_ascii_lowercase();
-                check_encoded(hex(*high, *low).ok_or(PathError::Percent)?, bytes.as_slice())?;
+                check_encoded(hex(*high, *low).ok_or(PathError::Percent)?)?;
             }
             b'/' => {}
             byte if is_plain(*byte) => {}
@@ -133,29 +137,27 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte)
 }
 
-/// Encoded: bytes that need it, and `~`, which older programs encode. Never what cuts a path somewhere, controls, or
-/// the beginning of another encoding.
-fn check_encoded(byte: u8, rest: &[u8]) -> Result<(), PathError> {
+/// Encoded: bytes that need it, and `~`, which older programs encode. Never what cuts a path somewhere: `?` and `#` do
+/// where a path is decoded before it is rewritten, and a path that ends there was judged as a longer one. Nor controls,
+/// nor a percent sign, which begins another encoding for whoever decodes twice.
+fn check_encoded(byte: u8) -> Result<(), PathError> {
     match byte {
         b'/' => Ok(()),
-        b'\\' | b';' | 0..=0x1f | 0x7f => Err(PathError::Encoded(byte)),
+        b'\\' | b';' | b'?' | b'#' | b'%' | 0..=0x1f | 0x7f => Err(PathError::Encoded(byte)),
         b'-' | b'.' | b'_' => Err(PathError::Encoded(byte)),
         byte if byte.is_ascii_alphanumeric() => Err(PathError::Encoded(byte)),
-        b'%' => match rest {
-            [high, low, ..] if hex(*high, *low).is_some() => Err(PathError::Encoded(byte)),
-            _ => Ok(()),
-        },
         _ => Ok(()),
     }
 }
 
 /// What servers that decode before they look would take for a dot, or for what cuts a path: by compatibility (NFKC), by
-/// canonical equivalence (`\u{37e}`), or as the nearest character of a smaller set.
-const LOOKALIKES: [char; 27] = [
-    '\u{37e}', '\u{2024}', '\u{2025}', '\u{2044}', '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}',
-    '\u{2215}', '\u{2216}', '\u{29f5}', '\u{29f8}', '\u{29f9}', '\u{fe30}', '\u{fe52}', '\u{fe54}',
-    '\u{fe56}', '\u{fe5f}', '\u{fe68}', '\u{fe6a}', '\u{ff03}', '\u{ff05}', '\u{ff0e}', '\u{ff0f}',
-    '\u{ff1b}', '\u{ff1f}', '\u{ff3c}',
+/// canonical equivalence (`\u{37e}`), or as the nearest character of a smaller set (the signs of yen and won, which are
+/// `\` in the sets of their countries).
+const LOOKALIKES: [char; 32] = [
+    '\u{a5}', '\u{20a9}', '\u{2047}', '\u{2048}', '\u{2049}', '\u{37e}', '\u{2024}', '\u{2025}', '\u{2044}',
+    '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}', '\u{2215}', '\u{2216}', '\u{29f5}', '\u{29f8}',
+    '\u{29f9}', '\u{fe30}', '\u{fe52}', '\u{fe54}', '\u{fe56}', '\u{fe5f}', '\u{fe68}', '\u{fe6a}',
+    '\u{ff03}', '\u{ff05}', '\u{ff0e}', '\u{ff0f}', '\u{ff1b}', '\u{ff1f}', '\u{ff3c}',
 ];
 
 /// What the path is to whoever decodes it: UTF-8, and nothing in it that is folded into a separator or a dot.
@@ -175,7 +177,30 @@ fn check_decoded(path: &[u8]) -> Result<(), PathError> {
         decoded.push(hex(*high, *low).ok_or(PathError::Percent)?);
     }
     let text = std::str::from_utf8(&decoded).ok().ok_or(PathError::NotUtf8)?;
-    text.chars().find(|c| LOOKALIKES.contains(c)).map_or(Ok(()), |found| Err(PathError::Lookalike(found)))
+    if let Some(found) = text.chars().find(|c| LOOKALIKES.contains(c)) {
+        return Err(PathError::Lookalike(found));
+    }
+    text.split('/').skip(1).try_for_each(check_seen)
+}
+
+/// What a segment is to whoever leaves out of names what can't be seen at their ends: never one that is nothing, or
+/// stands for a folder, or is another name.
+fn check_seen(segment: &str) -> Result<(), PathError> {
+    let is_blank = |c: char| c.is_whitespace() || is_unseen(c);
+    let is_dot = |c: char| matches!(c, '.' | '\u{2026}' | '\u{fe19}');
+    if !segment.is_empty() && segment.chars().all(|c| is_blank(c) || is_dot(c)) {
+        return Err(PathError::DotSegment);
+    }
+    if segment.starts_with(is_blank) || segment.ends_with(is_blank) {
+        return Err(PathError::Blank);
+    }
+    Ok(())
+}
+
+/// Of no width, directions of writing, and controls beyond ASCII: left out of names by some file systems.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn check_segments(rest: &[u8]) -> Result<(), PathError> {
@@ -195,15 +220,20 @@ fn check_pieces(segment: &[u8]) -> Result<(), PathError> {
     let Some(at) =
         segment.windows(3).position(|window| window.eq_ignore_ascii_case(ENCODED_SLASH.as_bytes()))
     else {
-        return if matches!(segment, b"." | b"..") { Err(PathError::DotSegment) } else { Ok(()) };
+        return if is_dots(segment) { Err(PathError::DotSegment) } else { Ok(()) };
     };
     let (piece, rest) = (segment.get(..at).unwrap_or_default(), segment.get(at + 3..).unwrap_or_default());
     match piece {
         b"" => Err(PathError::EmptySegment),
-        b"." | b".." => Err(PathError::DotSegment),
+        piece if is_dots(piece) => Err(PathError::DotSegment),
         _ if rest.is_empty() => Err(PathError::EmptySegment),
         _ => check_pieces(rest),
     }
+}
+
+/// Three and more stand for folders further up on some systems.
+fn is_dots(piece: &[u8]) -> bool {
+    !piece.is_empty() && piece.iter().all(|byte| *byte == b'.')
 }
 
 fn hex(high: u8, low: u8) -> Option<u8> {
