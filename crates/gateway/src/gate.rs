@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
 use crate::renewal::Renewals;
-use crate::serve::{Desk, REQUESTS_MAX};
+use crate::serve::{Desk, LongHeads, REQUESTS_MAX};
 use crate::words::Words;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Grant;
@@ -27,6 +27,7 @@ pub(crate) struct Gate {
     pub(crate) renewals: Renewals,
     pub(crate) budgets: Budgets,
     pub(crate) desk: Desk,
+    pub(crate) long_heads: Arc<LongHeads>,
     pub(crate) words: Words,
     pub(crate) asking: Asking,
     pub(crate) revoked: Revoked,
@@ -61,6 +62,7 @@ impl Gate {
             renewals,
             budgets: Budgets::default(),
             desk: Desk::default(),
+            long_heads: Arc::default(),
             words,
             asking,
             revoked,

@@ -3,6 +3,7 @@
 //! What goes on is written anew from what was understood; nothing of a head is passed on as it came. What is refused
 //! is answered at once, with a reason. Whether a request may go is decided in the policy, and how it is sent in `origin`.
 
+mod crowd;
 mod frames;
 mod guarded;
 mod idle;
@@ -24,6 +25,7 @@ use cofferdam_policy::net::grant::{self, Grant, GrantOrigin, Protocol, Scheme};
 use cofferdam_policy::net::host::{Destination, Host, Port};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::RequestPermit;
+pub(crate) use crowd::LongHeads;
 use guarded::Guarded;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, EXPECT, HeaderValue};
@@ -132,6 +134,8 @@ impl Talk {
         let (ended, guarded, early) = requests(&server, stream).await;
         let (malformed, mut stream) = guarded.into_parts();
         if let Some(error) = malformed {
+            // It is as long as the head was.
+            drop(early);
             server.talk.refuse_stream(&mut stream, error).await;
             return After::Closed;
         }
@@ -176,6 +180,7 @@ impl Talk {
             guarded::Broken::Malformed(HeadError::TooLong) => RefusalReason::TooLarge,
             guarded::Broken::Malformed(_) => RefusalReason::MessageMalformed,
             guarded::Broken::Slow => RefusalReason::TooSlow,
+            guarded::Broken::Crowded => RefusalReason::TooManyOpen,
         };
         let refusal = match &self.place {
             Place::At(destination, _) => Refusal::of_connection(reason, destination),
@@ -202,7 +207,7 @@ where
         .max_headers(FIELDS_MAX)
         .max_buf_size(HEAD_BYTES_MAX * 2)
         .auto_date_header(false);
-    let mut guarded = Guarded::new(stream, Arc::clone(&server.idleness));
+    let mut guarded = Guarded::new(stream, Arc::clone(&server.idleness), &server.talk.gate.long_heads);
     loop {
         let mut connection = Box::new(builder.serve_connection(TokioIo::new(guarded), server.clone()));
         let ended = std::future::poll_fn(|context| match connection.poll_without_shutdown(context) {

@@ -5,6 +5,7 @@ mod attacks;
 mod credentials;
 mod frames;
 mod harness;
+mod heads;
 mod hostile;
 mod idle;
 mod models;

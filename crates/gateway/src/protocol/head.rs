@@ -14,6 +14,9 @@ pub(crate) const FIELDS_MAX: usize = 100;
 /// The longest method: twice as long as any that is registered, and short in what is said of it.
 pub(crate) const METHOD_BYTES_MAX: usize = 32;
 
+/// Room that is kept from one head to the next.
+const KEPT_BYTES_MAX: usize = 4 << 10;
+
 /// Digits of the longest chunk size, and of the longest length: beyond them a `u64` could overflow somewhere.
 const CHUNK_DIGITS_MAX: usize = 15;
 const LENGTH_DIGITS_MAX: usize = 18;
@@ -116,6 +119,14 @@ impl Requests {
         self.state == State::Head && !self.gathered.is_empty()
     }
 
+    /// How much of a head or of trailers has come that are not whole; `None` where bytes are not gathered.
+    pub(crate) fn gathered(&self) -> Option<usize> {
+        match self.state {
+            State::Head | State::Trailers => Some(self.gathered.len()),
+            State::Body(_) | State::ChunkSize | State::ChunkData(_) | State::ChunkEnd | State::Opaque => None,
+        }
+    }
+
     /// Whether all that has come are whole requests.
     pub(crate) fn is_between_requests(&self) -> bool {
         self.state == State::Head && self.gathered.is_empty()
@@ -126,6 +137,12 @@ impl Requests {
         if self.is_between_requests() {
             self.gathered = Vec::new();
         }
+    }
+
+    /// Keeps the room that most heads need, and not what a long one took.
+    fn forget(&mut self) {
+        self.gathered.clear();
+        self.gathered.shrink_to(KEPT_BYTES_MAX);
     }
 
     fn skip<'b>(&mut self, left: u64, bytes: &'b [u8], more: fn(u64) -> State, then: State) -> &'b [u8] {
@@ -139,7 +156,7 @@ impl Requests {
         let (end, rest) = self.gather(bytes, b"\r\n\r\n")?;
         if end {
             let framing = framing(&self.gathered)?;
-            self.gathered.clear();
+            self.forget();
             self.state = match framing {
                 Framing::Length(0) => State::Head,
                 Framing::Length(length) => State::Body(length),
@@ -200,7 +217,7 @@ impl Requests {
                     return Err(HeadError::Trailer);
                 }
             }
-            self.gathered.clear();
+            self.forget();
             self.state = State::Head;
         }
         Ok(rest)

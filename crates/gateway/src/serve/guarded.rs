@@ -1,5 +1,6 @@
 //! A stream whose HTTP/1 is followed byte by byte on its way in: what is malformed, or comes too slowly, ends it.
 
+use super::crowd::{LongHeads, Room, SHORT_BYTES_MAX};
 use super::idle::{Idleness, Waited};
 use crate::protocol::head::{HeadError, Requests};
 use std::io;
@@ -13,6 +14,9 @@ use tokio::time::Sleep;
 /// From the first byte of a head to its last.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// What is read at once. With more, hyper would make its buffers larger for as long as a connection stands.
+const READ_BYTES_MAX: usize = 16 << 10;
+
 /// Why a stream was given up.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Broken {
@@ -20,6 +24,8 @@ pub(super) enum Broken {
     Malformed(HeadError),
     /// A head that does not come to its end.
     Slow,
+    /// A long head that does not come to its end, whose room others need.
+    Crowded,
 }
 
 /// The stream, and how far its requests have come.
@@ -30,12 +36,14 @@ pub(super) struct Guarded<S> {
     broken: Option<Broken>,
     /// Runs while a head is begun and not whole.
     clock: Option<Pin<Box<Sleep>>>,
+    room: Room,
     idleness: Arc<Idleness>,
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, idleness: Arc<Idleness>) -> Self {
-        Self { stream, requests: Requests::new(), broken: None, clock: None, idleness }
+    pub(super) fn new(stream: S, idleness: Arc<Idleness>, heads: &Arc<LongHeads>) -> Self {
+        let room = Room::new(heads);
+        Self { stream, requests: Requests::new(), broken: None, clock: None, room, idleness }
     }
 
     pub(super) fn into_parts(self) -> (Option<Broken>, S) {
@@ -46,6 +54,53 @@ impl<S> Guarded<S> {
         self.broken = Some(broken);
         Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
     }
+
+    /// How much may be read now; nothing while there is no room for what a head has become.
+    fn poll_most(&mut self, context: &Context<'_>) -> Poll<usize> {
+        match self.requests.gathered() {
+            Some(gathered @ ..SHORT_BYTES_MAX) => {
+                self.room.leave();
+                Poll::Ready(SHORT_BYTES_MAX - gathered)
+            }
+            Some(_) => self.room.poll(context).map(|()| READ_BYTES_MAX),
+            None => {
+                self.room.leave();
+                Poll::Ready(READ_BYTES_MAX)
+            }
+        }
+    }
+
+    /// There is nothing to read: a head that was begun may wait for so long.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.room.is_pressed(context) {
+            return self.give_up(Broken::Crowded);
+        }
+        if !self.requests.is_in_a_head() {
+            return Poll::Pending;
+        }
+        let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep(HEAD_TIME_MAX)));
+        match clock.as_mut().poll(context) {
+            Poll::Ready(()) => self.give_up(Broken::Slow),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Reads no more than this.
+fn poll_read_some<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    context: &mut Context<'_>,
+    into: &mut ReadBuf<'_>,
+    most: usize,
+) -> Poll<io::Result<()>> {
+    if into.remaining() <= most {
+        return Pin::new(stream).poll_read(context, into);
+    }
+    let mut part = ReadBuf::new(into.initialize_unfilled_to(most));
+    let read = Pin::new(stream).poll_read(context, &mut part);
+    let count = part.filled().len();
+    into.advance(count);
+    read
 }
 
 impl<S: Waited> Guarded<S> {
@@ -65,8 +120,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         if let Some(broken) = self.broken {
             return self.give_up(broken);
         }
+        let Poll::Ready(most) = self.poll_most(context) else { return self.wait(context) };
         let before = into.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        let read = poll_read_some(&mut self.stream, context, into, most);
         self.idleness.waits(read.is_pending() && self.requests.is_between_requests());
         match read {
             Poll::Ready(Ok(())) => {
@@ -81,14 +137,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending if self.requests.is_in_a_head() => {
-                let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep(HEAD_TIME_MAX)));
-                match clock.as_mut().poll(context) {
-                    Poll::Ready(()) => self.give_up(Broken::Slow),
-                    Poll::Pending => Poll::Pending,
-                }
-            }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => self.wait(context),
         }
     }
 }
