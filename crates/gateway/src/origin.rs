@@ -11,7 +11,7 @@ mod upstream;
 
 pub(crate) use connect::{Dialed, Dialer};
 pub(crate) use handover::{Live, Unfilled};
-pub(crate) use pool::{Lease, Pool, old_builder};
+pub(crate) use pool::{Lease, Pool, Reuse, old_builder};
 pub(crate) use resolve::Resolver;
 pub(crate) use trust::{ClientTls, TrustError};
 pub(crate) use upstream::{Upstream, UpstreamError};
@@ -132,11 +132,12 @@ impl Origins {
     pub(crate) async fn send(
         &self,
         permit: &RequestPermit,
+        reuse: Reuse,
         mut request: Unfilled,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let site = Site::of(permit)?;
         let interim = Interim::watched(request.request_mut());
-        while let Some(mut lease) = self.pool.waiting(permit) {
+        while let Some(mut lease) = self.pool.waiting(permit, reuse) {
             match interim.awaited(lease.send(request, &site)).await? {
                 Ok(response) => return Ok((response, lease)),
                 // It had gone while it waited, and nothing was sent: another try can do no harm.
@@ -146,7 +147,7 @@ impl Origins {
         }
         // Boxed: most requests find a connection, and need no room for how one is made.
         let mut lease =
-            Box::pin(async { self.pool.open(permit, self.dialer.http(permit).await?).await }).await?;
+            Box::pin(async { self.pool.open(permit, reuse, self.dialer.http(permit).await?).await }).await?;
         match interim.awaited(lease.send(request, &site)).await? {
             Ok(response) => Ok((response, lease)),
             Err((failure, _unsent)) => Err(failure),

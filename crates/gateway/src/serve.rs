@@ -16,7 +16,7 @@ use crate::asking::Asked;
 use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, drain};
 use crate::exchange::Due;
 use crate::gate::Gate;
-use crate::origin::{Failure, Unfilled};
+use crate::origin::{Failure, Reuse, Unfilled};
 use crate::passage::{Named, Passage};
 use crate::protocol::head::{FIELDS_MAX, HEAD_BYTES_MAX, HeadError};
 use crate::wire::Decision;
@@ -98,6 +98,7 @@ enum Becomes {
 #[derive(Debug)]
 struct Lawful<'p> {
     permit: &'p RequestPermit,
+    reuse: Reuse,
     asked: Option<model::Asked<'p>>,
     parts: request::Parts,
     due: Option<Due>,
@@ -289,7 +290,7 @@ impl Server {
         if seen.asks_socket_of_model(&parts, &gate.grants()) {
             return Ok(said::status_only(StatusCode::UPGRADE_REQUIRED));
         }
-        let permit = self.permit(&parts, &seen).await?;
+        let (permit, reuse) = self.permit(&parts, &seen).await?;
         let asked = model::asked(&permit, &seen, &parts)?;
         // 3. Swap the handle, in what is left without what concerns the cell's connection only.
         request::clean(&mut parts);
@@ -311,7 +312,7 @@ impl Server {
         passage.up(head_bytes).map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
         // 5. Send what was understood, with the secret put in last, and stream both ways.
         let body = body.take().filter(|body| !hyper::body::Body::is_end_stream(body));
-        let lawful = Lawful { permit: &permit, asked, parts, due, passage: Arc::clone(&passage) };
+        let lawful = Lawful { permit: &permit, reuse, asked, parts, due, passage: Arc::clone(&passage) };
         let sent = gate.revoked.unless(permit.credential(), self.send(lawful, body, room)).await;
         // What has gone out by then can't be taken back; what waits stays.
         let revoked = || of_failure(&Failure::Withheld(RefusalReason::CredentialRevoked), &passage);
@@ -327,7 +328,7 @@ impl Server {
     ) -> Result<Response<Answer>, Refusal> {
         let gate = &self.talk.gate;
         let exchange = &gate.exchange;
-        let Lawful { permit, asked, parts, due, passage } = lawful;
+        let Lawful { permit, reuse, asked, parts, due, passage } = lawful;
         let failed = |failure: Failure| of_failure(&failure, &passage);
         if permit.protocol() == Protocol::Websocket {
             let opening = Box::pin(websocket::open(gate, permit, parts, due, Arc::clone(&passage)));
@@ -346,7 +347,7 @@ impl Server {
             }
         };
         let request = Unfilled::new(Request::from_parts(parts, body), due, Arc::clone(exchange));
-        let (response, lease) = gate.origins.send(permit, request).await.map_err(failed)?;
+        let (response, lease) = gate.origins.send(permit, reuse, request).await.map_err(failed)?;
         let (mut head, body) = response.into_parts();
         passage.answered(head.status.as_u16());
         request::clean_answer(&mut head);
@@ -358,10 +359,10 @@ impl Server {
     }
 
     /// The policy's verdict, or the owner's where the owner is to be asked.
-    async fn permit(&self, parts: &request::Parts, seen: &Seen) -> Result<RequestPermit, Refusal> {
+    async fn permit(&self, parts: &request::Parts, seen: &Seen) -> Result<(RequestPermit, Reuse), Refusal> {
         let gate = &self.talk.gate;
         let refusal = match seen.judge(parts, &gate.grants()) {
-            Ok(permit) => return Ok(permit),
+            Ok(permit) => return Ok((permit, Reuse::OfGrant)),
             Err(refusal) => refusal,
         };
         if let Some(leak) = seen.leak(parts, &gate.exchange) {
@@ -380,12 +381,12 @@ impl Server {
         };
         let grant = refusal.allow.as_deref().and_then(|line| Grant::from_line(line, GrantOrigin::Flag).ok());
         let Some(grant) = grant else { return Err(refusal) };
-        let grants = match decision {
-            Decision::AllowForSession => gate.grant(grant),
-            Decision::AllowOnce => gate.grants_with(grant),
+        let (grants, reuse) = match decision {
+            Decision::AllowForSession => (gate.grant(grant), Reuse::OfGrant),
+            Decision::AllowOnce => (gate.grants_with(grant), Reuse::Never),
             Decision::Deny => return Err(refusal),
         };
-        seen.judge(parts, &grants)
+        Ok((seen.judge(parts, &grants)?, reuse))
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Failure, Site};
 use crate::body::Outgoing;
 use crate::passage::Revoked;
 use cofferdam_policy::net::credential::CredentialName;
+use cofferdam_policy::net::grant::Scheme;
 use cofferdam_policy::net::host::Destination;
 use cofferdam_policy::net::verdict::{Permitted as _, RequestPermit};
 use hyper::Response;
@@ -29,7 +30,8 @@ const HEAD_BYTES_MAX: usize = 128 << 10;
 const FIELDS_MAX: usize = 200;
 const WINDOW_BYTES: u32 = 1 << 20;
 
-type Place = (usize, Destination);
+/// A grant, and where it leads. By another scheme what is asked there would go in clear text, or to somebody else.
+type Place = (usize, Scheme, Destination);
 type Old = http1::SendRequest<Outgoing>;
 type New = http2::SendRequest<Outgoing>;
 
@@ -52,11 +54,21 @@ enum Sender {
     New(New),
 }
 
+/// Whether a connection may serve more than one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// Those of its grant.
+    OfGrant,
+    /// The owner has allowed this one, and no other.
+    Never,
+}
+
 /// A connection on loan, for one request.
 #[derive(Debug)]
 pub(crate) struct Lease {
     sender: Sender,
     place: Place,
+    reuse: Reuse,
     pool: Pool,
 }
 
@@ -66,8 +78,11 @@ impl Pool {
     }
 
     /// One that waits for this grant and place.
-    pub(crate) fn waiting(&self, permit: &RequestPermit) -> Option<Lease> {
-        let place = (permit.index(), permit.destination().clone());
+    pub(crate) fn waiting(&self, permit: &RequestPermit, reuse: Reuse) -> Option<Lease> {
+        if reuse == Reuse::Never {
+            return None;
+        }
+        let place = place(permit);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = places.get_mut(&place)?;
         let now = Instant::now();
@@ -76,20 +91,25 @@ impl Pool {
                 waiting.new = None;
             } else {
                 *used = now;
-                return Some(Lease { sender: Sender::New(sender.clone()), place, pool: self.clone() });
+                return Some(Lease { sender: Sender::New(sender.clone()), place, reuse, pool: self.clone() });
             }
         }
         while let Some((sender, since)) = waiting.old.pop() {
             if !sender.is_closed() && now.duration_since(since) < IDLE_TIME_MAX {
-                return Some(Lease { sender: Sender::Old(sender), place, pool: self.clone() });
+                return Some(Lease { sender: Sender::Old(sender), place, reuse, pool: self.clone() });
             }
         }
         None
     }
 
     /// Begins HTTP on a new connection. It is cut when its credential is revoked.
-    pub(crate) async fn open(&self, permit: &RequestPermit, dialed: Dialed) -> Result<Lease, Failure> {
-        let place = (permit.index(), permit.destination().clone());
+    pub(crate) async fn open(
+        &self,
+        permit: &RequestPermit,
+        reuse: Reuse,
+        dialed: Dialed,
+    ) -> Result<Lease, Failure> {
+        let place = place(permit);
         let credential = permit.credential().cloned();
         let is_new = dialed.is_http2();
         let sender = match dialed {
@@ -104,14 +124,16 @@ impl Pool {
                     .await
                     .map_err(Failure::Malformed)?;
                 self.drive(credential, connection);
-                let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-                places.entry(place.clone()).or_default().new = Some((sender.clone(), Instant::now()));
+                if reuse == Reuse::OfGrant {
+                    let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+                    places.entry(place.clone()).or_default().new = Some((sender.clone(), Instant::now()));
+                }
                 Sender::New(sender)
             }
             Dialed::Tls(stream) => self.begin(credential, *stream).await?,
             Dialed::Clear(socket) => self.begin(credential, socket).await?,
         };
-        Ok(Lease { sender, place, pool: self.clone() })
+        Ok(Lease { sender, place, reuse, pool: self.clone() })
     }
 
     async fn begin<S>(&self, credential: Option<CredentialName>, stream: S) -> Result<Sender, Failure>
@@ -177,6 +199,10 @@ where
     }
 }
 
+fn place(permit: &RequestPermit) -> Place {
+    (permit.index(), permit.grant().scheme, permit.destination().clone())
+}
+
 /// HTTP/1.1 towards an origin.
 pub(crate) fn old_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
@@ -205,9 +231,9 @@ impl Lease {
 
     /// The response has been read to its end: the connection may serve again.
     pub(crate) fn give_back(self) {
-        match self.sender {
-            Sender::Old(sender) => self.pool.give_back(self.place, sender),
-            Sender::New(_shared) => {}
+        match (self.sender, self.reuse) {
+            (Sender::Old(sender), Reuse::OfGrant) => self.pool.give_back(self.place, sender),
+            (Sender::New(_), Reuse::OfGrant | Reuse::Never) | (Sender::Old(_), Reuse::Never) => {}
         }
     }
 }

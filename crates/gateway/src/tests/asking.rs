@@ -4,6 +4,7 @@ use super::harness::{Cell, Wishes, get, run, say, start};
 use super::origin::{echo, listen};
 use crate::wire::{Ask, Decision, Order, Word};
 use cofferdam_policy::net::refusal::RefusalReason;
+use tokio::io::AsyncWriteExt as _;
 
 fn asking(seconds: u32, held_max: u32, port: u16) -> Cell {
     // Something has to name the address: nothing on this machine is reached without.
@@ -55,6 +56,50 @@ fn a_yes_lets_it_through_once_or_for_the_session() {
             let (answer, ()) = tokio::join!(say(&mut client, &request), owner);
             assert!(answer.starts_with("HTTP/1.1 200"), "{decision:?}: {answer}");
         }
+    });
+}
+
+#[test]
+fn what_is_allowed_once_serves_nothing_else_over_its_connection() {
+    run(async {
+        let (seen, mut connections) = tokio::sync::mpsc::unbounded_channel();
+        let origin = listen(move |socket| {
+            seen.send(()).unwrap();
+            echo(socket)
+        })
+        .await;
+        let wishes = Wishes { ask: Some(Ask { seconds: 20, held_max: 4 }), ..Wishes::default() };
+        let cell = start(wishes);
+        let host = format!("127.0.0.1:{}", origin.port());
+        let mut opened = Vec::new();
+        for (path, decision) in [
+            ("/1", Some(Decision::AllowOnce)),
+            ("/2", Some(Decision::AllowOnce)),
+            ("/3", Some(Decision::AllowForSession)),
+            ("/3", None),
+        ] {
+            let mut client = cell.connect(&host).await;
+            let owner = async {
+                if let Some(decision) = decision {
+                    let id = held(&cell).await;
+                    cell.order(&Order::Decide { id, decision });
+                }
+            };
+            let request = get(path, &host);
+            let (answer, ()) = tokio::join!(say(&mut client, &request), owner);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            opened.push(std::iter::from_fn(|| connections.try_recv().ok()).count());
+        }
+        assert_eq!(opened, [1, 1, 1, 0], "connections that were opened for each");
+        // By TLS it is another place, though the grant has the same number; nothing goes there in clear text.
+        let mut client = cell.connect_tls(&host, "127.0.0.1", &["http/1.1"]).await;
+        let owner = async {
+            let id = held(&cell).await;
+            cell.order(&Order::Decide { id, decision: Decision::AllowForSession });
+        };
+        client.write_all(get("/4", &host).as_bytes()).await.unwrap();
+        owner.await;
+        connections.recv().await.unwrap();
     });
 }
 
