@@ -339,7 +339,7 @@ fn permits(grant: &Grant, rule: &Rule, head: &Head<'_>) -> Result<(), RefusalRea
 }
 
 /// Headers by which some origins take another method or URL than the request line's.
-const OVERRIDING_HEADERS: [&str; 11] = [
+const OVERRIDING_HEADERS: [&str; 12] = [
     "x-forwarded-method",
     "x-forwarded-path",
     "x-forwarded-uri",
@@ -347,15 +347,17 @@ const OVERRIDING_HEADERS: [&str; 11] = [
     "x-http-method-override",
     "x-method-override",
     "x-original-method",
+    "x-original-path",
     "x-original-uri",
     "x-original-url",
     "x-override-url",
     "x-rewrite-url",
 ];
 
-/// Gateways to older interfaces can't tell `_` from `-`.
+/// Gateways to older interfaces can't tell `_` from `-`, and some no character that is neither letter nor digit.
 fn overrides(name: &str) -> bool {
-    let is_same = |own: u8, byte: u8| own == if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    let is_same = |own: u8, byte: u8| own == folded(byte);
     name.starts_with(['x', 'X'])
         && OVERRIDING_HEADERS.iter().any(|own| {
             own.len() == name.len() && own.bytes().zip(name.bytes()).all(|(own, byte)| is_same(own, byte))

@@ -246,6 +246,8 @@ fn headers_that_take_back_the_judged_method_or_url_are_refused() {
         "x-http-method",
         "X-Method-Override",
         "X_HTTP_METHOD_OVERRIDE",
+        "X.HTTP.Method.Override",
+        "x-original-path",
         "X-Original-URL",
         "x-rewrite-url",
     ] {
