@@ -208,15 +208,15 @@ fn sensitive(value: &[u8]) -> Result<HeaderValue, Unfit> {
 /// Removes parameters by their keys and adds one; whether it was done. The path stays, byte for byte.
 fn edit_query(parts: &mut request::Parts, remove: &dyn Fn(&str) -> bool, add: Option<&str>) -> bool {
     let query = parts.uri.query();
-    let key = |parameter: &str| parameter.split_once('=').map_or(parameter, |(key, _)| key).to_owned();
-    let has = query.is_some_and(|query| query.split('&').any(|parameter| remove(&key(parameter))));
+    let key = |pair: &str| pair.split_once('=').map_or(pair, |(key, _)| key).to_owned();
+    // Some servers cut a query at `;` too: what stands behind one would be read before what is added.
+    let goes = |parameter: &str| parameter.split(';').any(|pair| remove(&key(pair)));
+    let has = query.is_some_and(|query| query.split('&').any(goes));
     if !has && add.is_none() {
         return true;
     }
-    let kept = query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .filter(|one| !one.is_empty() && !remove(&key(one)));
+    let kept =
+        query.into_iter().flat_map(|query| query.split('&')).filter(|one| !one.is_empty() && !goes(one));
     let all: Vec<&str> = kept.chain(add).collect();
     let path = parts.uri.path();
     let text =

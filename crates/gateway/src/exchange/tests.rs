@@ -175,6 +175,21 @@ fn git_gets_the_secret_as_its_password_and_keeps_its_user() {
 }
 
 #[test]
+fn the_attack_of_a_key_behind_a_semicolon_does_not_stand_before_the_owners() {
+    let scene = scene("query:key");
+    for (query, expected) in [
+        ("a=1;key=attacker", String::new()),
+        ("b=2&;key=attacker;c&d", "b=2&d&".to_owned()),
+        ("a=1;%6bey=attacker&key=x", String::new()),
+        ("a=1;access_token=attacker", String::new()),
+        ("a=1;b=2", "a=1;b=2&".to_owned()),
+    ] {
+        let sent = scene.sent("api.example", &format!("https://api.example/x?{query}"), &[]).unwrap();
+        assert_eq!(sent.uri.query(), Some(&*format!("{expected}key={SECRET}")), "{query}");
+    }
+}
+
+#[test]
 fn a_query_parameter_is_replaced_once_and_encoded() {
     let scene = scene("query:key");
     let handle = handle(SECRET, 1);

@@ -49,8 +49,8 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn read(parts: &Parts, place: &Place) -> Result<Self, Refusal> {
         let is_long = parts.method.as_str().len() > METHOD_BYTES_MAX;
-        // HTTP/2 brings both before anybody has followed its bytes.
-        if is_long || !has_one_length(&parts.headers) {
+        // HTTP/2 brings all of this before anybody has followed its bytes.
+        if is_long || !has_one_length(&parts.headers) || !has_plain_query(&parts.uri) {
             let refusal = match place {
                 Place::At(destination, _) => {
                     Refusal::of_connection(RefusalReason::MessageMalformed, destination)
@@ -165,6 +165,12 @@ fn has_one_length(headers: &HeaderMap) -> bool {
     let is_number =
         |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit) && !value.is_empty();
     all.next().is_none() && first.is_none_or(is_number)
+}
+
+/// Whether the query could stand in a request line of HTTP/1, into which it may be written: nothing beyond ASCII, whose
+/// encoding every server guesses by itself.
+fn has_plain_query(uri: &Uri) -> bool {
+    uri.query().is_none_or(|query| query.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 /// Where a request to the proxy wants to go: the authority of `CONNECT`, or an absolute form.

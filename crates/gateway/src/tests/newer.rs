@@ -35,6 +35,21 @@ async fn told(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
 }
 
 #[test]
+fn the_attack_of_a_query_that_http1_could_not_have_is_refused() {
+    run(async {
+        let origin = listen_tls(tls("a.test", &["http/1.1"]), super::origin::echo).await;
+        let port = origin.port();
+        let cell = cell(&[&format!("a.test:{port}/** address=127.0.0.1")]);
+        let mut client = newer(&cell, &format!("a.test:{port}"), "a.test").await;
+        for (query, status) in [("a=%C3%A9", 200), ("a=\u{e9}", 400), ("a=\u{202e}x", 400)] {
+            let (answered, body) = ask(&mut client, &format!("https://a.test:{port}/?{query}")).await;
+            assert_eq!(answered, status, "{query}: {body}");
+            assert!(status == 200 || body.contains("message-malformed"), "{query}: {body}");
+        }
+    });
+}
+
+#[test]
 fn each_stream_is_judged_by_its_own_authority_and_path() {
     run(async {
         let origin = listen_tls(tls("a.test", &["h2"]), |stream| async move {

@@ -19,11 +19,12 @@ fn target(input: &[u8]) -> (Option<PathError>, Option<PathError>, bool) {
         assert!(std::str::from_utf8(&decoded).is_ok(), "{:?}", path.as_str());
         let segments: Vec<&[u8]> = decoded.split(|byte| *byte == b'/').skip(1).collect();
         let is_plain = |(at, segment): (usize, &&[u8])| {
-            !(!segment.is_empty() && segment.iter().all(|byte| matches!(byte, b'.' | b' ')))
+            let is_end = segment.is_empty() && at + 1 == segments.len();
+            let is_name = segment.iter().any(|byte| !matches!(byte, b'.' | b' '))
                 && !segment.starts_with(b" ")
-                && !segment.ends_with(b" ")
-                && (!segment.is_empty() || at + 1 == segments.len())
-                && !segment.iter().any(|byte| byte.is_ascii_control() || b"\\;?#%".contains(byte))
+                && !segment.ends_with(b" ");
+            let is_cut = segment.iter().any(|byte| byte.is_ascii_control() || b"\\;?#%".contains(byte));
+            (is_end || is_name) && !is_cut
         };
         assert!(segments.iter().enumerate().all(is_plain), "{:?}", path.as_str());
         if let Some(pattern) = PathPattern::of(path) {
