@@ -4,7 +4,10 @@ use crate::exchange::{BodyScanner, Exchange, Scrubber};
 use crate::origin::Lease;
 use crate::passage::Passage;
 use crate::serve::request::field_bytes;
+use cofferdam_policy::net::grant::Methods;
+use cofferdam_policy::net::path::PathPattern;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
+use cofferdam_policy::net::verdict::{Permitted as _, RequestPermit};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::pin::Pin;
@@ -30,6 +33,26 @@ pub(crate) struct Counted {
     passage: Arc<Passage>,
     exchange: Arc<Exchange>,
     scanner: Option<BodyScanner>,
+    trailers: Trailers,
+}
+
+/// What becomes of a request's trailers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trailers {
+    /// They go on, but for those that belong into a head.
+    Cleaned,
+    /// They don't: some servers take them for fields of the head, which was judged and changed without them.
+    Dropped,
+}
+
+impl Trailers {
+    /// Where a grant says more of a request than where it goes, trailers can't take that back.
+    pub(crate) fn under(permit: &RequestPermit) -> Self {
+        let grant = permit.grant();
+        let reads_all = grant.paths.iter().any(PathPattern::is_everything);
+        let is_open = grant.credential.is_none() && grant.methods == Methods::Any && reads_all;
+        if is_open { Self::Cleaned } else { Self::Dropped }
+    }
 }
 
 /// A handle stood in what was sent.
@@ -38,9 +61,14 @@ pub(crate) struct Counted {
 pub(crate) struct Leaked;
 
 impl Counted {
-    pub(crate) fn new(inner: Incoming, passage: Arc<Passage>, exchange: Arc<Exchange>) -> Self {
+    pub(crate) fn new(
+        inner: Incoming,
+        passage: Arc<Passage>,
+        exchange: Arc<Exchange>,
+        trailers: Trailers,
+    ) -> Self {
         let scanner = exchange.body_scanner();
-        Self { inner, passage, exchange, scanner }
+        Self { inner, passage, exchange, scanner, trailers }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -49,7 +77,20 @@ impl Counted {
             Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
             Some(Ok(frame)) => frame,
         };
-        Poll::Ready(Some(self.checked(&frame).map(|()| frame)))
+        Poll::Ready(match self.checked(&frame) {
+            Ok(()) => self.passed(frame).map(Ok),
+            Err(cut) => Some(Err(cut)),
+        })
+    }
+
+    /// What goes on of it; trailers are the last.
+    fn passed(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let mut trailers = match frame.into_trailers() {
+            Ok(trailers) => trailers,
+            Err(data) => return Some(data),
+        };
+        self.exchange.clean_trailers(&mut trailers);
+        (self.trailers == Trailers::Cleaned && !trailers.is_empty()).then(|| Frame::trailers(trailers))
     }
 
     fn checked(&mut self, frame: &Frame<Bytes>) -> Result<(), Cut> {

@@ -8,6 +8,7 @@
 //! It decides nothing about where requests may go, opens no connection, and never changes which path was judged. That an
 //! answer is scrubbed catches what an honest origin echoes; against one that means ill only the grant helps.
 
+mod foreign;
 mod forms;
 mod place;
 mod scan;
@@ -30,6 +31,7 @@ use hyper::header::HeaderMap;
 use hyper::http::{request, response};
 use scan::Scanner;
 use scrub::Patterns;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -65,13 +67,13 @@ pub enum ExchangeError {
     TooMany,
 }
 
-/// A request that is not let through, and the leak, if that is why.
+/// A request that is not let through, and the leaks, if those are why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misuse {
     /// What the agent is told.
     pub refusal: Refusal,
     /// What the owner is told.
-    pub leak: Option<Leak>,
+    pub leaks: Vec<Leak>,
 }
 
 /// Which secret a request is to get when it is sent. It is not the secret: what waits does not hold it.
@@ -179,20 +181,23 @@ impl Exchange {
         parts: &mut request::Parts,
     ) -> Result<Option<Due>, Box<Misuse>> {
         let slot = permit.credential().and_then(|name| self.slot(name));
-        if let Some(leak) = self.misplaced(slot, parts) {
+        let leaks = self.misplaced(slot, parts);
+        if !leaks.is_empty() {
             let mut refusal = refusal(RefusalReason::HandleMisplaced, permit, parts);
-            if leak.place == LeakPlace::Url {
+            if leaks.iter().any(|leak| leak.place == LeakPlace::Url) {
                 refusal.path = None;
             }
-            return Err(Box::new(Misuse { refusal, leak: Some(leak) }));
+            return Err(Box::new(Misuse { refusal, leaks }));
         }
         let Some(credential) = permit.credential().cloned() else { return Ok(None) };
-        let refuse = |reason| Box::new(Misuse { refusal: refusal(reason, permit, parts), leak: None });
+        let refuse = |reason| Box::new(Misuse { refusal: refusal(reason, permit, parts), leaks: Vec::new() });
         let usable = slot.ok_or(RefusalReason::CredentialMissing);
         let usable = usable.and_then(|slot| slot.usable().map(|_value| slot));
         let slot = usable.map_err(refuse)?;
         let user = place::basic_user(&parts.headers, &slot.handle);
-        place::remove_authentication(parts);
+        // As a user, not even the own handle goes anywhere.
+        let user = user.filter(|user| self.leak_in(user.as_bytes()).is_none());
+        place::remove_authentication(parts, &slot.credential.place);
         place::ask_for_plain_answer(&mut parts.headers);
         Ok(Some(Due { credential, user }))
     }
@@ -265,8 +270,13 @@ impl Exchange {
     pub fn scrub_head(&self, permit: &RequestPermit, parts: &mut response::Parts) {
         if permit.credential().is_some() {
             place::remove_minted(&mut parts.headers);
-            self.scrub_headers(&mut parts.headers);
         }
+        self.scrub_headers(&mut parts.headers);
+    }
+
+    /// Takes out of a request's trailers what authenticates, routes or frames.
+    pub fn clean_trailers(&self, trailers: &mut HeaderMap) {
+        place::remove_from_trailers(trailers);
     }
 
     /// Takes secrets out of headers, or out of trailers.
@@ -276,10 +286,10 @@ impl Exchange {
         }
     }
 
-    /// Something that takes secrets out of the body of an answer; nothing where none was sent.
+    /// Something that takes secrets out of the body of any answer, for what an origin was told under one grant may be
+    /// read by another; nothing where the session has none.
     #[must_use]
-    pub fn scrubber(&self, permit: &RequestPermit) -> Option<Scrubber> {
-        permit.credential()?;
+    pub fn scrubber(&self) -> Option<Scrubber> {
         self.patterns().map(Scrubber::new)
     }
 
@@ -327,22 +337,21 @@ impl Exchange {
         self.slots.iter().find(|slot| slot.credential.name == *name)
     }
 
-    /// A handle anywhere in the head but in the place of the credential that the grant names.
-    fn misplaced(&self, slot: Option<&Slot>, parts: &request::Parts) -> Option<Leak> {
-        let scanner = self.scanner.as_ref()?;
+    /// Handles anywhere in the head but in the place of the credential that the grant names.
+    fn misplaced(&self, slot: Option<&Slot>, parts: &request::Parts) -> Vec<Leak> {
+        let Some(scanner) = &self.scanner else { return Vec::new() };
         let own = slot.map(|slot| (&slot.credential, &slot.handle));
         let url = place::url_without_own(&parts.uri, own);
-        if let Some(credential) = scanner.find_in_text(&url) {
-            return Some(Leak { credential, place: LeakPlace::Url });
+        let mut leaks = BTreeSet::new();
+        leaks.extend(scanner.all_in_text(&url).into_iter().map(|name| (LeakPlace::Url, name)));
+        for (name, value) in &parts.headers {
+            let is_place = own.is_some_and(|(own, _)| place::header_of(&own.place) == Some(name.as_str()));
+            let mut found = scanner.all_in_header(value.as_bytes());
+            found.retain(|found| !is_place || own.is_none_or(|(own, _)| own.name != *found));
+            found.append(&mut scanner.all_in_text(name.as_str().as_bytes()));
+            leaks.extend(found.into_iter().map(|name| (LeakPlace::Header, name)));
         }
-        parts.headers.iter().find_map(|(name, value)| {
-            let found = scanner.find_in_text(name.as_str().as_bytes());
-            let credential = found.or_else(|| scanner.find_in_header(value.as_bytes()))?;
-            let is_own = own.is_some_and(|(own, _)| {
-                own.name == credential && place::header_of(&own.place) == Some(name.as_str())
-            });
-            (!is_own).then_some(Leak { credential, place: LeakPlace::Header })
-        })
+        leaks.into_iter().map(|(place, credential)| Leak { credential, place }).collect()
     }
 
     fn patterns(&self) -> Option<Arc<Patterns>> {

@@ -13,7 +13,7 @@ mod said;
 mod websocket;
 
 use crate::asking::Asked;
-use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, drain};
+use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, Trailers, drain};
 use crate::exchange::Due;
 use crate::gate::Gate;
 use crate::origin::{Failure, Reuse, Unfilled};
@@ -298,7 +298,7 @@ impl Server {
         let renewed = gate.renewals.before(&permit, &gate.exchange, &gate.origins).await;
         renewed.map_err(|reason| seen.refusal(&parts, reason))?;
         let due = gate.exchange.outgoing(&permit, &mut parts).map_err(|misuse| {
-            if let Some(leak) = &misuse.leak {
+            for leak in &misuse.leaks {
                 gate.words.leaked(leak, &seen.destination);
             }
             misuse.refusal
@@ -343,7 +343,8 @@ impl Server {
             (Some(asked), body) => Outgoing::Whole(asked.body(gate, &passage, body).await?),
             (None, None) => Outgoing::Empty,
             (None, Some(body)) => {
-                Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange)))
+                let trailers = Trailers::under(permit);
+                Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange), trailers))
             }
         };
         let request = Unfilled::new(Request::from_parts(parts, body), due, Arc::clone(exchange));
@@ -352,7 +353,7 @@ impl Server {
         passage.answered(head.status.as_u16());
         request::clean_answer(&mut head);
         exchange.scrub_head(permit, &mut head);
-        let scrubber = exchange.scrubber(permit);
+        let scrubber = exchange.scrubber();
         let scrubbing = scrubber.map(|scrubber| Scrubbing::new(scrubber, Arc::clone(exchange)));
         let body = Passed::new(body, passage, lease, scrubbing, room);
         Ok(Response::from_parts(head, Answer::Passed(Box::new(body))))

@@ -1,5 +1,6 @@
-//! Where a secret stands in a request, and what else authenticates: tables, and the edits that follow from them.
+//! Where a secret stands in a request, and the edits that put it there and take away what else authenticates.
 
+use super::foreign::{folded, is_foreign, may_trail, subprotocols};
 use super::forms::{percent_decoded, percent_encoded};
 use crate::secret::Secret;
 use cofferdam_policy::net::credential::{Credential, Place};
@@ -7,58 +8,18 @@ use cofferdam_policy::net::handle::Handle;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use hyper::Uri;
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE,
-    SEC_WEBSOCKET_EXTENSIONS,
+    ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL,
 };
 use hyper::http::request;
 use hyper::http::uri::PathAndQuery;
 use zeroize::Zeroizing;
 
-/// Headers by which clients commonly authenticate: on a grant with a credential the agent's own are removed, so that
-/// the owner's secret never rides along with somebody else's account, nor somebody else's key in place of it.
-const AUTHENTICATING_HEADERS: [&str; 36] = [
-    "api-key",
-    "apikey",
-    "auth-token",
-    "authentication",
-    "authorization",
-    "cf-access-client-id",
-    "cf-access-client-secret",
-    "cookie",
-    "cookie2",
-    "dd-api-key",
-    "dd-application-key",
-    "deploy-token",
-    "job-token",
-    "npm-otp",
-    "ocp-apim-subscription-key",
-    "private-token",
-    "proxy-authorization",
-    "token",
-    "x-access-token",
-    "x-amz-security-token",
-    "x-api-key",
-    "x-api-token",
-    "x-apikey",
-    "x-auth-email",
-    "x-auth-key",
-    "x-auth-token",
-    "x-authorization",
-    "x-figma-token",
-    "x-functions-key",
-    "x-gitlab-token",
-    "x-goog-api-key",
-    "x-goog-iam-authorization-token",
-    "x-original-authorization",
-    "x-session-token",
-    "x-shopify-access-token",
-    "x-vault-token",
-];
+/// Headers that ask for a part of an answer, or for one that can't be looked through. What some servers take for
+/// `Range`, and the one extension of WebSockets that there is, which compresses (RFC 7692), are among them.
+const SHORTENING_HEADERS: [&str; 5] =
+    ["accept-encoding", "if-range", "range", "request-range", "sec-websocket-extensions"];
 
-/// Headers by which a server may believe that it was asked under another name, and send what it was given there.
-const MISLEADING_HEADERS: [&str; 2] = ["forwarded", "x-forwarded-host"];
-
-/// Parameters of a query that do the same. Not `key` and `token`, which mean other things as often.
+/// Parameters of a query that authenticate as headers do. Not `key` and `token`, which mean other things as often.
 const AUTHENTICATING_PARAMETERS: [&str; 8] = [
     "access_token",
     "api_key",
@@ -134,16 +95,19 @@ pub(super) fn url_without_own(uri: &Uri, own: Option<(&Credential, &Handle)>) ->
     url
 }
 
-/// Takes away whatever authenticates.
-pub(super) fn remove_authentication(parts: &mut request::Parts) {
-    // Many servers take `_` for `-` in names.
-    let is_known = |name: &&HeaderName| {
-        let name = name.as_str().replace('_', "-");
-        AUTHENTICATING_HEADERS.contains(&name.as_str()) || MISLEADING_HEADERS.contains(&name.as_str())
-    };
-    let found: Vec<HeaderName> = parts.headers.keys().filter(is_known).cloned().collect();
-    for name in found {
-        while parts.headers.remove(&name).is_some() {}
+/// Takes away whatever authenticates, and whatever some server could take for the secret's own header.
+pub(super) fn remove_authentication(parts: &mut request::Parts, place: &Place) {
+    let own = header_of(place).map(folded);
+    remove(&mut parts.headers, |name| {
+        is_foreign(name) || own.as_ref().is_some_and(|own| folded(name) == *own)
+    });
+    let offers: Vec<HeaderValue> = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().cloned().collect();
+    parts.headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    for offer in offers {
+        let kept = subprotocols(&String::from_utf8_lossy(offer.as_bytes()));
+        if let (false, Ok(kept)) = (kept.is_empty(), HeaderValue::try_from(kept)) {
+            parts.headers.append(SEC_WEBSOCKET_PROTOCOL, kept);
+        }
     }
     let is_ours = |key: &str| {
         let key = percent_decoded(key.as_bytes());
@@ -154,11 +118,20 @@ pub(super) fn remove_authentication(parts: &mut request::Parts) {
 
 /// A compressed echo of the secret would not be found, and a part of one neither.
 pub(super) fn ask_for_plain_answer(headers: &mut HeaderMap) {
+    remove(headers, |name| SHORTENING_HEADERS.contains(&folded(name).as_str()));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.remove(RANGE);
-    headers.remove(IF_RANGE);
-    // The one extension that there is compresses (RFC 7692).
-    while headers.remove(SEC_WEBSOCKET_EXTENSIONS).is_some() {}
+}
+
+/// Takes away what is not for trailers.
+pub(super) fn remove_from_trailers(headers: &mut HeaderMap) {
+    remove(headers, |name| !may_trail(name));
+}
+
+fn remove(headers: &mut HeaderMap, is_one: impl Fn(&str) -> bool) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| is_one(name.as_str())).cloned().collect();
+    for name in found {
+        headers.remove(&name);
+    }
 }
 
 /// Takes away what was given to whoever authenticated.

@@ -8,6 +8,7 @@ use super::place;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::handle::Handle;
 use memchr::memmem::Finder;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// By how many of its last characters a handle is known: enough for 128 bits in the poorest alphabet.
@@ -23,7 +24,7 @@ pub struct Leak {
 }
 
 /// Where a handle stood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeakPlace {
     /// In a header or trailer that is not its place.
     Header,
@@ -112,21 +113,38 @@ impl Scanner {
 
     /// In something short: as it is, with escapes decoded, and with the dots between labels of a name left out.
     pub(super) fn find_in_text(&self, text: &[u8]) -> Option<CredentialName> {
-        let whole = |text: &[u8]| {
-            let small = text.to_ascii_lowercase();
-            self.marks.iter().find(|mark| mark.small.find(&small).is_some()).map(|mark| mark.name.clone())
-        };
-        whole(text).or_else(|| text.contains(&b'%').then(|| whole(&percent_decoded(text))).flatten()).or_else(
-            || {
-                let joined: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'.').collect();
-                (joined.len() < text.len()).then(|| whole(&joined)).flatten()
-            },
-        )
+        self.all_in_text(text).pop_first()
     }
 
     /// The same in a header, and in what it holds as Basic authentication.
     pub(super) fn find_in_header(&self, value: &[u8]) -> Option<CredentialName> {
-        self.find_in_text(value).or_else(|| self.find_in_text(place::basic(value)?.as_bytes()))
+        self.all_in_header(value).pop_first()
+    }
+
+    /// Whose handles are in a text: one that may be there must not hide another.
+    pub(super) fn all_in_text(&self, text: &[u8]) -> BTreeSet<CredentialName> {
+        let mut found = BTreeSet::new();
+        let mut look = |text: &[u8]| {
+            let small = text.to_ascii_lowercase();
+            let there = self.marks.iter().filter(|mark| mark.small.find(&small).is_some());
+            found.extend(there.map(|mark| mark.name.clone()));
+        };
+        look(text);
+        if text.contains(&b'%') {
+            look(&percent_decoded(text));
+        }
+        if text.contains(&b'.') {
+            look(&text.iter().copied().filter(|byte| *byte != b'.').collect::<Vec<u8>>());
+        }
+        found
+    }
+
+    pub(super) fn all_in_header(&self, value: &[u8]) -> BTreeSet<CredentialName> {
+        let mut found = self.all_in_text(value);
+        if let Some(pair) = place::basic(value) {
+            found.append(&mut self.all_in_text(pair.as_bytes()));
+        }
+        found
     }
 }
 

@@ -58,7 +58,7 @@ fn scene(place: &str) -> Scene {
 /// What makes scrubbers of answers to a request with this secret.
 pub(crate) fn scrubbing() -> (impl Fn() -> Scrubber, String) {
     let scene = scene("header:Authorization: Bearer {}");
-    let make = move || scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+    let make = move || scene.exchange.scrubber().unwrap();
     (make, SECRET.to_owned())
 }
 
@@ -94,7 +94,7 @@ impl Scene {
     fn assert_misplaced(&self, host: &str, uri: &str, headers: &[(&str, &str)], place: LeakPlace) {
         let misuse = self.sent(host, uri, headers).unwrap_err();
         assert_eq!(misuse.refusal.reason, RefusalReason::HandleMisplaced, "{uri} {headers:?}");
-        assert_eq!(misuse.leak.unwrap().place, place, "{uri} {headers:?}");
+        assert_eq!(misuse.leaks[0].place, place, "{uri} {headers:?}");
     }
 }
 
@@ -135,7 +135,16 @@ fn what_the_agent_brings_to_authenticate_itself_is_removed_and_ours_put_in() {
         ("forwarded", "host=evil.example"),
         ("range", "bytes=0-10"),
         ("if-range", "\"etag\""),
+        ("request-range", "bytes=0-10"),
+        ("accept_encoding", "gzip"),
         ("accept-encoding", "gzip, br"),
+        ("x-host", "evil.example"),
+        ("x-forwarded-server", "evil.example"),
+        ("x-http-host-override", "evil.example"),
+        ("x-original-host", "evil.example"),
+        ("x-forwarded-prefix", "/evil"),
+        ("x-original-path", "/evil"),
+        ("sec-websocket-protocol", "openai-insecure-api-key.sk-attacker0123456789"),
         ("accept", "text/plain"),
     ];
     let parts = scene.sent("api.example", "/x?access_token=attacker&a=1&API%5fKEY=b", &brought).unwrap();
@@ -148,6 +157,44 @@ fn what_the_agent_brings_to_authenticate_itself_is_removed_and_ours_put_in() {
     let parts = scene.sent("open.example", "/x?access_token=mine", &brought).unwrap();
     assert_eq!(parts.headers.len(), brought.len());
     assert_eq!(parts.uri, "/x?access_token=mine");
+}
+
+#[test]
+fn no_spelling_of_the_secrets_own_header_stands_beside_it() {
+    let scene = scene("header:X-Custom-Key: {}");
+    let brought = [
+        ("x_custom_key", "attacker"),
+        ("X.Custom-Key", "attacker"),
+        ("x-custom-key", "attacker"),
+        ("x~custom_key", "attacker"),
+        ("x-custom-keys", "harmless"),
+        ("sec-websocket-protocol", "graphql-ws"),
+    ];
+    let parts = scene.sent("api.example", "/x", &brought).unwrap();
+    assert_eq!(text(&parts, "x-custom-key").unwrap(), SECRET);
+    assert_eq!(text(&parts, "x-custom-keys").unwrap(), "harmless");
+    assert_eq!(text(&parts, "sec-websocket-protocol").unwrap(), "graphql-ws");
+    assert_eq!(parts.headers.len(), 4, "with accept-encoding: {parts:?}");
+}
+
+#[test]
+fn the_handle_of_another_credential_goes_nowhere_beside_the_own_one() {
+    let scene = scene("basic");
+    let (own, other) = (handle(SECRET, 1), handle(OTHER, 2));
+    let pair = |user: &str| format!("Basic {}", BASE64.encode(format!("{user}:{}", own.as_str()).as_bytes()));
+    for user in [other.as_str().to_owned(), format!("{}{}", own.as_str(), other.as_str())] {
+        let misuse = scene.sent("api.example", "/", &[("authorization", &pair(&user))]).unwrap_err();
+        assert_eq!(misuse.refusal.reason, RefusalReason::HandleMisplaced);
+        assert_eq!(misuse.leaks.len(), 1);
+        assert_eq!(misuse.leaks[0].credential.as_str(), "other");
+    }
+    let both = format!("{} {}", own.as_str(), other.as_str());
+    let misuse = scene.sent("api.example", "/", &[("x-note", &both)]).unwrap_err();
+    assert_eq!(misuse.leaks.len(), 2, "each is told of: {misuse:?}");
+    let padded = pair(&format!("x{}", own.as_str()));
+    let parts = scene.sent("api.example", "/", &[("authorization", &padded)]).unwrap();
+    let token = format!("Basic {}", BASE64.encode(format!("token:{SECRET}").as_bytes()));
+    assert_eq!(text(&parts, "authorization").unwrap(), token);
 }
 
 #[test]
@@ -253,7 +300,7 @@ fn a_revoked_credential_is_in_no_further_request_and_a_missing_one_in_none() {
     assert_eq!(put, Err(RefusalReason::CredentialRevoked));
     assert!(!waiting.headers().contains_key("authorization"));
     let misuse = scene.sent("api.example", "/", &[]).unwrap_err();
-    assert_eq!((misuse.refusal.reason, misuse.leak), (RefusalReason::CredentialRevoked, None));
+    assert_eq!((misuse.refusal.reason, misuse.leaks), (RefusalReason::CredentialRevoked, Vec::new()));
     assert!(scene.sent("other.example", "/", &[]).is_ok(), "the others go on");
     let none = HeldSecret { value: None, ..held("github", "basic", SECRET, 1) };
     let missing = Scene { exchange: Exchange::new(vec![none]).unwrap(), grants: scene.grants };
@@ -272,7 +319,7 @@ fn a_refreshed_value_is_used_at_once_and_the_earlier_one_still_scrubbed() {
     let permit = scene.permit("api.example");
     assert!(scene.exchange.to_refresh(&permit, UnixNanos(9)).is_some());
     assert!(scene.exchange.to_refresh(&permit, UnixNanos(8)).is_none());
-    let mut scrubber = scene.exchange.scrubber(&permit).unwrap();
+    let mut scrubber = scene.exchange.scrubber().unwrap();
     let out = [scrubber.push(format!("{SECRET} {next}").into()), scrubber.finish()].concat();
     let own = handle(SECRET, 1);
     assert_eq!(String::from_utf8(out).unwrap(), format!("{0} {0}", own.as_str()));
@@ -287,9 +334,13 @@ fn the_head_of_an_answer_holds_no_secret_and_mints_none() {
         .header("set-cookie", "session=minted")
         .header("content-type", "text/plain");
     let (mut parts, ()) = answer.body(()).unwrap().into_parts();
-    let before = parts.headers.clone();
-    scene.exchange.scrub_head(&scene.permit("open.example"), &mut parts);
-    assert_eq!(parts.headers, before, "nothing was sent there");
+    let mut other = Response::builder().header("set-cookie", "own=1").header("x-echo", SECRET);
+    other = other.header("content-type", "text/plain");
+    let (mut other, ()) = other.body(()).unwrap().into_parts();
+    scene.exchange.scrub_head(&scene.permit("open.example"), &mut other);
+    assert_eq!(other.headers["set-cookie"], "own=1", "nothing was sent there");
+    assert_eq!(other.headers["content-type"], "text/plain");
+    assert_ne!(other.headers["x-echo"], SECRET, "what one grant had an origin store, another does not read");
     scene.exchange.scrub_head(&scene.permit("api.example"), &mut parts);
     let handle = handle(SECRET, 1);
     assert_eq!(parts.headers["location"], format!("https://api.example/?key={}", handle.as_str()));
@@ -297,13 +348,13 @@ fn the_head_of_an_answer_holds_no_secret_and_mints_none() {
     assert!(!echo.windows(7).any(|window| window == b"planted"));
     assert_eq!(parts.headers["content-type"], "text/plain");
     assert!(!parts.headers.contains_key("set-cookie"));
-    assert!(scene.exchange.scrubber(&scene.permit("open.example")).is_none());
+    assert!(Exchange::new(Vec::new()).unwrap().scrubber().is_none());
 }
 
 #[test]
 fn an_event_stream_is_not_held_up() {
     let scene = scene("basic");
-    let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+    let mut scrubber = scene.exchange.scrubber().unwrap();
     let long = "x".repeat(2000);
     let lines = [
         "data: {\"x\":1}\n\n",
@@ -329,7 +380,7 @@ fn an_event_stream_is_not_held_up() {
 /// Lengths of what comes out at each step.
 fn framing(body: &[u8], cuts: &[usize]) -> Vec<usize> {
     let scene = &*BASIC;
-    let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+    let mut scrubber = scene.exchange.scrubber().unwrap();
     let steps =
         pieces(body, cuts).into_iter().map(|piece| scrubber.push(Bytes::copy_from_slice(piece)).len());
     let mut lengths: Vec<usize> = steps.collect();
@@ -366,7 +417,7 @@ fn base64_broken_into_lines_is_found_too() {
             let body = lines.join(end);
             for cut in [0, 70, 77, 78, 100, 130] {
                 let scene = &*BASIC;
-                let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+                let mut scrubber = scene.exchange.scrubber().unwrap();
                 let mut out = Vec::new();
                 for piece in pieces(body.as_bytes(), &[cut]) {
                     out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(piece)));
@@ -443,7 +494,7 @@ proptest! {
         let forms = forms::forms(secret.as_bytes());
         let form = &form.get(&forms).bytes;
         let body = [before.as_bytes(), form, between.as_bytes(), form, b"end"].concat();
-        let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+        let mut scrubber = scene.exchange.scrubber().unwrap();
         let mut out = Vec::new();
         for piece in pieces(&body, &cuts) {
             out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(piece)));
@@ -491,7 +542,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..12),
     ) {
         let scene = &*BASIC;
-        let mut scrubber = scene.exchange.scrubber(&scene.permit("api.example")).unwrap();
+        let mut scrubber = scene.exchange.scrubber().unwrap();
         let mut out = Vec::new();
         for piece in pieces(&body, &cuts) {
             out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(piece)));

@@ -359,7 +359,7 @@ fn content_length(value: &[u8]) -> Result<u64, HeadError> {
 }
 
 /// RFC 9110, 6.5.1: fields that must not come after the body, and credentials, which are looked for in heads.
-fn belongs_into_a_head(name: &[u8]) -> bool {
+pub(crate) fn belongs_into_a_head(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 18] = [
         b"authorization",
         b"connection",

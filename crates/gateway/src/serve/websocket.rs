@@ -98,7 +98,7 @@ pub(super) async fn open(
     }
     let credential = permit.credential().cloned();
     let from_client = FromClient::new(&gate.exchange, is_extended);
-    let from_server = gate.exchange.scrubber(permit).map(FromServer::new);
+    let from_server = gate.exchange.scrubber().map(FromServer::new);
     let revoked = gate.revoked.clone();
     let websocket = WebSocket { origin, passage, credential, from_client, from_server, revoked };
     Ok((Response::from_parts(head, said::nothing()), Some(websocket)))

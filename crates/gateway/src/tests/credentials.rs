@@ -75,6 +75,27 @@ fn the_secret_goes_out_and_comes_back_neither_in_head_nor_body() {
 }
 
 #[test]
+fn what_a_grant_with_the_secret_had_an_origin_store_is_not_read_by_a_grant_without() {
+    run(async {
+        let told = |mut socket: tokio::net::TcpStream| async move {
+            super::origin::head(&mut socket).await;
+            let body = format!("stored: {SECRET}\nend");
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nX-Echo: {SECRET}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let (a, b) = (listen(echo).await, listen(told).await);
+        let cell = holding(a, b);
+        let host = format!("b.test:{}", b.port());
+        let answer = say(&mut cell.connect(&host).await, &get("/x", &host)).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\nend"), "{answer}");
+        assert!(!answer.contains(SECRET), "{answer}");
+    });
+}
+
+#[test]
 fn a_handle_elsewhere_is_refused_and_told_of() {
     run(async {
         let (a, b) = (listen(echo).await, listen(echo).await);

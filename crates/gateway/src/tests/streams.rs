@@ -141,6 +141,43 @@ fn a_body_is_asked_for_only_when_its_request_may_go() {
 }
 
 #[test]
+fn trailers_of_a_request_take_nothing_back_that_was_judged_or_removed() {
+    run(async {
+        let origin = listen(|mut socket: TcpStream| async move {
+            head(&mut socket).await;
+            let mut body = Vec::new();
+            // Either the end at once, or trailers and their end.
+            while !body.ends_with(b"\r\n\r\n") {
+                body.push(socket.read_u8().await.unwrap());
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            socket.write_all(&[answer.as_bytes(), &body].concat()).await.unwrap();
+        })
+        .await;
+        let port = origin.port();
+        let cell = cell(&[
+            &format!("* http://open.test:{port} address=127.0.0.1"),
+            &format!("POST http://narrow.test:{port}/x address=127.0.0.1"),
+        ]);
+        for (name, kept) in [("open.test", true), ("narrow.test", false)] {
+            let host = format!("{name}:{port}");
+            let fields =
+                ["X-Sum", "X-HTTP-Method-Override", "X-Original-URL", "api-key", "x_api.key", "X-Host"];
+            let trailers: String = fields.iter().map(|field| format!("{field}: 7\r\n")).collect();
+            let request = format!(
+                "POST /x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nTrailer: {}\r\n\
+                 Connection: close\r\n\r\n3\r\nabc\r\n0\r\n{trailers}\r\n",
+                fields.join(", ")
+            );
+            let answer = say(&mut cell.connect(&host).await, &request).await.to_ascii_lowercase();
+            assert!(answer.starts_with("http/1.1 200") && answer.contains("abc"), "{answer}");
+            assert_eq!(answer.contains("x-sum: 7"), kept, "{name}: {answer}");
+            assert_eq!(answer.matches(": 7").count(), usize::from(kept), "{name}: {answer}");
+        }
+    });
+}
+
+#[test]
 fn chunks_and_trailers_pass() {
     run(async {
         let origin = listen(|mut socket: TcpStream| async move {
