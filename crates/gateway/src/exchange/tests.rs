@@ -502,7 +502,9 @@ proptest! {
         out.extend_from_slice(&scrubber.finish());
         prop_assert_eq!(out.len(), body.len());
         prop_assert!(!out.windows(form.len()).any(|window| window == form.as_slice()));
-        prop_assert!(out.ends_with(b"end") && out.starts_with(before.as_bytes()));
+        prop_assert!(out.ends_with(b"end"));
+        // A form after a backslash can be one that is broken by a written line end, and begins before it.
+        prop_assert!(out.starts_with(before.as_bytes()) || before.ends_with('\\'));
     }
 
     #[test]

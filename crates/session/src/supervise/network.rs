@@ -47,6 +47,8 @@ pub(super) struct Network {
     pub(super) stage: Stage,
     /// Whether there ever was one.
     began: bool,
+    /// Why there is none any more.
+    ended_for: String,
     /// What it noted of requests under way.
     trail: Option<OwnedFd>,
     table: Table,
@@ -65,6 +67,7 @@ impl Network {
         Self {
             stage: arrivals.map_or(Stage::Gone, Stage::Awaited),
             began: false,
+            ended_for: "it is gone".to_owned(),
             trail: None,
             table: Table::default(),
             waiting: BTreeMap::new(),
@@ -143,6 +146,16 @@ impl Network {
         }
     }
 
+    fn ended(&mut self, cause: String) {
+        self.ended_for.clone_from(&cause);
+        self.note(Event::GatewayEnded { cause });
+    }
+
+    /// Why nothing can be asked of the gateway.
+    pub(super) fn is_gone(&self) -> String {
+        format!("the gateway ended: {}", self.ended_for)
+    }
+
     pub(super) fn order(&self, order: &Order) -> Result<(), Errno> {
         self.order_beside(order, &[])
     }
@@ -175,9 +188,7 @@ impl Supervisor<'_> {
                 self.network.stage = Stage::Begun(line);
                 self.network.trail = Some(trail);
             }
-            Err(error) => {
-                self.network.note(Event::GatewayEnded { cause: format!("{error}: {}", error.why()) })
-            }
+            Err(error) => self.network.ended(format!("{error}: {}", error.why())),
         }
     }
 
@@ -203,7 +214,7 @@ impl Supervisor<'_> {
         self.network.waiting.clear();
         self.forget_published();
         if self.ending.is_none() {
-            self.network.note(Event::GatewayEnded { cause: cause.to_owned() });
+            self.network.ended(cause.to_owned());
         }
     }
 
@@ -213,7 +224,7 @@ impl Supervisor<'_> {
             Word::Failed { causes } => {
                 self.network.stage = Stage::Gone;
                 self.forget_published();
-                self.network.note(Event::GatewayEnded { cause: causes.join(": ") });
+                self.network.ended(causes.join(": "));
             }
             Word::Refused(note) => {
                 let refused = refused(note);
@@ -330,6 +341,7 @@ impl Supervisor<'_> {
         if !events.is_empty() && record::events(&self.session, &events).is_err() {
             // What can't be recorded is not done: the way out is closed.
             self.network.stage = Stage::Gone;
+            self.network.ended_for = "what it let through can't be recorded".to_owned();
             self.network.published.clear();
         }
     }

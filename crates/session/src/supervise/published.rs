@@ -61,7 +61,7 @@ impl Supervisor<'_> {
             Stage::Awaited(arrivals) => self.begin_gateway(arrivals),
             stage @ (Stage::Begun(_) | Stage::Gone) => self.network.stage = stage,
         }
-        let Stage::Begun(_) = self.network.stage else { return Err("its gateway is gone".to_owned()) };
+        let Stage::Begun(_) = self.network.stage else { return Err(self.network.is_gone()) };
         let published = Published { port: port.get(), url: format!("http://{host}:{number}/") };
         let Published { port: number, url } = published.clone();
         // What can't be recorded is not done.
@@ -71,7 +71,7 @@ impl Supervisor<'_> {
         let sockets: Vec<BorrowedFd<'_>> = sockets.iter().map(OwnedFd::as_fd).collect();
         if self.network.order_beside(&Order::Publish { port, host }, &sockets).is_err() {
             self.network.note(Event::Unpublished { port: number });
-            return Err("its gateway is gone".to_owned());
+            return Err(self.network.is_gone());
         }
         self.network.published.insert(port, published.clone());
         Ok(published)

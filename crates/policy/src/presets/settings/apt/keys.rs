@@ -4,7 +4,7 @@
 //! trusted for a source that does not name it, but where the owner's apt does the same.
 
 use super::super::{Configured, Surroundings};
-use super::Source;
+use super::{Source, without_user};
 
 /// Keys for every source that names none.
 const TRUSTED: &str = "/etc/apt/trusted.gpg.d";
@@ -28,7 +28,7 @@ pub(super) fn take_named(
     surroundings: &Surroundings<'_>,
     from: &str,
 ) {
-    let address = source.address.clone();
+    let address = without_user(&source.address).0;
     let key = source.options.iter_mut().find(|(name, _)| name == "signed-by");
     let Some((_, key)) = key.filter(|(_, key)| !key.starts_with("/usr/")) else { return };
     match take(configured, surroundings, key, OWN_NAMED) {
