@@ -3,6 +3,7 @@
 //! The relay has no authority. What it says is a claim, and what it sends may be any descriptor: only a connected TCP
 //! socket is taken.
 
+use crate::bounds::UNSENT_BYTES_MAX;
 use cofferdam_policy::net::arrival::{ARRIVAL_BYTES_MAX, Arrival};
 use cofferdam_syscall::packet;
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -85,5 +86,6 @@ fn prepare(socket: &OwnedFd) -> Result<(), Errno> {
 pub(crate) fn tune(socket: impl rustix::fd::AsFd) -> Result<(), Errno> {
     set_tcp_nodelay(&socket, true)?;
     set_socket_keepalive(&socket, true)?;
-    set_tcp_keepidle(&socket, KEEPALIVE_IDLE)
+    set_tcp_keepidle(&socket, KEEPALIVE_IDLE)?;
+    cofferdam_syscall::network::keep_unsent(socket.as_fd(), UNSENT_BYTES_MAX)
 }

@@ -7,6 +7,7 @@ mod arrivals;
 mod asking;
 pub mod authority;
 mod body;
+mod bounds;
 mod budget;
 mod confine;
 pub mod exchange;

@@ -14,11 +14,12 @@ mod websocket;
 
 use crate::asking::Asked;
 use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, Trailers, drain};
+use crate::bounds::{BUFFER_BYTES_MAX, CELL_CONNECTION_WINDOW_BYTES, CELL_WINDOW_BYTES, SENDING_BYTES_MAX};
 use crate::exchange::Due;
 use crate::gate::Gate;
 use crate::origin::{Failure, Reuse, Unfilled};
 use crate::passage::{Named, Passage};
-use crate::protocol::head::{FIELDS_MAX, HEAD_BYTES_MAX, HeadError};
+use crate::protocol::head::{FIELDS_MAX, HeadError};
 use crate::wire::Decision;
 use cofferdam_policy::net::addresses;
 use cofferdam_policy::net::grant::{self, Grant, GrantOrigin, Protocol, Scheme};
@@ -50,11 +51,8 @@ use websocket::WebSocket;
 const STREAMS_MAX: u32 = 100;
 /// The fields of one request by HTTP/2.
 const FIELDS_BYTES_MAX: u32 = 16 << 10;
-/// What waits of a stream's answer until the client takes it.
-const SENDING_BYTES_MAX: usize = 64 << 10;
 /// Requests at once of a session, whose answers wait as long as the client likes.
 pub(crate) const REQUESTS_MAX: usize = 1_024;
-const WINDOW_BYTES: u32 = 512 << 10;
 /// An HTTP/2 connection that says nothing is asked after this long whether it still stands.
 const PING_AFTER: Duration = Duration::from_secs(60);
 
@@ -166,8 +164,8 @@ impl Talk {
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(FIELDS_BYTES_MAX)
             .max_send_buf_size(SENDING_BYTES_MAX)
-            .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES * 2)
+            .initial_stream_window_size(CELL_WINDOW_BYTES)
+            .initial_connection_window_size(CELL_CONNECTION_WINDOW_BYTES)
             .keep_alive_interval(PING_AFTER)
             .auto_date_header(false)
             .serve_connection(TokioIo::new(stream), server);
@@ -206,7 +204,7 @@ where
     builder
         .header_read_timeout(None)
         .max_headers(FIELDS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX * 2)
+        .max_buf_size(BUFFER_BYTES_MAX)
         .auto_date_header(false);
     let mut guarded = Guarded::new(stream, Arc::clone(&server.idleness), &server.talk.gate.long_heads);
     loop {

@@ -3,6 +3,7 @@
 //! Whatever way a client takes, it ends at one question: what may be spoken to this destination? What is not granted
 //! is told so in the client's own protocol where that is HTTP, with or without TLS; anything else is reset, soon.
 
+use crate::bounds::SEALED_BYTES_MAX;
 use crate::gate::Gate;
 use crate::passage::{Named, Passage};
 use crate::protocol::hello::{self, Hello};
@@ -303,11 +304,12 @@ async fn terminate(
     };
     // Keys and all are more than a KiB, which each future that holds them would have room for anew.
     let handshake = Box::pin(TlsAcceptor::from(config).accept(client));
-    let stream = match timeout(HANDSHAKE_TIME_MAX, handshake).await {
+    let mut stream = match timeout(HANDSHAKE_TIME_MAX, handshake).await {
         Ok(Ok(stream)) => Box::new(stream),
         // A client that does not believe in our authority, or does not speak TLS after all.
         Ok(Err(_)) | Err(_) => return refuse(RefusalReason::ProtocolUnknown),
     };
+    stream.get_mut().1.set_buffer_limit(Some(SEALED_BYTES_MAX));
     let is_new = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let talk = Talk { gate, place: Place::At(to, Scheme::Https), doom };
     if is_new {

@@ -297,6 +297,16 @@ fn uploads_that_an_origin_does_not_take_hold_nobody_up() {
 }
 
 #[test]
+fn answers_that_nobody_reads_hold_nobody_up() {
+    stall(Manner::Flooding, STALLED, 0, REQUESTS_MAX);
+}
+
+#[test]
+fn requests_that_are_stalled_both_ways_hold_nobody_up() {
+    stall(Manner::Flooding, STALLED, FLOOD_BYTES_MAX, REQUESTS_MAX);
+}
+
+#[test]
 fn tunnels_that_are_stalled_both_ways_hold_nobody_up() {
     stall(Manner::FloodingTunnel, STALLED_TUNNELS, FLOOD_BYTES_MAX, CONNECTIONS_MAX);
 }

@@ -2,6 +2,7 @@
 
 use super::{ClientTls, Failure, Resolver, Upstream};
 use crate::arrivals::tune;
+use crate::bounds::SEALED_BYTES_MAX;
 use cofferdam_policy::net::grant::Scheme;
 use cofferdam_policy::net::host::Host;
 use cofferdam_policy::net::verdict::{CheckedAddresses, Permitted, check_addresses};
@@ -90,7 +91,9 @@ impl Dialer {
                 let name = server_name(&permit.destination().host)?;
                 let handshake = TlsConnector::from(Arc::clone(config)).connect(name, socket);
                 let stream = timeout(HANDSHAKE_TIME_MAX, handshake).await.ok().ok_or(Failure::Timeout)?;
-                Ok(Dialed::Tls(Box::new(stream.map_err(Failure::Tls)?)))
+                let mut stream = stream.map_err(Failure::Tls)?;
+                stream.get_mut().1.set_buffer_limit(Some(SEALED_BYTES_MAX));
+                Ok(Dialed::Tls(Box::new(stream)))
             }
         }
     }

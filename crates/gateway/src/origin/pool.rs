@@ -6,6 +6,10 @@ use super::connect::Dialed;
 use super::handover::{Unanswered, Unfilled};
 use super::{Failure, Site};
 use crate::body::Outgoing;
+use crate::bounds::{
+    NARROW_WINDOW_BYTES, SENDING_BYTES_MAX, WIDE_CONNECTION_WINDOW_BYTES, WIDE_CONNECTIONS_MAX,
+    WIDE_WINDOW_BYTES,
+};
 use crate::passage::Revoked;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Scheme;
@@ -19,16 +23,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// Shorter than most servers keep a connection that says nothing.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
 /// As many as one cell may well use at once: with fewer, a busy cell's requests would open most of theirs anew.
 const IDLE_PER_PLACE_MAX: usize = 256;
 const PLACES_MAX: usize = 1_024;
-/// Head of a response.
-const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Head of a response, and what is read of a body before it is passed on.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 const FIELDS_MAX: usize = 200;
-const WINDOW_BYTES: u32 = 1 << 20;
 
 /// A grant, and where it leads. By another scheme what is asked there would go in clear text, or to somebody else.
 type Place = (usize, Scheme, Destination);
@@ -45,6 +49,8 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     places: Arc<Mutex<HashMap<Place, Waiting>>>,
+    /// For connections that may bring much at once.
+    wide: Arc<Semaphore>,
     revoked: Revoked,
 }
 
@@ -74,7 +80,7 @@ pub(crate) struct Lease {
 
 impl Pool {
     pub(crate) fn new(revoked: Revoked) -> Self {
-        Self { places: Arc::default(), revoked }
+        Self { places: Arc::default(), wide: Arc::new(Semaphore::new(WIDE_CONNECTIONS_MAX)), revoked }
     }
 
     /// One that waits for this grant and place.
@@ -115,15 +121,22 @@ impl Pool {
         let sender = match dialed {
             Dialed::Tls(stream) if is_new => {
                 let cut = Cut { credential: credential.clone(), revoked: self.revoked.clone() };
+                let wide = Arc::clone(&self.wide).try_acquire_owned().ok();
+                let window = wide.as_ref().map_or(NARROW_WINDOW_BYTES, |_room| WIDE_WINDOW_BYTES);
                 let (sender, connection) = http2::Builder::new(cut)
                     .timer(TokioTimer::new())
-                    .initial_stream_window_size(WINDOW_BYTES)
-                    .initial_connection_window_size(WINDOW_BYTES * 2)
+                    .initial_stream_window_size(window)
+                    .initial_connection_window_size(WIDE_CONNECTION_WINDOW_BYTES)
+                    .max_send_buf_size(SENDING_BYTES_MAX)
                     .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
                     .handshake(TokioIo::new(*stream))
                     .await
                     .map_err(Failure::Malformed)?;
-                self.drive(credential, connection);
+                self.drive(credential, async move {
+                    let ended = connection.await;
+                    drop(wide);
+                    ended
+                });
                 if reuse == Reuse::OfGrant {
                     let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
                     places.entry(place.clone()).or_default().new = Some((sender.clone(), Instant::now()));
