@@ -12,12 +12,15 @@ use crate::net::host::{HostError, HostPattern, Port};
 use crate::net::model::ModelRule;
 use crate::net::path::{PathError, PathPattern};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The longest line, in bytes: as many patterns as a grant may have, and the rest.
 pub const ALLOW_BYTES_MAX: usize = 128 << 10;
+
+/// What is set aside for writing a line, in bytes.
+const LINE_BYTES_USUAL: usize = 160;
 
 /// The longest name of a set with what stands in parentheses, in bytes.
 const SET_BYTES_MAX: usize = 256;
@@ -145,7 +148,9 @@ impl Grant {
     /// The one line that stands for this grant; who it comes from is not in it.
     #[must_use]
     pub fn line(&self) -> String {
-        self.to_string()
+        let mut line = String::with_capacity(LINE_BYTES_USUAL);
+        // Writing to a string does not fail.
+        write!(line, "{self}").map_or_else(|_never| String::new(), |()| line)
     }
 }
 
@@ -287,20 +292,23 @@ fn requests(text: &str) -> Result<u64, BudgetError> {
 
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.methods != Methods::reading() && !self.is_unread() {
-            write!(f, "{} ", self.methods)?;
+        if !self.methods.are_reading() && !self.is_unread() {
+            self.methods.fmt(f)?;
+            f.write_str(" ")?;
         }
         match self.scheme {
             Scheme::Http => f.write_str("http://")?,
             Scheme::Https if self.port == Port::HTTP => f.write_str("https://")?,
             Scheme::Https => {}
         }
-        write!(f, "{}:{}", self.host, self.port)?;
+        self.host.fmt(f)?;
+        f.write_str(":")?;
+        self.port.fmt(f)?;
         if !matches!(self.paths.as_slice(), [only] if only.is_everything()) {
-            f.write_str(&joined(&self.paths))?;
+            Joined(self.paths.iter()).fmt(f)?;
         }
-        if self.protocols != Protocols::http() {
-            write!(f, " protocols={}", joined(self.protocols.iter()))?;
+        if !self.protocols.are_http_only() {
+            write!(f, " protocols={}", Joined(self.protocols.iter()))?;
         }
         if self.query != QueryRule::Allow {
             write!(f, " query={}", self.query.name())?;
@@ -312,7 +320,7 @@ impl fmt::Display for Grant {
         write_key(f, "requests", requests)?;
         write_key(f, "rate", rate)?;
         write_key(f, "model", self.model.as_ref())?;
-        let addresses = (!self.addresses.is_empty()).then(|| joined(&self.addresses));
+        let addresses = (!self.addresses.is_empty()).then(|| Joined(self.addresses.iter()));
         write_key(f, "address", addresses)
     }
 }
@@ -321,14 +329,23 @@ fn write_key(f: &mut fmt::Formatter<'_>, key: &str, value: Option<impl fmt::Disp
     value.map_or(Ok(()), |value| write!(f, " {key}={value}"))
 }
 
-fn joined(items: impl IntoIterator<Item = impl fmt::Display>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",")
+/// What an iterator yields, with commas between.
+struct Joined<I>(I);
+
+impl<I: Iterator<Item: fmt::Display> + Clone> fmt::Display for Joined<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, item) in self.0.clone().enumerate() {
+            f.write_str(if at == 0 { "" } else { "," })?;
+            item.fmt(f)?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Methods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::These(methods) => f.write_str(&joined(methods)),
+            Self::These(methods) => Joined(methods.iter()).fmt(f),
             Self::Any => f.write_str("*"),
         }
     }

@@ -223,6 +223,15 @@ impl Methods {
         Self::These(["GET", "HEAD"].map(|name| Method(name.to_owned())).into())
     }
 
+    /// Whether they are those of [`Methods::reading`].
+    #[must_use]
+    pub fn are_reading(&self) -> bool {
+        match self {
+            Self::These(methods) => methods.iter().map(Method::as_str).eq(["GET", "HEAD"]),
+            Self::Any => false,
+        }
+    }
+
     /// None, for what is passed on unread.
     #[must_use]
     pub fn none() -> Self {
@@ -310,6 +319,12 @@ impl Protocols {
         Self(BTreeSet::from([Protocol::Http]))
     }
 
+    /// Whether they are those of [`Protocols::http`].
+    #[must_use]
+    pub fn are_http_only(&self) -> bool {
+        self.iter().eq([Protocol::Http])
+    }
+
     /// These.
     ///
     /// # Errors
@@ -337,7 +352,7 @@ impl Protocols {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = Protocol> {
+    pub fn iter(&self) -> impl Iterator<Item = Protocol> + Clone {
         self.0.iter().copied()
     }
 }

@@ -25,8 +25,6 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Grants {
     grants: Vec<Arc<Grant>>,
-    /// Those of them that name addresses: few.
-    addressed: Vec<Arc<Grant>>,
     index: Index,
     denied: HostSet,
 }
@@ -166,8 +164,7 @@ impl Grants {
     #[must_use]
     pub fn but(grants: Vec<Grant>, denied: Vec<HostPattern>) -> Self {
         let grants: Vec<Arc<Grant>> = grants.into_iter().map(Arc::new).collect();
-        let addressed = grants.iter().filter(|grant| !grant.addresses.is_empty()).cloned().collect();
-        Self { index: Index::of(&grants), addressed, grants, denied: HostSet::of(&denied) }
+        Self { index: Index::of(&grants), grants, denied: HostSet::of(&denied) }
     }
 
     /// All grants, in the order in which they were given.
@@ -180,7 +177,10 @@ impl Grants {
     /// # Errors
     /// A [`Refusal`] if nothing is, or the host is denied.
     pub fn reach(&self, destination: &Destination) -> Result<Reach, Refusal> {
-        let buckets = self.buckets(destination)?;
+        let buckets = self.buckets(destination).map_err(|reason| {
+            let line = self.offered(reason, destination, &[], Scheme::usual_at(destination.port), None);
+            Refusal::of_connection(reason, destination).allowed_by(line)
+        })?;
         if buckets.iter().any(|bucket| bucket.is_read()) {
             return Ok(Reach::Read);
         }
@@ -203,16 +203,21 @@ impl Grants {
     /// # Errors
     /// A [`Refusal`] that names the first respect in which no grant permits it, and the grant that would.
     pub fn judge(&self, destination: &Destination, head: &Head<'_>) -> Result<RequestPermit, Refusal> {
-        let refuse = |reason| self.refusal(reason, destination, head);
-        let buckets = self.buckets(destination).map_err(|refusal| refuse(refusal.reason))?;
+        let parsed = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes());
+        let refusal = |reason, there: &[&Bucket]| {
+            let offered = |path| self.offered(reason, destination, there, head.scheme, Some((head, path)));
+            let line = parsed.as_ref().ok().and_then(offered);
+            Refusal::of_request(reason, destination, head.method, head.path).allowed_by(line)
+        };
+        let buckets = self.buckets(destination).map_err(|reason| refusal(reason, &[]))?;
+        let refuse = |reason| refusal(reason, &buckets);
         if head.authority != destination {
             return Err(refuse(RefusalReason::AuthorityMismatch));
         }
-        let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes());
-        let path = path.map_err(|_form| refuse(RefusalReason::PathNotCanonical))?;
+        let Ok(path) = &parsed else { return Err(refuse(RefusalReason::PathNotCanonical)) };
         let mut search = Search { head, best: None, came_to: RefusalReason::PathNotGranted };
         for bucket in &buckets {
-            bucket.for_each_of_path(&path, &mut |rule| {
+            bucket.for_each_of_path(path, &mut |rule| {
                 if let Some(grant) = self.grants.get(rule.grant) {
                     search.consider(rule, grant);
                 }
@@ -226,25 +231,20 @@ impl Grants {
                 protocol: head.upgrade.protocol().unwrap_or(Protocol::Http),
             }),
             Some(Best { is_ambiguous: true, .. }) => Err(refuse(RefusalReason::CredentialAmbiguous)),
-            None => Err(refuse(reason(&buckets, &path, head, search.came_to))),
+            None => Err(refuse(reason(&buckets, path, head, search.came_to))),
         }
     }
 
-    fn buckets(&self, destination: &Destination) -> Result<Vec<&Bucket>, Refusal> {
-        let refuse = |reason| {
-            let scheme = Scheme::usual_at(destination.port);
-            let line = self.offered(reason, destination, scheme, None);
-            Refusal::of_connection(reason, destination).allowed_by(line)
-        };
+    fn buckets(&self, destination: &Destination) -> Result<Vec<&Bucket>, RefusalReason> {
         if self.denied.means(&destination.host) {
-            return Err(refuse(RefusalReason::HostDenied));
+            return Err(RefusalReason::HostDenied);
         }
         let buckets = self.index.at(destination);
         if !buckets.is_empty() {
             return Ok(buckets);
         }
         let is_elsewhere = self.index.knows(&destination.host);
-        Err(refuse(if is_elsewhere { RefusalReason::PortNotGranted } else { RefusalReason::HostNotGranted }))
+        Err(if is_elsewhere { RefusalReason::PortNotGranted } else { RefusalReason::HostNotGranted })
     }
 }
 
@@ -375,16 +375,11 @@ impl Upgrade {
 }
 
 impl Grants {
-    fn refusal(&self, reason: RefusalReason, destination: &Destination, head: &Head<'_>) -> Refusal {
-        let line = self.offered(reason, destination, head.scheme, Some(head));
-        Refusal::of_request(reason, destination, head.method, head.path).allowed_by(line)
-    }
-
     /// The refusal of a connection on which no HTTP is spoken, with the grant that would allow that.
     #[must_use]
     pub fn offering_tcp(&self, refusal: Refusal) -> Refusal {
         let line = refusal.destination.as_ref().filter(|_| refusal.reason.is_of_grants()).and_then(|to| {
-            let mut grant = self.offer(to, Scheme::usual_at(to.port))?;
+            let mut grant = self.offer(to, &self.index.at(to), Scheme::usual_at(to.port))?;
             (grant.methods, grant.paths) = (Methods::none(), Vec::new());
             grant.protocols = crate::net::grant::Protocols::new([Protocol::Tcp]).ok()?;
             grant.checked().ok().map(|grant| grant.line())
@@ -392,19 +387,17 @@ impl Grants {
         refusal.allowed_by(line)
     }
 
-    /// A grant of this very place, at the addresses that others name for it, without which it would lead nowhere, and
-    /// with what the owner binds to it elsewhere: the credential, so that no other account is used there, and the
-    /// narrowest budgets. There is none where a model is: what is no call to it can't be let out as one, and beside
-    /// the rule it would be let out unlooked.
-    fn offer(&self, destination: &Destination, scheme: Scheme) -> Option<Grant> {
+    /// A grant of this very place, at the addresses that what is granted `there` names for it, without which it would
+    /// lead nowhere, and with what the owner binds to it: the credential, so that no other account is used there, and
+    /// the narrowest budgets. There is none where a model is: what is no call to it can't be let out as one, and
+    /// beside the rule it would be let out unlooked.
+    fn offer(&self, destination: &Destination, there: &[&Bucket], scheme: Scheme) -> Option<Grant> {
         let host = HostPattern::Exactly(destination.host.clone());
         let mut grant = Grant::to(host, destination.port, crate::net::grant::GrantOrigin::Flag);
         grant.scheme = scheme;
-        let is_there =
-            |known: &&Arc<Grant>| known.port == destination.port && known.host.matches(&destination.host);
-        let named = self.addressed.iter().find(is_there).map(|known| known.addresses.clone());
-        grant.addresses = named.unwrap_or_default();
-        for bucket in self.index.at(destination) {
+        let addressed = there.iter().find_map(|bucket| self.grants.get(bucket.bound().addressed?));
+        grant.addresses = addressed.map(|known| known.addresses.clone()).unwrap_or_default();
+        for bucket in there {
             let bound = bucket.bound();
             if bound.is_of_model {
                 return None;
@@ -426,22 +419,22 @@ impl Grants {
         Some(grant)
     }
 
-    /// The narrowest grant that would allow what is refused, if a grant could.
+    /// The narrowest grant that would allow what is refused, if a grant could. What is granted `there` narrows it.
     fn offered(
         &self,
         reason: RefusalReason,
         destination: &Destination,
+        there: &[&Bucket],
         scheme: Scheme,
-        head: Option<&Head<'_>>,
+        request: Option<(&Head<'_>, &CanonicalPath<'_>)>,
     ) -> Option<String> {
         if !reason.is_of_grants() {
             return None;
         }
-        let mut grant = self.offer(destination, scheme)?;
-        if let Some(head) = head {
-            let path = CanonicalPath::parse_with_encoded_slash(head.path.as_bytes()).ok()?;
+        let mut grant = self.offer(destination, there, scheme)?;
+        if let Some((head, path)) = request {
             grant.methods = Methods::parse([head.method]).ok().filter(|methods| *methods != Methods::Any)?;
-            grant.paths = vec![PathPattern::of(&path)?];
+            grant.paths = vec![PathPattern::of(path)?];
             grant.query = if head.query.is_some() { QueryRule::Allow } else { QueryRule::Deny };
             grant.protocols = crate::net::grant::Protocols::new([head.upgrade.protocol()?]).ok()?;
         }

@@ -54,6 +54,8 @@ pub(super) struct Bound {
     pub(super) is_of_model: bool,
     /// The narrowest bounds of all.
     pub(super) budget: Budget,
+    /// The first grant that names addresses.
+    pub(super) addressed: Option<usize>,
     /// The first grant with a credential, and the first with another one.
     credentials: [Option<usize>; 2],
     first: Option<CredentialName>,
@@ -63,6 +65,7 @@ impl Bound {
     fn take(&mut self, at: usize, grant: &Grant) {
         self.is_of_model |= grant.model.is_some();
         self.budget = self.budget.narrowest(grant.budget);
+        self.addressed = self.addressed.or_else(|| (!grant.addresses.is_empty()).then_some(at));
         let [first, other] = &mut self.credentials;
         match (&self.first, &grant.credential) {
             (_, None) => {}

@@ -468,7 +468,7 @@ const VERDICTS_A_ROUND: u32 = 200;
 #[test]
 fn a_verdict_among_ten_thousand_grants_takes_two_microseconds_at_most() {
     let hosts = (0..5_000).map(|number| format!("GET,POST h{number}.example.com/a/** credential=c{number}"));
-    let wild = (0..2_500).map(|number| format!("**.w{number}.example.net/*/x"));
+    let wild = (0..2_500).map(|number| format!("**.w{number}.example.net/*/x address=10.0.0.1"));
     let paths = (0..2_500).map(|number| format!("GET one.example.org/repos/r{number}/** credential=x"));
     let lines: Vec<String> = hosts.chain(wild).chain(paths).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -481,6 +481,7 @@ fn a_verdict_among_ten_thousand_grants_takes_two_microseconds_at_most() {
         ("b.a.w777.example.net", "/a/x", true),
         ("one.example.org", "/repos/r2400/pulls/1", true),
         ("one.example.org", "/repos/other/pulls/1", false),
+        ("b.a.w777.example.net", "/a/y", false),
         ("other.example.org", "/", false),
     ] {
         let (method, query, upgrade, scheme) = ("GET", None, Upgrade::None, Scheme::Https);
@@ -497,6 +498,6 @@ fn a_verdict_among_ten_thousand_grants_takes_two_microseconds_at_most() {
         };
         let each = (0..ROUNDS).map(|_| round()).min().unwrap();
         let told = writeln!(std::io::stderr(), "{host}{path}: {} ns", each.as_nanos());
-        assert!(told.is_ok() && (each < bound || !is_permitted), "{each:?}");
+        assert!(told.is_ok() && each < bound, "{each:?}");
     }
 }
