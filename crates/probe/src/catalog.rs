@@ -1,8 +1,8 @@
 //! Every attempt, in the order in which they are listed and tried. The tables stand beside the code of each topic.
 
 use crate::attempt::Attempt;
-use crate::{controls, devices, files, inherited, kernel, mounts, namespaces, network, places, privileges};
-use crate::{processes, resources, sockets, tallies};
+use crate::inside::{controls, devices, files, inherited, kernel, mounts, namespaces, network, places};
+use crate::inside::{privileges, processes, resources, sockets, tallies};
 
 const TABLES: &[&[Attempt]] = &[
     files::ATTEMPTS,

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
-use crate::errno;
+use crate::inside::errno;
 
 /// What an attempt found.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use rustix::fs::{self, Access, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::attempt::{Attempt, Radius};
-use crate::errno;
 use crate::finding::{Finding, Gate};
+use crate::inside::errno;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("write-usr", "Creates a file in /usr.", "attacks 1", |_| create_in("/usr")),

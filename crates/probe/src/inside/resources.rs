@@ -15,11 +15,11 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::attempt::Attempt;
-use crate::control;
-use crate::files::scratch_name;
 use crate::finding::{Finding, Gate};
+use crate::inside::control;
+use crate::inside::files::scratch_name;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("flood-processes", "Makes processes up to the cap.", "attacks 7", processes)

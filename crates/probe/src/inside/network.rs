@@ -13,8 +13,8 @@ use rustix::net::{self, AddressFamily, Protocol, SocketFlags, SocketType};
 
 use crate::attempt::{Attempt, Radius};
 use crate::finding::{Finding, Gate};
+use crate::inside::{netlink, proc};
 use crate::plants::{Plant, PlantError, Plants};
-use crate::{netlink, proc};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("tcp-loopback", "Reaches the host's 127.0.0.1.", "attacks 13", |plants| {

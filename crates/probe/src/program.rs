@@ -1,34 +1,6 @@
-//! A static program that runs inside an enclosure, tries forbidden acts one by one, and reports what the kernel said.
+//! The command line of `cofferdam-probe`: what an enclosure, a test or a collector asks of it.
 //!
-//! It measures any sandbox, and so knows nothing of cells: what it aims at comes as plants from a test outside. Its
-//! acts are inert where they succeed. It deliberately passes no judgement on an enclosure: it reports, tests decide.
-#![forbid(unsafe_code)]
-
-mod attempt;
-mod catalog;
-mod control;
-mod controls;
-mod devices;
-mod errno;
-mod failure;
-mod files;
-mod finding;
-mod inherited;
-mod kernel;
-mod mounts;
-mod namespaces;
-mod netlink;
-mod network;
-mod outlive;
-mod places;
-mod plants;
-mod privileges;
-mod proc;
-mod processes;
-mod resources;
-mod runner;
-mod sockets;
-mod tallies;
+//! It passes no judgement on an enclosure: it reports what was found, and others decide.
 
 use std::error::Error as _;
 use std::io::{self, Write};
@@ -38,8 +10,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::attempt::Attempt;
+use crate::catalog;
 use crate::failure::{EXIT_MADE, Failure};
 use crate::finding::Report;
+use crate::inside::{control, outlive, runner};
 use crate::plants::Plants;
 
 const USAGE: &str = "\
@@ -55,7 +29,9 @@ A plant is NAME=VALUE, a member of the JSON map in FILE, or a variable COFFERDAM
 Exit status: 0 the attempt was made, whatever came of it; 1 this program failed; 2 not understood.
 ";
 
-fn main() -> ExitCode {
+/// Runs the program; its exit status is 0 where an attempt was made, whatever came of it.
+#[must_use]
+pub fn main() -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -186,6 +162,7 @@ fn list(out: &mut dyn Write) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{failure, finding};
 
     fn output(words: &[&str]) -> Result<String, Failure> {
         let mut out = Vec::new();

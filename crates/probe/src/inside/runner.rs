@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::attempt::Attempt;
-use crate::control::OWN_PROGRAM;
 use crate::finding::{Finding, Report};
+use crate::inside::control::OWN_PROGRAM;
+use crate::inside::proc::READ_BYTES_MAX;
 use crate::plants::Plants;
-use crate::proc::READ_BYTES_MAX;
 
 /// How long one attempt may take.
 const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(20);

@@ -10,11 +10,11 @@ use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::attempt::Attempt;
-use crate::errno;
-use crate::files::scratch_name;
 use crate::finding::{Finding, Gate};
+use crate::inside::errno;
+use crate::inside::files::scratch_name;
+use crate::inside::proc;
 use crate::plants::{PlantError, Plants};
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("dev-mem", "Opens the machine's memory.", "mem(4)", |_| {

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::attempt::{Attempt, Radius};
 use crate::finding::{Finding, Gate};
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden(

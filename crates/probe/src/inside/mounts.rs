@@ -10,8 +10,8 @@ use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
 
 use crate::attempt::Attempt;
 use crate::finding::{Finding, Gate};
+use crate::inside::proc;
 use crate::plants::PlantError;
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("mount", "Mounts a file system.", "mount(2)", |_| act(MountsAct::MountUnknownType)),

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{set_parent_process_death_signal, setsid};
 
-use crate::control::OWN_PROGRAM;
 use crate::failure::Failure;
+use crate::inside::control::OWN_PROGRAM;
 
 const BEAT: Duration = Duration::from_millis(50);
 const LIFE_SECONDS_DEFAULT: u64 = 60;

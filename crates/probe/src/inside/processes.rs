@@ -12,10 +12,10 @@ use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 
 use crate::attempt::{Attempt, Radius};
-use crate::errno;
 use crate::finding::{Finding, Gate};
+use crate::inside::errno;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 const INIT: &[Plant] = &[Plant::InitPid];
 const OUTSIDE: &[Plant] = &[Plant::OutsidePid];

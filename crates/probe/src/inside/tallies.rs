@@ -1,7 +1,7 @@
 //! What the kernel counts for each user over all their processes: pending signals, watchers and watches of files,
 //! terminals; each up to a cap that the test gives.
 //!
-//! As in [`crate::resources`], reaching the cap is `reached`, and what was taken is given back at this process's end.
+//! As in [`crate::inside::resources`], reaching the cap is `reached`, and what was taken is given back at this process's end.
 
 use std::fs;
 
@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, openpt};
 
 use crate::attempt::Attempt;
-use crate::files::scratch_name;
 use crate::finding::{Finding, Gate};
+use crate::inside::files::scratch_name;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("flood-signals", "Leaves signals pending up to the cap.", "attacks 7", |plants| {

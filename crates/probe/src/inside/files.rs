@@ -7,8 +7,8 @@ use rustix::io::Errno;
 
 use crate::attempt::{Attempt, Radius};
 use crate::finding::{Finding, Gate};
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 const READING: &[Plant] = &[Plant::OutsideFile, Plant::Canary];
 const READING_BY_INIT: &[Plant] = &[Plant::OutsideFile, Plant::Canary, Plant::InitPid];

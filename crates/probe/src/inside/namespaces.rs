@@ -9,10 +9,10 @@ use rustix::thread::move_into_link_name_space;
 use std::os::fd::AsFd as _;
 
 use crate::attempt::Attempt;
-use crate::errno;
 use crate::finding::{Finding, Gate};
+use crate::inside::errno;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 const INIT: &[Plant] = &[Plant::InitPid];
 const HOST: &[Plant] = &[Plant::HostNamespaces];

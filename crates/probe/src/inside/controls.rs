@@ -12,11 +12,11 @@ use rustix::process::Pid;
 use rustix::pty;
 
 use crate::attempt::Attempt;
-use crate::control::{self, ANSWER};
-use crate::files::scratch_name;
 use crate::finding::{Finding, Gate};
+use crate::inside::control::{self, ANSWER};
+use crate::inside::files::scratch_name;
+use crate::inside::{netlink, proc};
 use crate::plants::{Plant, PlantError, Plants};
-use crate::{netlink, proc};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::allowed("works-spawn", "Starts a program and hears its answer.", "design", |_| {

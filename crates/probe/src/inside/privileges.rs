@@ -10,10 +10,10 @@ use rustix::process::{self, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{self, CapabilitySet};
 
 use crate::attempt::Attempt;
-use crate::files::scratch_name;
 use crate::finding::{Finding, Gate};
+use crate::inside::files::scratch_name;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::proc;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("setuid-root", "Becomes user 0.", "setuid(2)", |_| setuid_root()),

@@ -1,0 +1,24 @@
+//! What runs inside an enclosure: the attempts, by what they go for, and the helpers that they share.
+//!
+//! Nothing here knows what was planted outside but by the plants that it was given, and nothing judges an enclosure.
+
+pub(crate) mod control;
+pub(crate) mod controls;
+pub(crate) mod devices;
+pub(crate) mod errno;
+pub(crate) mod files;
+pub(crate) mod inherited;
+pub(crate) mod kernel;
+pub(crate) mod mounts;
+pub(crate) mod namespaces;
+mod netlink;
+pub(crate) mod network;
+pub(crate) mod outlive;
+pub(crate) mod places;
+pub(crate) mod privileges;
+pub(crate) mod proc;
+pub(crate) mod processes;
+pub(crate) mod resources;
+pub(crate) mod runner;
+pub(crate) mod sockets;
+pub(crate) mod tallies;
