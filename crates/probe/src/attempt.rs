@@ -1,7 +1,10 @@
 //! One attempt: an id that never changes, a sentence, where the attack comes from, what it needs, and its code.
 
+use serde::{Deserialize, Serialize};
+
 use crate::finding::Finding;
 use crate::plants::{Plant, PlantError, Plants};
+use crate::witness::Witness;
 
 /// The code of an attempt.
 pub(crate) type Run = fn(&Plants) -> Result<Finding, PlantError>;
@@ -19,14 +22,39 @@ pub(crate) struct Attempt {
     pub(crate) source: &'static str,
     pub(crate) needs: &'static [Plant],
     pub(crate) run: Run,
+    /// Who tells, on the host's side, whether it was reached; without one the finding inside counts.
+    pub(crate) witness: Option<Witness>,
+    /// What of an authority would grant it.
+    pub(crate) opening: Opening,
 }
 
-/// Which promise an attempt measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Radius {
+/// Which promise an attempt measures: the five radii, in the order in which they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Radius {
+    /// What inside the work directory can be lost.
+    Destruction,
+    /// What outside of it can be touched.
     Collateral,
+    /// What comes back without a person having seen it.
+    Review,
+    /// Which secrets can be seen.
     Credential,
+    /// Where data can leave to.
     Exfiltration,
+}
+
+/// What of an authority would grant an attempt, so that reaching it is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Nothing does.
+    Never,
+    /// A mount that shows this path.
+    Shows(Plant),
+    /// The variable of this name is given.
+    Gives(&'static str),
+    /// The request that the planted grant permits.
+    PlantedGrant,
 }
 
 /// Whether the act is to fail inside.
@@ -46,7 +74,17 @@ impl Attempt {
         source: &'static str,
         run: Run,
     ) -> Self {
-        Self { id, radius: Radius::Collateral, kind: Kind::Forbidden, sentence, source, needs: &[], run }
+        Self {
+            id,
+            radius: Radius::Collateral,
+            kind: Kind::Forbidden,
+            sentence,
+            source,
+            needs: &[],
+            run,
+            witness: None,
+            opening: Opening::Never,
+        }
     }
 
     /// An act that must work.
@@ -69,6 +107,16 @@ impl Attempt {
         Self { needs, ..self }
     }
 
+    /// The same, of which the host's side tells whether it was reached.
+    pub(crate) const fn witnessed(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
+    }
+
+    /// The same, which an authority may grant.
+    pub(crate) const fn opened_by(self, opening: Opening) -> Self {
+        Self { opening, ..self }
+    }
+
     /// Tries it. A plant that is missing or malformed makes it inconclusive.
     pub(crate) fn find(&self, plants: &Plants) -> Finding {
         let ready = self.needs.iter().try_for_each(|plant| plants.text(*plant).map(|_| ()));
@@ -79,9 +127,17 @@ impl Attempt {
 }
 
 impl Radius {
-    pub(crate) const fn name(self) -> &'static str {
+    /// All five, in the order in which they are shown.
+    pub const ALL: [Self; 5] =
+        [Self::Destruction, Self::Collateral, Self::Review, Self::Credential, Self::Exfiltration];
+
+    /// The one word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
+            Self::Destruction => "destruction",
             Self::Collateral => "collateral",
+            Self::Review => "review",
             Self::Credential => "credential",
             Self::Exfiltration => "exfiltration",
         }

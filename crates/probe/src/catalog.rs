@@ -1,8 +1,10 @@
 //! Every attempt, in the order in which they are listed and tried. The tables stand beside the code of each topic.
 
 use crate::attempt::Attempt;
+use crate::classes::{self, Class};
 use crate::inside::{controls, devices, files, inherited, kernel, mounts, namespaces, network, places};
 use crate::inside::{privileges, processes, resources, sockets, tallies};
+use crate::plants::Planting;
 
 const TABLES: &[&[Attempt]] = &[
     files::ATTEMPTS,
@@ -22,9 +24,19 @@ const TABLES: &[&[Attempt]] = &[
     processes::FATAL,
 ];
 
+const CLASS_TABLES: &[&[Class]] = &[classes::CLASSES];
+
+/// What is planted on the host's side for some topics, besides what every run has.
+pub(crate) const PLANTINGS: &[Planting] = &[];
+
 /// All attempts.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {
     TABLES.iter().flat_map(|table| table.iter())
+}
+
+/// All classes. One that is empty or names what isn't there fails a test.
+pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
+    CLASS_TABLES.iter().flat_map(|table| table.iter())
 }
 
 /// The attempt named `id`.
@@ -41,6 +53,8 @@ mod tests {
 
     /// The first harness promised this many; it only ever grows.
     const ATTEMPTS_MIN: usize = 80;
+    /// The lines of the list of attacks that this program can try.
+    const ATTACK_LINES: u8 = 21;
 
     #[test]
     fn ids_are_unique_and_kebab_case() {
@@ -76,6 +90,20 @@ mod tests {
                 "{}",
                 attempt.id
             );
+        }
+    }
+
+    #[test]
+    fn each_attempt_has_one_class_at_most_and_each_member_is_an_attempt() {
+        let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for class in classes() {
+            assert!(names.insert(class.name), "two classes are named {}", class.name);
+            assert!((1..=ATTACK_LINES).contains(&class.attack), "{} is no line of attacks", class.attack);
+            assert!(!class.members.is_empty(), "{} is empty", class.name);
+            for id in class.members {
+                assert!(find(id).is_some(), "{id} of {} is no attempt", class.name);
+                assert!(seen.insert(id), "{id} is in two classes");
+            }
         }
     }
 

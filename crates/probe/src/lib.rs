@@ -6,10 +6,15 @@
 
 mod attempt;
 mod catalog;
+mod classes;
 mod failure;
 mod finding;
 mod inside;
+mod measurement;
 mod plants;
 mod program;
+mod witness;
 
+pub use attempt::Radius;
+pub use measurement::{Enclosed, Measured, Measurement, Runner, SCHEMA, Tally, Verdict};
 pub use program::main;

@@ -8,6 +8,15 @@ use std::ffi::OsString;
 
 use rustix::process::Pid;
 
+/// What a topic puts on the host's side before a run, and takes away after it. It knows the host's paths by the plants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planting {
+    /// Puts it there. It never overwrites anything.
+    pub(crate) plant: fn(&Plants) -> std::io::Result<()>,
+    /// Takes away what `plant` put where no scratch directory is removed whole, and what attempts made there.
+    pub(crate) tidy: fn(&Plants) -> std::io::Result<()>,
+}
+
 /// The name of something prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Plant {
@@ -68,10 +77,36 @@ pub(crate) enum Plant {
     CapWatches,
     /// Where the attempt to open terminals without end stops.
     CapTerminals,
+    /// The owner's home directory.
+    Home,
+    /// A name that nothing of the owner's has; all that is made outside of the scratch directory bears it.
+    Tag,
+    /// A directory of the owner's outside of the workspace and below the home; it is removed whole afterwards.
+    ScratchOutside,
+    /// The port of a UDP socket on the host's loopback, which notes what it gets and answers with the canary.
+    UdpPort,
+    /// An address of the host's that is not its loopback; listeners are there too. Absent where the host has none.
+    HostAddress,
+    /// The port of an HTTP/1.1 origin on the host's loopback; it notes each request whole and answers with it.
+    OriginPort,
+    /// The name by which the planted grant names that origin; granted are GET and HEAD below `/open/`, without a query.
+    OriginHost,
+    /// A file in the workspace of another session, holding the canary; the host's path.
+    Neighbour,
+    /// The ledger's file, or a stand-in that holds the canary; the host's path.
+    LedgerFile,
+    /// The file of the secret store, or a stand-in that holds the canary; the host's path.
+    SecretStore,
+    /// The path of a stand-in for an ssh agent; SSH_AUTH_SOCK names it outside.
+    AgentSocket,
+    /// The path of a stand-in for the session bus; DBUS_SESSION_BUS_ADDRESS names it outside.
+    BusSocket,
+    /// The path of a stand-in for a container engine's socket; DOCKER_HOST names it outside.
+    EngineSocket,
 }
 
 /// Every plant.
-pub(crate) const ALL: [Plant; 28] = [
+pub(crate) const ALL: [Plant; 41] = [
     Plant::OutsideFile,
     Plant::OutsideDir,
     Plant::Canary,
@@ -100,6 +135,19 @@ pub(crate) const ALL: [Plant; 28] = [
     Plant::CapWatchers,
     Plant::CapWatches,
     Plant::CapTerminals,
+    Plant::Home,
+    Plant::Tag,
+    Plant::ScratchOutside,
+    Plant::UdpPort,
+    Plant::HostAddress,
+    Plant::OriginPort,
+    Plant::OriginHost,
+    Plant::Neighbour,
+    Plant::LedgerFile,
+    Plant::SecretStore,
+    Plant::AgentSocket,
+    Plant::BusSocket,
+    Plant::EngineSocket,
 ];
 
 /// The prefix of plants given by the environment: `COFFERDAM_PROBE_OUTSIDE_FILE`.
@@ -137,6 +185,19 @@ impl Plant {
             Self::CapWatchers => "cap-watchers",
             Self::CapWatches => "cap-watches",
             Self::CapTerminals => "cap-terminals",
+            Self::Home => "home",
+            Self::Tag => "tag",
+            Self::ScratchOutside => "scratch-outside",
+            Self::UdpPort => "udp-port",
+            Self::HostAddress => "host-address",
+            Self::OriginPort => "origin-port",
+            Self::OriginHost => "origin-host",
+            Self::Neighbour => "neighbour",
+            Self::LedgerFile => "ledger-file",
+            Self::SecretStore => "secret-store",
+            Self::AgentSocket => "agent-socket",
+            Self::BusSocket => "bus-socket",
+            Self::EngineSocket => "engine-socket",
         }
     }
 
