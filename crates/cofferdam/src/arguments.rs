@@ -42,6 +42,15 @@ pub(crate) enum Command {
   cofferdam run --allow 'GET api.example.com:443/v1/**' -- ./fetch
   cofferdam run -d --name nightly -- ./long-job")]
     Run(RunArguments),
+    /// Try well over a hundred ways out of a session, and compare what is reached with what is granted
+    #[command(after_help = "Examples:
+  cofferdam probe                             a session with this directory's policy
+  cofferdam probe --allow npm --mount ~/data  with what `run` would get by these flags
+  cofferdam probe --svg rings.svg             and a picture
+  cofferdam probe --against bwrap             the same attempts in another sandbox
+  cofferdam probe --against 'mysandbox --dir {workspace} -- {}'
+Exit code: 1 where what was measured is not what was declared.")]
+    Probe(ProbeArguments),
     /// List sessions
     #[command(visible_alias = "ps")]
     Ls,
@@ -272,7 +281,7 @@ pub(crate) struct SecretRevokeArguments {
 }
 
 /// What a session may touch.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub(crate) struct AuthorityArguments {
     /// A directory to work on, copy-on-write, at its own path [default: the git top level, or this directory]
     #[arg(short, long = "workspace", value_name = "DIR")]
@@ -337,6 +346,24 @@ pub(crate) struct RunArguments {
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArguments {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityArguments,
+    /// Measure another sandbox: one that is known, or a command with `{}` where the probe is to stand
+    #[arg(long, value_name = "NAME|COMMAND")]
+    pub(crate) against: Option<String>,
+    /// Make only the attempts whose ids begin so
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub(crate) only: String,
+    /// Add no grant of the probe's own, by which the gateway's verdicts are measured
+    #[arg(long)]
+    pub(crate) no_planted_grant: bool,
+    /// Draw the five radii into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

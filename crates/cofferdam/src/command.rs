@@ -17,6 +17,7 @@ mod logs;
 mod ls;
 mod net;
 mod pending;
+mod probe;
 mod progress;
 mod publish;
 mod refresh;
@@ -44,6 +45,7 @@ use cofferdam_session::state::State;
 pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Result<u8, Error> {
     match command {
         Command::Run(arguments) => run::run(context, output, arguments),
+        Command::Probe(arguments) => probe::probe(context, output, arguments),
         Command::Ls => ls::ls(context, output),
         Command::Show(asked) => show::show(context, output, asked.session.as_deref()),
         Command::Diff(arguments) => diff::diff(context, output, &arguments),

@@ -7,7 +7,7 @@ use clap::Subcommand as _;
 
 /// Every command that people are meant to type, once.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Start", &["explain", "run"]),
+    ("Start", &["explain", "run", "probe"]),
     (
         "Look after it",
         &[

@@ -9,6 +9,9 @@ use crate::witness::Witness;
 /// The code of an attempt.
 pub(crate) type Run = fn(&Plants) -> Result<Finding, PlantError>;
 
+/// What stands for the first process where the probe is that.
+pub(crate) const ITSELF: &str = "itself";
+
 /// One attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
@@ -26,6 +29,8 @@ pub(crate) struct Attempt {
     pub(crate) witness: Option<Witness>,
     /// What of an authority would grant it.
     pub(crate) opening: Opening,
+    /// Whether what it goes for is the machine's or the runner's own, which not every one has.
+    pub(crate) may_be_absent: bool,
 }
 
 /// Which promise an attempt measures: the five radii, in the order in which they are shown.
@@ -84,6 +89,7 @@ impl Attempt {
             run,
             witness: None,
             opening: Opening::Never,
+            may_be_absent: false,
         }
     }
 
@@ -117,8 +123,17 @@ impl Attempt {
         Self { opening, ..self }
     }
 
+    /// The same, going for something of the machine's or the runner's that need not be there.
+    pub(crate) const fn if_present(self) -> Self {
+        Self { may_be_absent: true, ..self }
+    }
+
     /// Tries it. A plant that is missing or malformed makes it inconclusive.
     pub(crate) fn find(&self, plants: &Plants) -> Finding {
+        if self.needs.contains(&Plant::InitPid) && plants.text(Plant::InitPid).is_ok_and(|pid| pid == ITSELF)
+        {
+            return Finding::Inapplicable("the probe itself is the first process here".to_owned());
+        }
         let ready = self.needs.iter().try_for_each(|plant| plants.text(*plant).map(|_| ()));
         ready
             .and_then(|()| (self.run)(plants))

@@ -1,5 +1,7 @@
 //! Every attempt, in the order in which they are listed and tried. The tables stand beside the code of each topic.
 
+use std::collections::HashSet;
+
 use crate::attempt::Attempt;
 use crate::classes::{self, Class};
 use crate::inside::{controls, devices, files, inherited, kernel, mounts, namespaces, network, places};
@@ -37,6 +39,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {
 /// All classes. One that is empty or names what isn't there fails a test.
 pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
     CLASS_TABLES.iter().flat_map(|table| table.iter())
+}
+
+/// The attempts that a class names, in the order in which they are tried: what may end the probe comes last.
+pub(crate) fn measured() -> impl Iterator<Item = &'static Attempt> {
+    let members: HashSet<&str> = classes().flat_map(|class| class.members).copied().collect();
+    all().filter(move |attempt| members.contains(attempt.id))
 }
 
 /// The attempt named `id`.

@@ -56,11 +56,7 @@ pub(crate) const CLASSES: &[Class] = &[
             "file-write-init-root",
         ],
     ),
-    class(
-        "open-descriptors",
-        5,
-        &["inherited-fds", "inherited-directory-fds", "file-read-init-fds", "init-fds"],
-    ),
+    class("open-descriptors", 5, &["inherited-fds", "file-read-init-fds", "init-fds"]),
     class(
         "system-directories",
         1,
@@ -96,7 +92,7 @@ pub(crate) const CLASSES: &[Class] = &[
     class("keyring", 6, &["keys-list", "add-key", "request-key", "keyctl", "keyctl-join-session"]),
     class("kernel-debugging", 4, &["debugfs"]),
     class("control-groups", 4, &["cgroup-procs", "cgroup-release-agent"]),
-    class("running-program", 4, &["own-exe-overwrite", "init-exe-overwrite"]),
+    class("running-program", 4, &["init-exe-overwrite"]),
     class("host-identity", 4, &["host-name", "machine-id"]),
     class(
         "init-memory",
@@ -179,11 +175,7 @@ pub(crate) const CLASSES: &[Class] = &[
             "clone3-time",
         ],
     ),
-    class(
-        "setns",
-        6,
-        &["setns-mnt", "setns-pid", "setns-net", "setns-ipc", "setns-uts", "setns-cgroup", "setns-user"],
-    ),
+    class("setns", 6, &["setns-mnt", "setns-pid", "setns-net", "setns-ipc", "setns-uts", "setns-cgroup"]),
     class(
         "shared-namespaces",
         4,
@@ -239,6 +231,5 @@ pub(crate) const CLASSES: &[Class] = &[
     ),
     class("confinement", 8, &["no-new-privs", "seccomp-absent"]),
     class("environment", 16, &["inherited-canary", "inherited-secret-names"]),
-    class("inherited-state", 4, &["inherited-signals", "inherited-cwd"]),
     class("core-dumps", 4, &["core-dump"]),
 ];

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::outside::CollectError;
 use crate::plants::PlantError;
 
 /// Exit status: the attempt was made, whatever came of it.
@@ -30,6 +31,9 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// Nothing could be measured.
+    #[error("cannot measure")]
+    Collect(#[from] CollectError),
     /// A report cannot be written as JSON.
     #[error("cannot write a report as JSON")]
     Report(#[source] serde_json::Error),
@@ -54,7 +58,9 @@ impl Failure {
             Self::Usage(_) | Self::UnknownAttempt(_) | Self::Plants(_) | Self::PlantsFile { .. } => {
                 EXIT_USAGE
             }
-            Self::Report(_) | Self::Output(_) | Self::Input(_) | Self::Control { .. } => EXIT_FAILED,
+            Self::Collect(_) | Self::Report(_) | Self::Output(_) | Self::Input(_) | Self::Control { .. } => {
+                EXIT_FAILED
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod failure;
 mod finding;
 mod inside;
 mod measurement;
+pub mod outside;
 mod plants;
 mod program;
 mod witness;

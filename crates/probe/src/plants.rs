@@ -270,6 +270,24 @@ impl Plants {
         key.starts_with(ENVIRONMENT_PREFIX)
     }
 
+    /// Sets one.
+    pub(crate) fn set(&mut self, plant: Plant, value: String) {
+        self.0.insert(plant, value);
+    }
+
+    /// These without one.
+    pub(crate) fn without(mut self, plant: Plant) -> Self {
+        self.0.remove(&plant);
+        self
+    }
+
+    /// What the inside is told of, as a JSON map of strings.
+    pub(crate) fn for_inside(&self) -> String {
+        let map: BTreeMap<&str, &str> =
+            self.0.iter().map(|(plant, value)| (plant.name(), value.as_str())).collect();
+        serde_json::to_string(&map).unwrap_or_default()
+    }
+
     /// A plant as text.
     pub(crate) fn text(&self, plant: Plant) -> Result<&str, PlantError> {
         self.0.get(&plant).map(String::as_str).ok_or(PlantError::Missing(plant))

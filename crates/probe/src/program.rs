@@ -13,13 +13,20 @@ use crate::attempt::Attempt;
 use crate::catalog;
 use crate::failure::{EXIT_MADE, Failure};
 use crate::finding::Report;
-use crate::inside::{control, outlive, runner};
+use crate::inside::{control, outlive, processes, runner};
+use crate::measurement::Enclosed;
+use crate::outside::{self, Sandbox, Setting};
 use crate::plants::Plants;
+
+/// What stands before each word of `inside`.
+pub(crate) const MARK: &str = "@cofferdam-probe ";
 
 const USAGE: &str = "\
 cofferdam-probe list [--json]                     what can be tried, and what each needs
 cofferdam-probe try ID [--plants FILE] [NAME=VALUE]...
 cofferdam-probe all [--only PREFIX] [--plants FILE] [NAME=VALUE]...
+cofferdam-probe inside [--only PREFIX] [--plants FILE] [NAME=VALUE]...
+                                                  all that is measured, a line for each
 cofferdam-probe outlive PATH [SECONDS]            a daemon with a heartbeat in PATH
 cofferdam-probe control NAME [ARG]... [NAME=VALUE]...
     serve-unix PATH, serve-abstract NAME, serve-tcp PORT, serve-fifo PATH, hold-secret, canary FILE:
@@ -69,6 +76,16 @@ fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failur
             let wanted = catalog::all().filter(|attempt| attempt.id.starts_with(&options.only));
             print(out, &wanted.map(|attempt| runner::run(attempt, &options.plants)).collect::<Vec<_>>())
         }
+        ["inside", rest @ ..] => {
+            let options = Options::parse(rest, plants)?;
+            options.no_words()?;
+            inside(&options, out)
+        }
+        ["against", command, rest @ ..] => {
+            let options = Options::parse(rest, plants)?;
+            options.no_words()?;
+            against(command, &options, out)
+        }
         ["outlive", rest @ ..] => outlive::run(rest),
         ["control", rest @ ..] => {
             let options = Options::parse(rest, plants)?;
@@ -78,6 +95,35 @@ fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failur
         ["help" | "--help" | "-h"] => out.write_all(USAGE.as_bytes()).map_err(Failure::Output),
         _ => Err(Failure::Usage(format!("not understood\n{USAGE}"))),
     }
+}
+
+/// Makes every attempt that is measured, and says what came of each as soon as it is known, in a line of its own that
+/// can be told from whatever an enclosure prints.
+fn inside(options: &Options, out: &mut dyn Write) -> Result<(), Failure> {
+    let plants = processes::at_home(&options.plants);
+    let mut say =
+        |word: &str| writeln!(out, "\n{MARK}{word}").and_then(|()| out.flush()).map_err(Failure::Output);
+    say("begun")?;
+    for attempt in catalog::measured().filter(|attempt| attempt.id.starts_with(&options.only)) {
+        say(&serde_json::to_string(&runner::run(attempt, &plants)).map_err(Failure::Report)?)?;
+    }
+    say("ended")
+}
+
+/// Measures an enclosure, and prints the record.
+fn against(command: &str, options: &Options, out: &mut dyn Write) -> Result<(), Failure> {
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let home = environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| PathBuf::from(home));
+    let setting = Setting {
+        home: home.ok_or_else(|| Failure::Usage("HOME is not set".to_owned()))?,
+        program: std::env::current_exe().map_err(Failure::Input)?,
+        environment,
+        only: options.only.clone(),
+    };
+    let command = if command == "none" { "{}" } else { command };
+    let enclosed = Enclosed { name: "none".to_owned(), version: None, command: command.to_owned() };
+    let measured = outside::measure(&mut Sandbox { enclosed }, &setting, &mut |_| ())?;
+    print(out, &measured)
 }
 
 /// What follows the command: plants, a prefix of ids, and plain words.

@@ -11,7 +11,7 @@ use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use cofferdam_syscall::raw::{Act, attempt};
@@ -40,6 +40,7 @@ pub(crate) fn run(words: &[&str], plants: &Plants, out: &mut dyn Write) -> Resul
         ["whoami"] => say(out, format!("{}\n", rustix::process::geteuid().as_raw()).as_bytes()),
         ["crash"] => std::process::abort(),
         ["allocate", mib] => allocate(mib),
+        ["leave-orphan"] => leave_orphan(out),
         ["memfd-exec"] => execute_from_memory(),
         ["hold-secret"] => hold_secret(plants),
         ["hold-secret", "holding", _] => holding(out),
@@ -81,6 +82,14 @@ fn allocate(mib: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Starts a program and ends without waiting for it.
+fn leave_orphan(out: &mut dyn Write) -> Result<(), Failure> {
+    let mut command = Command::new(OWN_PROGRAM);
+    command.args(["control", "whoami"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let orphan = command.spawn().map_err(|source| Failure::Control { act: "leave an orphan", source })?;
+    say(out, format!("{}\n", orphan.id()).as_bytes())
+}
+
 fn execute_from_memory() -> Result<(), Failure> {
     const NAME: &CStr = c"cofferdam-probe";
     let failed = |source: io::Error| Failure::Control { act: "execute from memory", source };
@@ -100,7 +109,10 @@ fn hold_secret(plants: &Plants) -> Result<(), Failure> {
     Err(Failure::Control { act: "hold a secret", source: command.exec() })
 }
 
+/// It has the directory in which it was started open: a way out for whoever gets at its descriptors.
 fn holding(out: &mut dyn Write) -> Result<(), Failure> {
+    let _directory =
+        fs::File::open(".").map_err(|source| Failure::Control { act: "hold a directory", source })?;
     say(out, format!("{}\n", std::process::id()).as_bytes())?;
     until_end_of_input()
 }

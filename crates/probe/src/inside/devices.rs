@@ -76,10 +76,12 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "Finds a node that a plain /dev does not have.",
         "attacks 3",
         |_| unexpected(),
-    ),
+    )
+    .if_present(),
     Attempt::forbidden("dev-terminals", "Opens a terminal that is not its own.", "attacks 21", |_| {
         foreign_terminals()
-    }),
+    })
+    .if_present(),
     Attempt::forbidden("mknod-char", "Makes a character device and opens it.", "mknod(2)", |plants| {
         make(plants, FileType::CharacterDevice, fs::makedev(1, 3))
     }),

@@ -64,9 +64,11 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
     Attempt::forbidden("kallsyms-addresses", "Reads kernel addresses.", "kptr_restrict", |_| {
         kernel_addresses()
-    }),
+    })
+    .if_present(),
     Attempt::forbidden("keys-list", "Lists the host's keys.", "keyrings(7)", |_| keys())
-        .of(Radius::Credential),
+        .of(Radius::Credential)
+        .if_present(),
     Attempt::forbidden("debugfs", "Lists debugfs or tracefs.", "attacks 4", |_| {
         list_any(&["/sys/kernel/debug", "/sys/kernel/tracing"])
     }),

@@ -36,8 +36,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "attacks 3",
         setuid_program,
     )
-    .needs(&[Plant::SetuidProbe]),
-    Attempt::forbidden("capabilities-held", "Holds any capability.", "capabilities(7)", |_| held("CapEff")),
+    .needs(&[Plant::SetuidProbe])
+    .if_present(),
+    Attempt::forbidden("capabilities-held", "Holds any capability.", "capabilities(7)", |_| held("CapEff"))
+        .if_present(),
     Attempt::forbidden(
         "capabilities-bounding",
         "Could be given any capability by a program.",

@@ -31,6 +31,13 @@ pub(crate) fn own_status(name: &str) -> Result<String, Errno> {
     value.map(|value| value.trim().to_owned()).ok_or(Errno::NOENT)
 }
 
+/// What the links of this process's namespaces say, separated by spaces.
+pub(crate) fn own_namespaces() -> String {
+    let kinds = names("/proc/self/ns").unwrap_or_default();
+    let links = kinds.iter().filter_map(|kind| link(&format!("/proc/self/ns/{kind}")).ok());
+    links.collect::<Vec<_>>().join(" ")
+}
+
 /// The pids that are visible, without this process.
 pub(crate) fn visible_pids() -> Result<Vec<u32>, Errno> {
     let own = std::process::id();

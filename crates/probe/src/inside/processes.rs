@@ -3,22 +3,37 @@
 //! Pid 1 is touched only where a plant names it, and never the machine's own: an enclosure without a pid
 //! namespace is inconclusive here, and found out by the attempts on shared namespaces.
 
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cofferdam_syscall::raw::{Act, ProcessAct, attempt};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 
-use crate::attempt::{Attempt, Radius};
+use crate::attempt::{Attempt, ITSELF, Radius};
 use crate::finding::{Finding, Gate};
+use crate::inside::control::OWN_PROGRAM;
 use crate::inside::errno;
 use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
 
 const INIT: &[Plant] = &[Plant::InitPid];
 const OUTSIDE: &[Plant] = &[Plant::OutsidePid];
+
+/// The plants as they are from here: which process is the first one. Where the enclosure has the host's pid namespace
+/// the machine's own first process is left alone, and the planted one stands for it.
+pub(crate) fn at_home(plants: &Plants) -> Plants {
+    let mut plants = plants.clone();
+    let host = plants.text(Plant::HostNamespaces).unwrap_or_default();
+    let Ok(own) = proc::link("/proc/self/ns/pid") else { return plants.without(Plant::InitPid) };
+    if !host.split_whitespace().any(|link| link == own) {
+        let first = if std::process::id() == 1 { ITSELF } else { "1" };
+        plants.set(Plant::InitPid, first.to_owned());
+    }
+    plants
+}
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("init-mem-read", "Opens pid 1's memory for reading.", "attacks 4", |plants| {
@@ -229,22 +244,49 @@ fn same_priority(pid: Pid) -> Finding {
 
 /// How long a signal may take to show.
 const SIGNAL_SHOWS: Duration = Duration::from_millis(200);
+/// How long an orphan may stay before nobody waits for it.
+const REAPING_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A pid 1 ignores what its own children send, and the call succeeds all the same: only its state counts.
 fn stop(pid: Pid) -> Finding {
+    let found = stopped(pid);
+    process::kill_process(pid, Signal::CONT).ok();
+    found
+}
+
+fn stopped(pid: Pid) -> Finding {
     if let failed @ Err(_) = process::kill_process(pid, Signal::STOP) {
         return Gate::PROCESS.judge("kill with SIGSTOP", failed);
     }
     thread::sleep(SIGNAL_SHOWS);
     let stat = proc::read_text(&format!("/proc/{pid}/stat"));
-    process::kill_process(pid, Signal::CONT).ok();
     let state = stat.map(|stat| stat.rsplit(") ").next().and_then(|rest| rest.chars().next()));
     match state {
         Ok(Some('T')) => Finding::Reached("SIGSTOP: it stopped".to_owned()),
         Ok(Some(state)) => Finding::Held(format!("SIGSTOP was taken and ignored: its state is {state}")),
+        // Hidden (`hidepid`, proc(5)): whether it does what it is for tells.
+        Ok(None) | Err(_) if reaps() => {
+            Finding::Held("SIGSTOP was taken and ignored: it still reaps".to_owned())
+        }
         Ok(None) => Finding::Inconclusive("its state cannot be read".to_owned()),
         Err(errno) => Finding::Inconclusive(format!("its state cannot be read: {}", errno::name(errno))),
     }
+}
+
+/// Whether the first process of this pid namespace waits for an orphan, as it does while it runs.
+fn reaps() -> bool {
+    let mut command = Command::new(OWN_PROGRAM);
+    let left = command.args(["control", "leave-orphan"]).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let orphan = left.ok().and_then(|left| String::from_utf8(left.stdout).ok()?.trim().parse().ok());
+    let Some(orphan) = orphan.and_then(Pid::from_raw) else { return false };
+    let end = Instant::now() + REAPING_TIME_MAX;
+    while Instant::now() < end {
+        if process::test_kill_process(orphan) == Err(Errno::SRCH) {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    false
 }
 
 /// If pid 1 dies, so does this process, which its caller sees; a planted one is looked at.

@@ -55,7 +55,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "Connects to any service socket where such lie.",
         "attacks 5",
         |_| well_known(),
-    ),
+    )
+    .if_present(),
     Attempt::forbidden("tcp-port-listed", "Finds the host's port in /proc/net/tcp.", "attacks 4", |plants| {
         listed("/proc/net/tcp", &format!("0100007F:{:04X}", plants.port(Plant::HostPort)?))
     })

@@ -1,0 +1,79 @@
+//! `cofferdam probe`: tries ways out of a real session, or of another sandbox, and prints declared against measured.
+
+mod cell;
+
+use super::progress::Progress;
+use crate::arguments::ProbeArguments;
+use crate::output::Output;
+use cell::{Cell, Failed};
+use cofferdam_probe::outside::{self, Enclosure, Sandbox, Setting};
+use cofferdam_probe::{Enclosed, Measurement};
+use cofferdam_session::context::Context;
+use cofferdam_session::error::{Error, ErrorKind};
+use std::path::PathBuf;
+
+/// What was measured is not what was declared.
+const EXIT_DISAGREES: u8 = 1;
+
+pub(super) fn probe(context: &Context, output: &Output, arguments: ProbeArguments) -> Result<u8, Error> {
+    let setting = Setting {
+        home: context.home.as_path().to_path_buf(),
+        program: program(context)?,
+        environment: context.environment.clone().into_iter().collect(),
+        only: arguments.only.clone(),
+    };
+    let picture = arguments.svg.clone();
+    let measured = match &arguments.against {
+        Some(command) => measure(&mut sandbox(command), &setting, output),
+        None => measure(&mut Cell::new(context, arguments)?, &setting, output),
+    };
+    let measurement = measured.map_err(Failed::told)?;
+    output.object(&measurement)?;
+    if let Some(path) = picture {
+        draw(&measurement, &path)?;
+    }
+    print(output, &measurement);
+    Ok(if measurement.agrees() { 0 } else { EXIT_DISAGREES })
+}
+
+/// The probe's program lies beside this one.
+fn program(context: &Context) -> Result<PathBuf, Error> {
+    let beside = context.program.with_file_name("cofferdam-probe");
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    Err(Error::new(ErrorKind::Internal, "cannot find the probe's program")
+        .since(format!("{} is not there", beside.display()))
+        .hint("install cofferdam and cofferdam-probe of one version side by side"))
+}
+
+fn measure<E>(enclosure: &mut E, setting: &Setting, output: &Output) -> Result<Measurement, Failed>
+where
+    E: Enclosure,
+    Failed: From<E::Error>,
+{
+    let progress = Progress::new(output);
+    let measured = outside::measure(enclosure, setting, &mut |at| {
+        progress.show(&format!("trying: {} of {} attempts", at.made, at.of));
+    });
+    Ok(measured?)
+}
+
+fn sandbox(command: &str) -> Sandbox {
+    let enclosed = match command {
+        "none" => Enclosed { name: "none".to_owned(), version: None, command: "{}".to_owned() },
+        other => {
+            let name = other.split_whitespace().next().unwrap_or(other).to_owned();
+            Enclosed { name, version: None, command: other.to_owned() }
+        }
+    };
+    Sandbox { enclosed }
+}
+
+fn draw(_measurement: &Measurement, _path: &std::path::Path) -> Result<(), Error> {
+    Ok(())
+}
+
+fn print(output: &Output, measurement: &Measurement) {
+    output.line(&format!("{:?}", measurement.radii));
+}

@@ -1,0 +1,181 @@
+//! Our own cell as an enclosure: real sessions, with the authority that the flags give, and one grant of the probe's own.
+//!
+//! The sessions are started by this very program, as a person would; what is declared comes from the same resolution of
+//! the flags that a start makes. Sessions and the planted secret are taken away afterwards.
+
+use super::super::run::request;
+use crate::arguments::{AuthorityArguments, ProbeArguments};
+use cofferdam_policy::authority::Authority;
+use cofferdam_probe::Enclosed;
+use cofferdam_probe::outside::{CollectError, CommandLine, Declared, Enclosure, Scene};
+use cofferdam_session::context::Context;
+use cofferdam_session::error::{Error, ErrorKind};
+use cofferdam_session::machine::Machine;
+use cofferdam_session::resolve;
+use cofferdam_session::state::State;
+use std::cell::RefCell;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Why nothing was measured.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// One of our own parts could not do its part.
+    Session(Error),
+    /// The collector could not.
+    Collect(CollectError),
+}
+
+impl From<CollectError> for Failed {
+    fn from(error: CollectError) -> Self {
+        Self::Collect(error)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl Failed {
+    /// As the owner reads it.
+    pub(super) fn told(self) -> Error {
+        match self {
+            Self::Session(error) => error,
+            Self::Collect(error) => {
+                let hint = match &error {
+                    CollectError::Scene { .. } => {
+                        "make room in your home directory, and look at its permissions"
+                    }
+                    CollectError::Start { .. } | CollectError::Nothing { .. } => {
+                        "try the sandbox by hand, with `true` in place of the probe"
+                    }
+                    CollectError::NoProbe { .. } => "write for instance --against 'mysandbox -- {}'",
+                };
+                Error::new(ErrorKind::Command, "cannot measure").because(error).hint(hint)
+            }
+        }
+    }
+}
+
+/// Our own cell.
+pub(super) struct Cell<'c> {
+    context: &'c Context,
+    arguments: ProbeArguments,
+    flags: Vec<OsString>,
+    authority: Option<Authority>,
+    sessions: RefCell<Vec<String>>,
+    secret: Option<String>,
+}
+
+impl<'c> Cell<'c> {
+    pub(super) fn new(context: &'c Context, arguments: ProbeArguments) -> Result<Self, Error> {
+        let flags = flags(&arguments.authority);
+        let (authority, sessions, secret) = (None, RefCell::default(), None);
+        Ok(Self { context, arguments, flags, authority, sessions, secret })
+    }
+
+    /// A name that no session has yet.
+    fn name(&self, scene: &Scene) -> String {
+        let mut names = self.sessions.borrow_mut();
+        let name = format!("probe-{}-{}", scene.tag(), names.len() + 1);
+        names.push(name.clone());
+        name
+    }
+
+    /// Runs this very program, and says what it complained of.
+    fn cofferdam<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>, act: &str) -> Result<(), Error> {
+        let mut command = Command::new(&self.context.program);
+        command.args(words).env_clear().envs(&self.context.environment).stdin(Stdio::null());
+        let ran = command
+            .output()
+            .map_err(|error| Error::new(ErrorKind::Internal, act.to_owned()).because(error))?;
+        if ran.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
+        Err(Error::new(ErrorKind::Internal, act.to_owned())
+            .since(said)
+            .hint("look at: cofferdam ls, cofferdam secret ls"))
+    }
+}
+
+impl Enclosure for Cell<'_> {
+    type Error = Failed;
+
+    fn enclosed(&self) -> Enclosed {
+        let mut command = vec!["cofferdam run".to_owned()];
+        command.extend(self.flags.iter().map(|flag| flag.to_string_lossy().into_owned()));
+        command.push("-- {}".to_owned());
+        Enclosed {
+            name: "cofferdam".to_owned(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            command: command.join(" "),
+        }
+    }
+
+    fn prepare(&mut self, scene: &mut Scene) -> Result<(), Failed> {
+        let mut authority = self.arguments.authority.clone();
+        authority.workspaces.insert(0, scene.workspace());
+        let state = State::open(self.context)?;
+        let resolved = resolve::resolve(self.context, &state, &Machine::look(), &request(authority)?)?;
+        self.authority = Some(resolved.authority);
+        Ok(())
+    }
+
+    fn command(&self, scene: &Scene, inner: &[OsString]) -> CommandLine {
+        let mut arguments: Vec<OsString> = vec!["run".into(), "--name".into(), self.name(scene).into()];
+        arguments.extend(["--workspace".into(), scene.workspace().into_os_string()]);
+        arguments.extend(self.flags.iter().cloned());
+        arguments.push("--".into());
+        arguments.extend(inner.iter().cloned());
+        CommandLine { program: self.context.program.clone().into_os_string(), arguments }
+    }
+
+    fn declared(&self) -> Declared {
+        let Some(authority) = &self.authority else { return Declared::default() };
+        let shown = authority.mounts.iter().map(|mount| PathBuf::from(mount.source.as_path()));
+        let files = authority.home_files.iter().map(|file| PathBuf::from(file.source.as_path()));
+        Declared {
+            shown: shown.chain(files).collect(),
+            given: authority.environment.keys().cloned().collect(),
+            has_planted_grant: self.secret.is_some(),
+        }
+    }
+
+    fn finish(&mut self, _scene: &Scene) -> Result<(), Failed> {
+        for name in self.sessions.take() {
+            self.cofferdam(["discard", "-f", &name], "cannot discard a session of the probe")?;
+        }
+        Ok(())
+    }
+}
+
+/// The flags as they were given.
+fn flags(authority: &AuthorityArguments) -> Vec<OsString> {
+    let mut flags = Vec::new();
+    let mut add = |name: &str, values: Vec<OsString>| {
+        flags.extend(values.into_iter().flat_map(|value| [OsString::from(name), value]));
+    };
+    let paths = |paths: &[PathBuf]| paths.iter().cloned().map(PathBuf::into_os_string).collect();
+    let texts = |texts: &[String]| texts.iter().map(OsString::from).collect();
+    add("--workspace", paths(&authority.workspaces));
+    add("--mount", texts(&authority.mounts));
+    add("--env", texts(&authority.environment));
+    add("--dangerous-env", texts(&authority.dangerous_env));
+    add("--mask", texts(&authority.masks));
+    add("--instructions", texts(&authority.instructions));
+    add("--agent-home", texts(&authority.agent_homes));
+    add("--tools", texts(&authority.tools));
+    add("--profile", texts(&authority.profiles));
+    add("--limit", texts(&authority.limits));
+    add("--allow", texts(&authority.allow));
+    add("--publish", authority.publish.iter().map(|port| port.to_string().into()).collect());
+    add("--policy", authority.policy.iter().cloned().map(PathBuf::into_os_string).collect());
+    if authority.copy {
+        flags.push("--copy".into());
+    }
+    flags
+}

@@ -1,0 +1,17 @@
+//! The collector: it stands outside of an enclosure, plants what there is to go for, listens, and judges.
+//!
+//! Every attempt is made twice, on two equal scenes: outside of any enclosure, which must reach what it aims at (the
+//! control), and inside. Only the difference says anything about the enclosure.
+
+mod collector;
+mod enclosure;
+mod judge;
+mod listeners;
+mod process;
+mod sandbox;
+mod scene;
+
+pub use collector::{CollectError, Progress, Setting, measure};
+pub use enclosure::{CommandLine, Declared, Enclosure};
+pub use sandbox::Sandbox;
+pub use scene::Scene;

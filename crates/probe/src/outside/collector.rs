@@ -1,0 +1,299 @@
+//! One measurement, from the setting of the scenes to the verdicts.
+//!
+//! 1. Two equal scenes are set: one for the control, one for the enclosure.
+//! 2. Every attempt is made on the first, outside of any enclosure.
+//! 3. Every attempt is made on the second, inside, and what is printed there is taken to its own terminal.
+//! 4. The host looks at both scenes, and each attempt is judged.
+//! 5. Both scenes are taken away, whatever came of it.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::attempt::{Attempt, Radius};
+use crate::catalog;
+use crate::finding::Report;
+use crate::measurement::{Measured, Measurement, Runner, SCHEMA, Tally};
+use crate::outside::enclosure::{CommandLine, Enclosure};
+use crate::outside::judge::{self, Came};
+use crate::outside::listeners::Contacts;
+use crate::outside::process::{self, Place, Ran};
+use crate::outside::scene::Scene;
+use crate::program::MARK;
+use crate::witness::{Contact, HostSide};
+
+/// How long all attempts on one scene may take.
+const RUN_TIME_MAX: Duration = Duration::from_secs(120);
+/// How long the pass on a terminal may take.
+const TERMINAL_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long listeners are given for what has been sent already.
+const SETTLE: Duration = Duration::from_millis(30);
+/// The name under which the pass on a terminal is a contact.
+pub(crate) const TERMINAL: &str = "terminal";
+/// The most lines of a complaint that are told.
+const COMPLAINT_LINES_MAX: usize = 3;
+
+/// What a measurement is made with.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The owner's home, below which the scenes are set.
+    pub home: PathBuf,
+    /// The probe's program.
+    pub program: PathBuf,
+    /// The environment of whoever runs it.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Only attempts whose id begins so.
+    pub only: String,
+}
+
+/// How far a measurement has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Attempts made, on both scenes.
+    pub made: usize,
+    /// Attempts to make, on both scenes.
+    pub of: usize,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The scene could not be set.
+    #[error("cannot set the scene below {}", .home.display())]
+    Scene {
+        /// Where.
+        home: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The enclosure's program could not be started.
+    #[error("cannot start {}", .program.to_string_lossy())]
+    Start {
+        /// Which one.
+        program: OsString,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The enclosure's command has no place for the probe.
+    #[error("`{command}` has no {{}} where the probe is to stand")]
+    NoProbe {
+        /// The command.
+        command: String,
+    },
+    /// It was started, and no attempt came of it.
+    #[error("{}", .said)]
+    Nothing {
+        /// What it said.
+        said: String,
+    },
+}
+
+/// Measures an enclosure.
+///
+/// # Errors
+/// Nothing could be measured at all. An enclosure that ends the probe midway is no error: what was learnt until then is
+/// in the measurement.
+pub fn measure<E: Enclosure>(
+    enclosure: &mut E,
+    setting: &Setting,
+    told: &mut dyn FnMut(Progress),
+) -> Result<Measurement, E::Error> {
+    let begun = Instant::now();
+    let set = || {
+        Scene::set(&setting.home, &setting.program)
+            .map_err(|source| CollectError::Scene { home: setting.home.clone(), source })
+    };
+    let (control, mut scene) = (set()?, set()?);
+    let wanted: Vec<Wanted> = wanted(&setting.only);
+    let mut passes = Passes { setting, of: wanted.len() * 2, before: 0, told };
+    let outside = passes.run(&control, &|_, inner| direct(inner))?;
+    let prepared = enclosure.prepare(&mut scene);
+    let measured = prepared.and_then(|()| {
+        passes.before = wanted.len();
+        Ok(passes.run(&scene, &|scene, inner| enclosure.command(scene, inner))?)
+    });
+    let declared = enclosure.declared();
+    let finished = enclosure.finish(&scene);
+    let inside = measured?;
+    finished?;
+    thread::sleep(SETTLE);
+    let attempts: Vec<Measured> = wanted
+        .iter()
+        .map(|wanted| {
+            let granted = judge::granted(wanted.attempt, scene.plants(), &declared);
+            let came = |scene, pass: &Pass| pass.came(wanted.attempt, scene);
+            let judged =
+                judge::judge(wanted.attempt, came(&control, &outside), came(&scene, &inside), granted);
+            wanted.measured(judged)
+        })
+        .collect();
+    let radii = Radius::ALL.map(|radius| Tally::of(radius, &attempts)).into();
+    Ok(Measurement {
+        schema: SCHEMA.to_owned(),
+        enclosure: enclosure.enclosed(),
+        runner: runner(),
+        took_millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        cut_short: inside.cut_short,
+        radii,
+        attempts,
+    })
+}
+
+/// An attempt that is to be measured.
+struct Wanted {
+    attempt: &'static Attempt,
+    class: &'static str,
+    attack: u8,
+    is_counted: bool,
+}
+
+/// In the order in which the probe makes them.
+fn wanted(only: &str) -> Vec<Wanted> {
+    let classes: HashMap<&str, (&str, u8, bool)> = catalog::classes()
+        .flat_map(|class| {
+            let of_class = move |(attempt, is_counted): (&Attempt, bool)| {
+                (attempt.id, (class.name, class.attack, is_counted))
+            };
+            class.attempts().map(of_class)
+        })
+        .collect();
+    let measured = catalog::measured().filter(|attempt| attempt.id.starts_with(only));
+    measured
+        .filter_map(|attempt| {
+            let (class, attack, is_counted) = *classes.get(attempt.id)?;
+            Some(Wanted { attempt, class, attack, is_counted })
+        })
+        .collect()
+}
+
+impl Wanted {
+    fn measured(&self, judged: judge::Judged) -> Measured {
+        Measured {
+            id: self.attempt.id.to_owned(),
+            class: self.class.to_owned(),
+            attack: self.attack,
+            radius: self.attempt.radius,
+            act: self.attempt.sentence.to_owned(),
+            source: self.attempt.source.to_owned(),
+            verdict: judged.verdict,
+            is_counted: self.is_counted,
+            control: judged.control,
+            errno: judged.errno,
+            evidence: judged.evidence,
+        }
+    }
+}
+
+/// The command itself, in no enclosure.
+fn direct(inner: &[OsString]) -> CommandLine {
+    let (program, arguments) = inner
+        .split_first()
+        .map_or_else(Default::default, |(program, arguments)| (program.clone(), arguments.to_vec()));
+    CommandLine { program, arguments }
+}
+
+struct Passes<'p> {
+    setting: &'p Setting,
+    of: usize,
+    before: usize,
+    told: &'p mut dyn FnMut(Progress),
+}
+
+/// What came of all attempts on one scene.
+struct Pass {
+    reports: HashMap<String, Report>,
+    cut_short: Option<String>,
+}
+
+impl Passes<'_> {
+    fn run(
+        &mut self,
+        scene: &Scene,
+        command: &dyn Fn(&Scene, &[OsString]) -> CommandLine,
+    ) -> Result<Pass, CollectError> {
+        let Setting { environment, only, .. } = self.setting;
+        let stand_ins = scene.environment().into_iter().map(|(name, value)| (name.into(), value.into()));
+        let environment: Vec<(OsString, OsString)> = environment.iter().cloned().chain(stand_ins).collect();
+        let workspace = scene.workspace();
+        let outside = scene.outside();
+        let place = Place { directory: &workspace, environment: &environment, left_open: &outside };
+        let words = |words: &[&str]| -> Vec<OsString> {
+            let program = [scene.program().into_os_string()];
+            program.into_iter().chain(words.iter().map(OsString::from)).collect()
+        };
+        let plants = scene.plants_file();
+        let inner = words(&["inside", "--plants", &plants.to_string_lossy(), "--only", only]);
+        let line = command(scene, &inner);
+        let start = |source| CollectError::Start { program: line.program.clone(), source };
+        let ran = process::through_pipes(&line, place, RUN_TIME_MAX, &mut |printed| {
+            let made = self.before + Said::by(printed).reports.len();
+            (self.told)(Progress { made, of: self.of });
+        })
+        .map_err(start)?;
+        let said = Said::by(&ran.printed);
+        if !said.has_begun {
+            return Err(CollectError::Nothing { said: complaint(&ran) });
+        }
+        let terminal = process::on_terminal(&command(scene, &words(&["terminal"])), place, TERMINAL_TIME_MAX);
+        if let Ok(terminal) = terminal {
+            scene.contacts().note_as(TERMINAL, &terminal.printed);
+        }
+        let cut_short =
+            (!said.has_ended).then(|| ran.cut_short(RUN_TIME_MAX).unwrap_or_else(|| complaint(&ran)));
+        Ok(Pass { reports: said.reports, cut_short })
+    }
+}
+
+impl Pass {
+    fn came(&self, attempt: &Attempt, scene: &Scene) -> Came {
+        let reported = self.reports.get(attempt.id);
+        let contacts: Vec<Contact> = Contacts::all(scene.contacts());
+        Came::of(attempt, reported, &HostSide { plants: scene.plants(), contacts: &contacts, reported })
+    }
+}
+
+/// What the inside has said: lines of its own among whatever else an enclosure prints.
+#[derive(Default)]
+struct Said {
+    has_begun: bool,
+    has_ended: bool,
+    reports: HashMap<String, Report>,
+}
+
+impl Said {
+    fn by(printed: &[u8]) -> Self {
+        let mut said = Self::default();
+        for line in String::from_utf8_lossy(printed).lines() {
+            let Some((_, word)) = line.split_once(MARK) else { continue };
+            match word.trim() {
+                "begun" => said.has_begun = true,
+                "ended" => said.has_ended = true,
+                report => {
+                    if let Ok(report) = serde_json::from_str::<Report>(report) {
+                        said.reports.insert(report.id.clone(), report);
+                    }
+                }
+            }
+        }
+        said
+    }
+}
+
+/// What a program said instead of doing what it was for.
+fn complaint(ran: &Ran) -> String {
+    let printed = String::from_utf8_lossy(&ran.printed);
+    let lines = ran.complaint.lines().chain(printed.lines()).map(str::trim).filter(|line| !line.is_empty());
+    let told: Vec<&str> = lines.take(COMPLAINT_LINES_MAX).collect();
+    let how = ran.status.map_or_else(|| "it had to be ended".to_owned(), |status| status.to_string());
+    if told.is_empty() { format!("it said nothing ({how})") } else { format!("{} ({how})", told.join("; ")) }
+}
+
+fn runner() -> Runner {
+    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+    Runner { uid: rustix::process::geteuid().as_raw(), kernel }
+}

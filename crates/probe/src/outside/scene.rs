@@ -1,0 +1,335 @@
+//! A scene: a work directory, things of the owner's around it, and the listeners; everything that attempts go for.
+//!
+//! It lies below the owner's home, as work does. What must lie elsewhere bears the scene's tag. All of it is taken away
+//! when the scene is left, however that happens.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::catalog;
+use crate::inside::proc;
+use crate::outside::listeners::{Contacts, Listener, own_address};
+use crate::plants::{Plant, Plants};
+
+/// The beginning of all names that a scene makes.
+const NAME: &str = "cofferdam-probe";
+/// How long a tag is, in bytes before they are written in hexadecimal digits.
+const TAG_BYTES: usize = 6;
+/// Where in the work directory the program and its plants lie.
+const OWN_DIRECTORY: &str = ".probe";
+
+/// Everything that attempts go for.
+#[derive(Debug)]
+pub struct Scene {
+    tag: String,
+    home: PathBuf,
+    scratch: PathBuf,
+    in_tmp: Option<PathBuf>,
+    plants: Plants,
+    contacts: Contacts,
+    holder: Option<Child>,
+    is_planted: bool,
+}
+
+impl Scene {
+    /// Sets the scene below `home`; `program` is this very program, or one that holds it.
+    ///
+    /// # Errors
+    /// Something could not be made; what was made is taken away again.
+    pub(crate) fn set(home: &Path, program: &Path) -> io::Result<Self> {
+        let tag = tag()?;
+        let scratch = home.join(format!(".{NAME}-{tag}"));
+        directory(&scratch)?;
+        let mut scene = Self {
+            tag,
+            home: home.to_owned(),
+            scratch,
+            in_tmp: None,
+            plants: Plants::default(),
+            contacts: Contacts::default(),
+            holder: None,
+            is_planted: false,
+        };
+        scene.make_directories(program)?;
+        scene.make_files()?;
+        scene.listen()?;
+        scene.hold()?;
+        scene.name_the_host();
+        scene.is_planted = true;
+        for planting in catalog::PLANTINGS {
+            (planting.plant)(&scene.plants)?;
+        }
+        scene.write_plants()?;
+        Ok(scene)
+    }
+
+    /// The word that is in the name of everything outside of the scratch directory.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The directory that holds the scene.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// The work directory, in which the probe is started.
+    #[must_use]
+    pub fn workspace(&self) -> PathBuf {
+        self.scratch.join("project")
+    }
+
+    /// Things of the owner's that are none of the work's.
+    #[must_use]
+    pub fn outside(&self) -> PathBuf {
+        self.scratch.join("outside")
+    }
+
+    /// The owner's home.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Plants one thing more, or another one in its place.
+    pub(crate) fn plant(&mut self, plant: Plant, value: impl Into<String>) {
+        self.plants.set(plant, value.into());
+    }
+
+    pub(crate) fn plants(&self) -> &Plants {
+        &self.plants
+    }
+
+    pub(crate) fn contacts(&self) -> &Contacts {
+        &self.contacts
+    }
+
+    /// The program as it is called inside.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.workspace().join(OWN_DIRECTORY).join(NAME)
+    }
+
+    /// The file of the plants that the inside is told of.
+    pub(crate) fn plants_file(&self) -> PathBuf {
+        self.workspace().join(OWN_DIRECTORY).join("plants.json")
+    }
+
+    /// Writes the plants that the inside is told of.
+    pub(crate) fn write_plants(&self) -> io::Result<()> {
+        fs::write(self.plants_file(), self.plants.for_inside())
+    }
+
+    /// What is in the environment of whoever starts the enclosure, besides what was there: secrets, and where agents,
+    /// buses and engines are to be found.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let text = |plant| self.plants.text(plant).unwrap_or_default().to_owned();
+        [
+            ("AWS_SECRET_ACCESS_KEY", text(Plant::Canary)),
+            ("GITHUB_TOKEN", text(Plant::Canary)),
+            ("SSH_AUTH_SOCK", text(Plant::AgentSocket)),
+            ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", text(Plant::BusSocket))),
+            ("DOCKER_HOST", format!("unix://{}", text(Plant::EngineSocket))),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    fn make_directories(&mut self, program: &Path) -> io::Result<()> {
+        let (workspace, outside) = (self.workspace(), self.outside());
+        for path in [&workspace, &outside, &workspace.join(OWN_DIRECTORY)] {
+            directory(path)?;
+        }
+        fs::copy(program, self.program())?;
+        fs::set_permissions(self.program(), fs::Permissions::from_mode(0o755))?;
+        let set_user_id = self.program().with_file_name("set-user-id");
+        fs::copy(program, &set_user_id)?;
+        fs::set_permissions(&set_user_id, fs::Permissions::from_mode(0o4755))?;
+        self.plants.set(Plant::SetuidProbe, told(&set_user_id));
+        self.plants.set(Plant::Workspace, told(&workspace));
+        self.plants.set(Plant::ScratchOutside, told(&outside));
+        self.plants.set(Plant::OutsideDir, told(&outside));
+        self.plants.set(Plant::Home, told(&self.home));
+        self.plants.set(Plant::Tag, self.tag.clone());
+        repository(&workspace)
+    }
+
+    fn make_files(&mut self) -> io::Result<()> {
+        let canary = format!("canary-{}", tag()?);
+        let outside = self.outside();
+        let stand_ins = [
+            (Plant::OutsideFile, "secret"),
+            (Plant::Neighbour, "neighbour"),
+            (Plant::LedgerFile, "ledger"),
+            (Plant::SecretStore, "secret-store"),
+        ];
+        for (plant, name) in stand_ins {
+            let path = outside.join(name);
+            file(&path, canary.as_bytes())?;
+            self.plants.set(plant, told(&path));
+        }
+        let in_tmp = Path::new("/tmp").join(format!("{NAME}-{}", self.tag));
+        file(&in_tmp, canary.as_bytes())?;
+        self.plants.set(Plant::TmpCanary, told(&in_tmp));
+        self.in_tmp = Some(in_tmp);
+        self.plants.set(Plant::Canary, canary);
+        Ok(())
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        let canary = self.plants.text(Plant::Canary).unwrap_or_default().to_owned();
+        let of = |plant| Listener { plant, canary: canary.clone(), contacts: self.contacts.clone() };
+        let outside = self.outside();
+        let mut found = Vec::new();
+        for (plant, name) in [
+            (Plant::UnixStream, "stream.sock"),
+            (Plant::AgentSocket, "agent.sock"),
+            (Plant::BusSocket, "bus.sock"),
+            (Plant::EngineSocket, "engine.sock"),
+        ] {
+            let path = outside.join(name);
+            of(plant).at_path(&path)?;
+            found.push((plant, told(&path)));
+        }
+        let (datagram, fifo) = (outside.join("datagram.sock"), outside.join("fifo"));
+        of(Plant::UnixDatagram).datagrams_at_path(&datagram)?;
+        of(Plant::Fifo).fifo(&fifo)?;
+        let name = format!("{NAME}-{}", self.tag);
+        of(Plant::AbstractName).at_abstract(&name)?;
+        found.extend([
+            (Plant::UnixDatagram, told(&datagram)),
+            (Plant::Fifo, told(&fifo)),
+            (Plant::AbstractName, name),
+        ]);
+        let address = own_address();
+        found.push((Plant::HostPort, of(Plant::HostPort).tcp(address)?.to_string()));
+        found.push((Plant::UdpPort, of(Plant::UdpPort).udp(address)?.to_string()));
+        found.extend(address.map(|address| (Plant::HostAddress, address.to_string())));
+        for (plant, value) in found {
+            self.plants.set(plant, value);
+        }
+        Ok(())
+    }
+
+    /// Starts a process that holds the canary in its environment, on its command line and in its memory. It stands for
+    /// the first process where there is no other to take for it.
+    fn hold(&mut self) -> io::Result<()> {
+        let canary = self.plants.text(Plant::Canary).unwrap_or_default();
+        let mut command = Command::new(self.program());
+        command.args(["control", "hold-secret", &format!("canary={canary}")]);
+        let mut holder =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut ready = String::new();
+        if let Some(output) = holder.stdout.take() {
+            BufReader::new(output).read_line(&mut ready)?;
+        }
+        self.plants.set(Plant::OutsidePid, holder.id().to_string());
+        self.plants.set(Plant::InitPid, holder.id().to_string());
+        self.holder = Some(holder);
+        Ok(())
+    }
+
+    fn name_the_host(&mut self) {
+        let line = |path: &str| fs::read_to_string(path).map(|text| text.trim().to_owned()).ok();
+        let found = [
+            (Plant::HostName, line("/proc/sys/kernel/hostname")),
+            (Plant::MachineId, line("/etc/machine-id")),
+            (Plant::HostNamespaces, Some(proc::own_namespaces())),
+        ];
+        for (plant, value) in found {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                self.plants.set(plant, value);
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(mut holder) = self.holder.take() {
+            holder.kill().ok();
+            holder.wait().ok();
+        }
+        if std::mem::take(&mut self.is_planted) {
+            for planting in catalog::PLANTINGS {
+                (planting.tidy)(&self.plants).ok();
+            }
+        }
+        if let Some(path) = self.in_tmp.take() {
+            fs::remove_file(path).ok();
+        }
+        remove(&self.scratch);
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Removes a directory in which attempts may have taken all rights away.
+fn remove(path: &Path) {
+    if fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    open_up(path);
+    fs::remove_dir_all(path).ok();
+}
+
+fn open_up(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).ok();
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        open_up(&entry.path());
+    }
+}
+
+fn tag() -> io::Result<String> {
+    let mut bytes = [0; TAG_BYTES];
+    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    }))
+}
+
+fn told(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn directory(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+fn file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
+/// A repository with one commit, where git is installed; attempts on it are inapplicable where it is not.
+fn repository(workspace: &Path) -> io::Result<()> {
+    fs::write(workspace.join("README"), "A project of no use but to be destroyed.\n")?;
+    fs::write(workspace.join(".gitignore"), "ignored/\n")?;
+    let commit = [
+        "-c",
+        "user.name=owner",
+        "-c",
+        "user.email=owner@localhost",
+        "commit",
+        "--quiet",
+        "--message",
+        "first",
+    ];
+    for words in [&["init", "--quiet"][..], &["add", "README", ".gitignore"], &commit] {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(workspace).args(["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false"]);
+        git.args(["-c", "core.hooksPath=/dev/null"]).args(words);
+        // A missing git is no failure: what depends on it says so.
+        git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+    }
+    Ok(())
+}
