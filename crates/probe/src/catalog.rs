@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use crate::attempt::Attempt;
 use crate::classes::{self, Class};
-use crate::inside::{controls, devices, files, inherited, kernel, mounts, namespaces, network, places};
+use crate::inside::{
+    controls, destruction, devices, files, inherited, kernel, mounts, namespaces, network, places,
+};
 use crate::inside::{privileges, processes, resources, sockets, tallies};
 use crate::plants::Planting;
 
@@ -22,14 +24,15 @@ const TABLES: &[&[Attempt]] = &[
     inherited::ATTEMPTS,
     resources::ATTEMPTS,
     tallies::ATTEMPTS,
+    destruction::ATTEMPTS,
     controls::ATTEMPTS,
     processes::FATAL,
 ];
 
-const CLASS_TABLES: &[&[Class]] = &[classes::CLASSES];
+const CLASS_TABLES: &[&[Class]] = &[classes::CLASSES, destruction::CLASSES];
 
 /// What is planted on the host's side for some topics, besides what every run has.
-pub(crate) const PLANTINGS: &[Planting] = &[];
+pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING];
 
 /// All attempts.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {

@@ -29,7 +29,8 @@ impl Class {
     }
 }
 
-const fn class(name: &'static str, attack: u8, members: &'static [&'static str]) -> Class {
+/// A class, as the tables of topics write it.
+pub(crate) const fn class(name: &'static str, attack: u8, members: &'static [&'static str]) -> Class {
     Class { name, attack, members }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod control;
 pub(crate) mod controls;
+pub(crate) mod destruction;
 pub(crate) mod devices;
 pub(crate) mod errno;
 pub(crate) mod files;

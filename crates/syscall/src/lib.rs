@@ -4,6 +4,7 @@
 pub mod confine;
 pub mod filter;
 pub mod inherited;
+pub mod mapped;
 pub mod memory;
 pub mod mount;
 pub mod network;
