@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use crate::attempt::Attempt;
 use crate::classes::{self, Class};
 use crate::inside::{
-    controls, destruction, devices, files, inherited, kernel, mounts, namespaces, network, places,
+    controls, destruction, devices, files, gateway, grant, inherited, kernel, mounts, namespaces, network,
+    places, smuggling,
 };
 use crate::inside::{privileges, processes, resources, sockets, tallies};
 use crate::plants::Planting;
@@ -22,6 +23,9 @@ const TABLES: &[&[Attempt]] = &[
     devices::ATTEMPTS,
     privileges::ATTEMPTS,
     inherited::ATTEMPTS,
+    gateway::ATTEMPTS,
+    grant::ATTEMPTS,
+    smuggling::ATTEMPTS,
     resources::ATTEMPTS,
     tallies::ATTEMPTS,
     destruction::ATTEMPTS,
@@ -29,7 +33,8 @@ const TABLES: &[&[Attempt]] = &[
     processes::FATAL,
 ];
 
-const CLASS_TABLES: &[&[Class]] = &[classes::CLASSES, destruction::CLASSES];
+const CLASS_TABLES: &[&[Class]] =
+    &[classes::CLASSES, destruction::CLASSES, gateway::CLASSES, grant::CLASSES, smuggling::CLASSES];
 
 /// What is planted on the host's side for some topics, besides what every run has.
 pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING];

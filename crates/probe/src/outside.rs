@@ -7,6 +7,7 @@ mod collector;
 mod enclosure;
 mod judge;
 mod listeners;
+mod origin;
 mod process;
 mod sandbox;
 mod scene;

