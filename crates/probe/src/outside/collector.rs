@@ -1,6 +1,6 @@
 //! One measurement, from the setting of the scenes to the verdicts.
 //!
-//! 1. Two equal scenes are set: one for the control, one for the enclosure.
+//! 1. Two equal scenes are set: one for the control, one for the enclosure, which is made ready.
 //! 2. Every attempt is made on the first, outside of any enclosure.
 //! 3. Every attempt is made on the second, inside, and what is printed there is taken to its own terminal.
 //! 4. The host looks at both scenes, and each attempt is judged.
@@ -108,18 +108,20 @@ pub fn measure<E: Enclosure>(
         Scene::set(&setting.home, &setting.program)
             .map_err(|source| CollectError::Scene { home: setting.home.clone(), source })
     };
-    let (control, mut scene) = (set()?, set()?);
+    let (mut control, mut scene) = (set()?, set()?);
     let wanted: Vec<Wanted> = wanted(&setting.only);
     let mut passes = Passes { setting, of: wanted.len() * 2, before: 0, told };
-    let outside = passes.run(&control, &|_, inner| direct(inner))?;
     let prepared = enclosure.prepare(&mut scene);
     let measured = prepared.and_then(|()| {
+        control.grant_as(&scene);
+        let outside = passes.run(&control, &|_, inner| direct(inner))?;
         passes.before = wanted.len();
-        Ok(passes.run(&scene, &|scene, inner| enclosure.command(scene, inner))?)
+        let inside = passes.run(&scene, &|scene, inner| enclosure.command(scene, inner))?;
+        Ok((outside, inside))
     });
     let declared = enclosure.declared();
     let finished = enclosure.finish(&scene);
-    let inside = measured?;
+    let (outside, inside) = measured?;
     finished?;
     thread::sleep(SETTLE);
     let attempts: Vec<Measured> = wanted
@@ -217,6 +219,9 @@ impl Passes<'_> {
         command: &dyn Fn(&Scene, &[OsString]) -> CommandLine,
     ) -> Result<Pass, CollectError> {
         let Setting { environment, only, .. } = self.setting;
+        scene
+            .write_plants()
+            .map_err(|source| CollectError::Scene { home: scene.home().to_owned(), source })?;
         let stand_ins = scene.environment().into_iter().map(|(name, value)| (name.into(), value.into()));
         let environment: Vec<(OsString, OsString)> = environment.iter().cloned().chain(stand_ins).collect();
         let workspace = scene.workspace();

@@ -66,7 +66,6 @@ impl Scene {
         for planting in catalog::PLANTINGS {
             (planting.plant)(&scene.plants)?;
         }
-        scene.write_plants()?;
         Ok(scene)
     }
 
@@ -98,6 +97,24 @@ impl Scene {
     #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// Says that the enclosure grants GET and HEAD below `/open/` of the planted origin, by this name.
+    pub fn grant_origin(&mut self, name: &str) {
+        self.plant(Plant::OriginHost, name);
+    }
+
+    /// Grants what `other` does: what is inapplicable on one scene is so on both.
+    pub(crate) fn grant_as(&mut self, other: &Self) {
+        if let Ok(name) = other.plants.text(Plant::OriginHost) {
+            self.grant_origin(name);
+        }
+    }
+
+    /// The port of the planted origin, on the host's loopback.
+    #[must_use]
+    pub fn origin_port(&self) -> &str {
+        self.plants.text(Plant::OriginPort).unwrap_or_default()
     }
 
     /// Plants one thing more, or another one in its place.

@@ -11,12 +11,16 @@ use cofferdam_probe::outside::{CollectError, CommandLine, Declared, Enclosure, S
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::machine::Machine;
+use cofferdam_session::policies::Policies;
 use cofferdam_session::resolve;
 use cofferdam_session::state::State;
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+/// What the planted grant lets out.
+const GRANTED_UP: &str = "128kB";
 
 /// Why nothing was measured.
 #[derive(Debug)]
@@ -64,17 +68,40 @@ impl Failed {
 pub(super) struct Cell<'c> {
     context: &'c Context,
     arguments: ProbeArguments,
-    flags: Vec<OsString>,
+    /// What the owner typed.
+    asked: Vec<OsString>,
     authority: Option<Authority>,
     sessions: RefCell<Vec<String>>,
-    secret: Option<String>,
+    is_granted: bool,
 }
 
 impl<'c> Cell<'c> {
     pub(super) fn new(context: &'c Context, arguments: ProbeArguments) -> Result<Self, Error> {
-        let flags = flags(&arguments.authority);
-        let (authority, sessions, secret) = (None, RefCell::default(), None);
-        Ok(Self { context, arguments, flags, authority, sessions, secret })
+        let asked = flags(&arguments.authority);
+        let (authority, sessions) = (None, RefCell::default());
+        Ok(Self { context, arguments, asked, authority, sessions, is_granted: false })
+    }
+
+    /// The policy of the directory in which this is called holds, as it would for `run`.
+    fn find_policy(&mut self) -> Result<(), Error> {
+        if self.arguments.authority.policy.is_none() {
+            let asked = request(self.arguments.authority.clone())?;
+            let directory = resolve::first_workspace(self.context, &asked)?;
+            let found = Policies::of(self.context).find(&directory)?;
+            self.arguments.authority.policy = found.map(|found| found.path);
+        }
+        Ok(())
+    }
+
+    /// Grants a little of the planted origin, with a credential where no policy of the owner's has the say.
+    fn plant_grant(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        let (host, port) = (format!("origin-{}.test", scene.tag()), scene.origin_port());
+        let grant =
+            format!("GET,HEAD http://{host}:{port}/open/** query=deny up={GRANTED_UP} address=127.0.0.1");
+        scene.grant_origin(&host);
+        self.is_granted = true;
+        self.arguments.authority.allow.push(grant);
+        Ok(())
     }
 
     /// A name that no session has yet.
@@ -107,7 +134,7 @@ impl Enclosure for Cell<'_> {
 
     fn enclosed(&self) -> Enclosed {
         let mut command = vec!["cofferdam run".to_owned()];
-        command.extend(self.flags.iter().map(|flag| flag.to_string_lossy().into_owned()));
+        command.extend(self.asked.iter().map(|flag| flag.to_string_lossy().into_owned()));
         command.push("-- {}".to_owned());
         Enclosed {
             name: "cofferdam".to_owned(),
@@ -117,6 +144,10 @@ impl Enclosure for Cell<'_> {
     }
 
     fn prepare(&mut self, scene: &mut Scene) -> Result<(), Failed> {
+        self.find_policy()?;
+        if !self.arguments.no_planted_grant {
+            self.plant_grant(scene)?;
+        }
         let mut authority = self.arguments.authority.clone();
         authority.workspaces.insert(0, scene.workspace());
         let state = State::open(self.context)?;
@@ -128,7 +159,7 @@ impl Enclosure for Cell<'_> {
     fn command(&self, scene: &Scene, inner: &[OsString]) -> CommandLine {
         let mut arguments: Vec<OsString> = vec!["run".into(), "--name".into(), self.name(scene).into()];
         arguments.extend(["--workspace".into(), scene.workspace().into_os_string()]);
-        arguments.extend(self.flags.iter().cloned());
+        arguments.extend(flags(&self.arguments.authority));
         arguments.push("--".into());
         arguments.extend(inner.iter().cloned());
         CommandLine { program: self.context.program.clone().into_os_string(), arguments }
@@ -141,7 +172,7 @@ impl Enclosure for Cell<'_> {
         Declared {
             shown: shown.chain(files).collect(),
             given: authority.environment.keys().cloned().collect(),
-            has_planted_grant: self.secret.is_some(),
+            has_planted_grant: self.is_granted,
         }
     }
 
