@@ -8,7 +8,7 @@ use crate::inside::{
     controls, destruction, devices, files, gateway, grant, inherited, kernel, mounts, namespaces, network,
     places, smuggling,
 };
-use crate::inside::{privileges, processes, resources, sockets, tallies};
+use crate::inside::{privileges, processes, resources, review, sockets, tallies};
 use crate::plants::Planting;
 
 const TABLES: &[&[Attempt]] = &[
@@ -29,15 +29,28 @@ const TABLES: &[&[Attempt]] = &[
     resources::ATTEMPTS,
     tallies::ATTEMPTS,
     destruction::ATTEMPTS,
+    review::arrivals::ATTEMPTS,
+    review::repository::ATTEMPTS,
+    review::later::ATTEMPTS,
+    review::home::ATTEMPTS,
     controls::ATTEMPTS,
     processes::FATAL,
 ];
 
-const CLASS_TABLES: &[&[Class]] =
-    &[classes::CLASSES, destruction::CLASSES, gateway::CLASSES, grant::CLASSES, smuggling::CLASSES];
+const CLASS_TABLES: &[&[Class]] = &[
+    classes::CLASSES,
+    destruction::CLASSES,
+    gateway::CLASSES,
+    grant::CLASSES,
+    smuggling::CLASSES,
+    review::arrivals::CLASSES,
+    review::repository::CLASSES,
+    review::later::CLASSES,
+    review::home::CLASSES,
+];
 
 /// What is planted on the host's side for some topics, besides what every run has.
-pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING];
+pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING, review::PLANTING];
 
 /// All attempts.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {

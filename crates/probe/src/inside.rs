@@ -24,6 +24,7 @@ pub(crate) mod privileges;
 pub(crate) mod proc;
 pub(crate) mod processes;
 pub(crate) mod resources;
+pub(crate) mod review;
 pub(crate) mod runner;
 pub(crate) mod smuggling;
 pub(crate) mod sockets;

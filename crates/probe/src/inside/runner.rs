@@ -31,7 +31,7 @@ pub(crate) fn run(attempt: &Attempt, plants: &Plants) -> Report {
         Ok(child) => child,
         Err(error) => return inconclusive(format!("cannot start a process for it: {error}")),
     };
-    let status = match wait(&mut child) {
+    let status = match wait(&mut child, ATTEMPT_TIME_MAX) {
         Ok(Some(status)) => status,
         Ok(None) => {
             end(&mut child);
@@ -52,10 +52,20 @@ pub(crate) fn run(attempt: &Attempt, plants: &Plants) -> Report {
     }
 }
 
-fn wait(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+/// Runs a command in a process group of its own, and ends it if it takes longer; without a status then.
+pub(crate) fn run_within(command: &mut Command, time_max: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let mut child = command.process_group(0).spawn()?;
+    let status = wait(&mut child, time_max);
+    if !matches!(status, Ok(Some(_))) {
+        end(&mut child);
+    }
+    status
+}
+
+fn wait(child: &mut Child, time_max: Duration) -> std::io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = POLL_MIN;
-    while start.elapsed() < ATTEMPT_TIME_MAX {
+    while start.elapsed() < time_max {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }

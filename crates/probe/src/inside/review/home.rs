@@ -1,0 +1,206 @@
+//! Files below the owner's home and among the system's schedules that would be run at the next login, or by the clock.
+//!
+//! Only new files of the run's own tag, which do nothing; a directory that isn't there is made for them on the host and
+//! removed again.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{arrived, brings, judge, make};
+use crate::attempt::Attempt;
+use crate::classes::{Class, class};
+use crate::finding::Finding;
+use crate::plants::{Plant, PlantError, Plants};
+use crate::witness::HostSide;
+
+const DESKTOP: &str = "[Desktop Entry]\nType=Application\nName=Probe\nExec=true\nHidden=true\n";
+const HASH: &str = "# Brought by a probe; it does nothing.\n";
+const UNIT: &str = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    brings(
+        "review-autostart",
+        "Adds a program that the desktop starts.",
+        "attacks 20",
+        |plants| bring(plants, AUTOSTART, DESKTOP, 0o644),
+        |host| brought(host, AUTOSTART),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-user-service",
+        "Adds a service of the owner's.",
+        "attacks 20",
+        |plants| bring(plants, SERVICE, UNIT, 0o644),
+        |host| brought(host, SERVICE),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-shell-start",
+        "Adds a file that a shell reads when it starts.",
+        "attacks 20",
+        |plants| bring(plants, SHELL, HASH, 0o644),
+        |host| brought(host, SHELL),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-login-environment",
+        "Adds variables to every login.",
+        "attacks 20",
+        |plants| bring(plants, ENVIRONMENT, HASH, 0o644),
+        |host| brought(host, ENVIRONMENT),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-home-program",
+        "Adds a program to the owner's own.",
+        "attacks 20",
+        |plants| bring(plants, PROGRAM, "#!/bin/sh\n", 0o755),
+        |host| brought(host, PROGRAM),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-launcher",
+        "Adds a launcher of programs.",
+        "attacks 20",
+        |plants| bring(plants, LAUNCHER, DESKTOP, 0o644),
+        |host| brought(host, LAUNCHER),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-cron-system",
+        "Adds a schedule of the system's.",
+        "attacks 20",
+        |plants| bring(plants, SYSTEM_SCHEDULE, HASH, 0o644),
+        |host| brought(host, SYSTEM_SCHEDULE),
+    )
+    .needs(NEEDS),
+    brings(
+        "review-cron-user",
+        "Adds a schedule of a user's.",
+        "attacks 20",
+        |plants| bring(plants, OWN_SCHEDULE, HASH, 0o600),
+        |host| brought(host, OWN_SCHEDULE),
+    )
+    .needs(NEEDS),
+];
+
+pub(crate) const CLASSES: &[Class] = &[
+    class(
+        "start-up-files",
+        20,
+        &[
+            "review-autostart",
+            "review-user-service",
+            "review-shell-start",
+            "review-login-environment",
+            "review-home-program",
+            "review-launcher",
+        ],
+    ),
+    class("schedules", 20, &["review-cron-system", "review-cron-user"]),
+];
+
+const NEEDS: &[Plant] = &[Plant::Home, Plant::Tag];
+
+/// The directories below the home, those above before those within.
+const DIRECTORIES: &[&str] = &[
+    ".config",
+    ".config/autostart",
+    ".config/environment.d",
+    ".config/fish",
+    ".config/fish/conf.d",
+    ".config/systemd",
+    ".config/systemd/user",
+    ".local",
+    ".local/bin",
+    ".local/share",
+    ".local/share/applications",
+];
+/// All files that attempts make, `@` standing for the tag.
+const FILES: [&str; 6] = [AUTOSTART, ENVIRONMENT, SHELL, SERVICE, PROGRAM, LAUNCHER];
+const AUTOSTART: &str = ".config/autostart/@.desktop";
+const ENVIRONMENT: &str = ".config/environment.d/@.conf";
+const SHELL: &str = ".config/fish/conf.d/@.fish";
+const SERVICE: &str = ".config/systemd/user/@.service";
+const PROGRAM: &str = ".local/bin/@";
+const LAUNCHER: &str = ".local/share/applications/@.desktop";
+const SCHEDULES: [&str; 2] = [SYSTEM_SCHEDULE, OWN_SCHEDULE];
+const SYSTEM_SCHEDULE: &str = "/etc/cron.d/@";
+const OWN_SCHEDULE: &str = "/var/spool/cron/crontabs/@";
+
+/// Joining an absolute path to the home yields that path.
+fn place(plants: &Plants, name: &str) -> Result<PathBuf, PlantError> {
+    let (home, tag) = (plants.text(Plant::Home)?, plants.text(Plant::Tag)?);
+    Ok(Path::new(home).join(name.replace('@', tag)))
+}
+
+/// The directory above is never made here: where an enclosure shows none, there is nothing to run later.
+fn bring(plants: &Plants, name: &str, text: &str, mode: u32) -> Result<Finding, PlantError> {
+    let path = place(plants, name)?;
+    let above = path.parent().map_or(Ok(()), |above| fs::metadata(above).map(drop));
+    Ok(judge(name, above.and_then(|()| make(&path, text, mode))))
+}
+
+fn brought(host: &HostSide<'_>, name: &str) -> Option<String> {
+    arrived(&place(host.plants, name).ok()?, |_| true)
+}
+
+/// Makes the directories that aren't there. A mark in each tells that they are nobody's, also to the planting of
+/// another run at the same time: who removes the last mark removes the directory.
+pub(super) fn plant(plants: &Plants) -> io::Result<()> {
+    for name in DIRECTORIES {
+        let directory = place(plants, name).map_err(io::Error::other)?;
+        let is_ours = match fs::create_dir(&directory) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_marked(&directory)?,
+            Err(error) => return Err(error),
+        };
+        if is_ours {
+            File::create_new(mark(&directory, plants)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes away what attempts brought, and the directories that were made for it.
+pub(super) fn tidy(plants: &Plants) -> io::Result<()> {
+    for name in FILES.iter().chain(&SCHEDULES) {
+        gone(fs::remove_file(place(plants, name).map_err(io::Error::other)?))?;
+    }
+    for name in DIRECTORIES.iter().rev() {
+        let directory = place(plants, name).map_err(io::Error::other)?;
+        match fs::remove_file(mark(&directory, plants)?) {
+            // One that others have put something into meanwhile stays.
+            Ok(()) => drop(fs::remove_dir(&directory)),
+            Err(error) => gone(Err(error))?,
+        }
+    }
+    Ok(())
+}
+
+const MARK_PREFIX: &str = ".cofferdam-probe-made-";
+
+fn mark(directory: &Path, plants: &Plants) -> io::Result<PathBuf> {
+    Ok(directory.join(format!("{MARK_PREFIX}{}", plants.text(Plant::Tag).map_err(io::Error::other)?)))
+}
+
+fn is_marked(directory: &Path) -> io::Result<bool> {
+    let mut names = fs::read_dir(directory)?.flatten().map(|entry| entry.file_name());
+    Ok(names.any(|name| name.to_string_lossy().starts_with(MARK_PREFIX)))
+}
+
+/// What isn't there needs no removing, nor what this user may not look for.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
