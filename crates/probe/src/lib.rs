@@ -14,6 +14,7 @@ mod measurement;
 pub mod outside;
 mod plants;
 mod program;
+pub mod report;
 mod witness;
 
 pub use attempt::Radius;
