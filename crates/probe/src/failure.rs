@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::outside::CollectError;
 use crate::plants::PlantError;
+use crate::showing::ShowError;
 
 /// Exit status: the attempt was made, whatever came of it.
 pub(crate) const EXIT_MADE: u8 = 0;
@@ -34,6 +35,9 @@ pub(crate) enum Failure {
     /// Nothing could be measured.
     #[error("cannot measure")]
     Collect(#[from] CollectError),
+    /// A record cannot be shown.
+    #[error(transparent)]
+    Show(#[from] ShowError),
     /// A report cannot be written as JSON.
     #[error("cannot write a report as JSON")]
     Report(#[source] serde_json::Error),
@@ -58,9 +62,13 @@ impl Failure {
             Self::Usage(_) | Self::UnknownAttempt(_) | Self::Plants(_) | Self::PlantsFile { .. } => {
                 EXIT_USAGE
             }
-            Self::Collect(_) | Self::Report(_) | Self::Output(_) | Self::Input(_) | Self::Control { .. } => {
-                EXIT_FAILED
-            }
+            Self::Show(ShowError::Words(_)) => EXIT_USAGE,
+            Self::Show(_)
+            | Self::Collect(_)
+            | Self::Report(_)
+            | Self::Output(_)
+            | Self::Input(_)
+            | Self::Control { .. } => EXIT_FAILED,
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod outside;
 mod plants;
 mod program;
 pub mod report;
+mod showing;
 mod witness;
 
 pub use attempt::Radius;

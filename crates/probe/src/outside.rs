@@ -3,7 +3,7 @@
 //! Every attempt is made twice, on two equal scenes: outside of any enclosure, which must reach what it aims at (the
 //! control), and inside. Only the difference says anything about the enclosure.
 
-mod adapters;
+pub mod adapters;
 mod collector;
 mod enclosure;
 mod judge;
@@ -13,7 +13,6 @@ mod process;
 mod sandbox;
 mod scene;
 
-pub use adapters::*;
 pub use collector::{CollectError, Progress, Setting, measure};
 pub use enclosure::{CommandLine, Declared, Enclosure};
 pub use sandbox::Sandbox;

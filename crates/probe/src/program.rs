@@ -17,6 +17,7 @@ use crate::inside::{control, outlive, processes, runner};
 use crate::measurement::Enclosed;
 use crate::outside::{self, Sandbox, Setting};
 use crate::plants::Plants;
+use crate::showing;
 
 /// What stands before each word of `inside`.
 pub(crate) const MARK: &str = "@cofferdam-probe ";
@@ -27,6 +28,10 @@ cofferdam-probe try ID [--plants FILE] [NAME=VALUE]...
 cofferdam-probe all [--only PREFIX] [--plants FILE] [NAME=VALUE]...
 cofferdam-probe inside [--only PREFIX] [--plants FILE] [NAME=VALUE]...
                                                   all that is measured, a line for each
+cofferdam-probe show FILE [--svg]                 a record as a table, or as a picture
+cofferdam-probe compare FILE... [--svg] [--picture PATH] [--missing NAME=WHY]...
+                                                  several records as a page, or as a picture
+cofferdam-probe adapters                          the sandboxes known by name
 cofferdam-probe outlive PATH [SECONDS]            a daemon with a heartbeat in PATH
 cofferdam-probe control NAME [ARG]... [NAME=VALUE]...
     serve-unix PATH, serve-abstract NAME, serve-tcp PORT, serve-fifo PATH, hold-secret, canary FILE:
@@ -48,16 +53,26 @@ pub fn main() -> ExitCode {
     match ran {
         Ok(()) => ExitCode::from(EXIT_MADE),
         Err(failure) => {
-            let mut text = format!("cofferdam-probe: {failure}");
-            let mut cause = failure.source();
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
-            drop(writeln!(io::stderr(), "{text}"));
+            drop(writeln!(io::stderr(), "{}", said(&failure)));
             ExitCode::from(failure.exit_status())
         }
     }
+}
+
+/// A failure in one line; one of a command for people in three: what, why, what to do.
+fn said(failure: &Failure) -> String {
+    let mut causes = Vec::new();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    if let Failure::Show(error) = failure {
+        let why = if causes.is_empty() { error.to_string() } else { causes.join(": ") };
+        return format!("error: {error}\n  why: {why}\n  try: {}", error.what_to_do());
+    }
+    let causes: String = causes.into_iter().map(|cause| format!(": {cause}")).collect();
+    format!("cofferdam-probe: {failure}{causes}")
 }
 
 fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failure> {
@@ -86,13 +101,16 @@ fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failur
             options.no_words()?;
             against(command, &options, out)
         }
+        ["show", rest @ ..] => write(out, &showing::show(rest)?),
+        ["compare", rest @ ..] => write(out, &showing::compare(rest)?),
+        ["adapters"] => write(out, &showing::adapters()),
         ["outlive", rest @ ..] => outlive::run(rest),
         ["control", rest @ ..] => {
             let options = Options::parse(rest, plants)?;
             let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
             control::run(&words, &options.plants, out)
         }
-        ["help" | "--help" | "-h"] => out.write_all(USAGE.as_bytes()).map_err(Failure::Output),
+        ["help" | "--help" | "-h"] => write(out, USAGE),
         _ => Err(Failure::Usage(format!("not understood\n{USAGE}"))),
     }
 }
@@ -188,6 +206,10 @@ impl Entry {
             needs: attempt.needs.iter().map(|plant| plant.name()).collect(),
         }
     }
+}
+
+fn write(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
 fn print(out: &mut dyn Write, value: &impl Serialize) -> Result<(), Failure> {

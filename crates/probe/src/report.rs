@@ -5,7 +5,7 @@
 
 mod comparison;
 #[cfg(test)]
-mod made_up;
+pub(crate) mod made_up;
 mod rings;
 mod table;
 

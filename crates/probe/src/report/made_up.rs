@@ -4,13 +4,13 @@ use crate::attempt::Radius;
 use crate::measurement::{Enclosed, Measured, Measurement, Runner, SCHEMA, Tally, Verdict};
 
 /// How many of a radius have which verdict: held, reached, declared, inconclusive, inapplicable.
-pub(super) type Numbers = [usize; 5];
+pub(crate) type Numbers = [usize; 5];
 
 const VERDICTS: [Verdict; 5] =
     [Verdict::Held, Verdict::Reached, Verdict::Declared, Verdict::Inconclusive, Verdict::Inapplicable];
 
 /// A measurement of the enclosure `name` with these numbers, one for each radius.
-pub(super) fn measurement(name: &str, numbers: [Numbers; 5]) -> Measurement {
+pub(crate) fn measurement(name: &str, numbers: [Numbers; 5]) -> Measurement {
     let mut attempts = Vec::new();
     for (radius, numbers) in Radius::ALL.into_iter().zip(numbers) {
         for (verdict, number) in VERDICTS.into_iter().zip(numbers) {

@@ -33,7 +33,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans','DejaVu Sans',sa
 .soft{fill:var(--soft)}.end{text-anchor:end}.mid{text-anchor:middle}.bold{font-weight:600}
 circle{fill:none;stroke-width:14}
 .track{stroke:var(--track)}.held{stroke:var(--held)}.out{stroke:var(--out)}.given{stroke:var(--given)}
-.wall{stroke:var(--ink);stroke-width:1.5}
+.wall{stroke:var(--ink);stroke-width:1.25}
 ";
 
 /// How large the words of a wheel are, in its own units.
@@ -114,7 +114,7 @@ pub(super) fn wheel(out: &mut String, measurement: &Measurement, words: Words) {
         out,
         &format!(
             "<text class=\"mid bold\" y=\"5\" font-size=\"{}\">{}</text>\n\
-             <text class=\"mid soft\" y=\"{}\" font-size=\"{small}\">of {}</text>",
+             <text class=\"mid soft\" y=\"{}\" font-size=\"{small}\">of {} held</text>",
             words.number_pixels,
             sums.held,
             small + 9,
@@ -184,7 +184,7 @@ fn beside(out: &mut String, measurement: &Measurement, name: &str) {
     put(out, "<path d=\"M0 209h22\" class=\"wall\"/>\n");
     put(out, "<text class=\"soft\" x=\"74\" y=\"214\" font-size=\"14\">declared to hold</text>\n");
     let mut notes = vec![format!(
-        "{} inconclusive, {} can't be tried on this machine",
+        "{} inconclusive, {} inapplicable on this machine",
         sums.inconclusive, sums.inapplicable
     )];
     if measurement.cut_short.is_some() {
@@ -247,7 +247,7 @@ mod tests {
     fn what_was_not_tried_is_no_full_ring() {
         let picture = rings(&made_up::measurement("x", [[0, 0, 0, 3, 7]; 5]));
         assert_eq!(picture.matches("<circle").count(), RING_RADII.len(), "{picture}");
-        assert!(picture.contains("15 inconclusive, 35 can't be tried"), "{picture}");
+        assert!(picture.contains("15 inconclusive, 35 inapplicable"), "{picture}");
     }
 
     #[test]
