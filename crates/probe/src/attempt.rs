@@ -56,6 +56,8 @@ pub(crate) enum Opening {
     Never,
     /// A mount that shows this path.
     Shows(Plant),
+    /// A mount that shows a copy of this path, which may be written.
+    Copies(Plant),
     /// The variable of this name is given.
     Gives(&'static str),
     /// The request that the planted grant permits.

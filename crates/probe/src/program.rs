@@ -14,7 +14,6 @@ use crate::catalog;
 use crate::failure::{EXIT_MADE, Failure};
 use crate::finding::Report;
 use crate::inside::{control, outlive, processes, runner};
-use crate::measurement::Enclosed;
 use crate::outside::{self, Sandbox, Setting};
 use crate::plants::Plants;
 use crate::showing;
@@ -28,6 +27,8 @@ cofferdam-probe try ID [--plants FILE] [NAME=VALUE]...
 cofferdam-probe all [--only PREFIX] [--plants FILE] [NAME=VALUE]...
 cofferdam-probe inside [--only PREFIX] [--plants FILE] [NAME=VALUE]...
                                                   all that is measured, a line for each
+cofferdam-probe against NAME|COMMAND [--only PREFIX]
+                                                  measures a sandbox; the record, as JSON
 cofferdam-probe show FILE [--svg]                 a record as a table, or as a picture
 cofferdam-probe compare FILE... [--svg] [--picture PATH] [--missing NAME=WHY]...
                                                   several records as a page, or as a picture
@@ -138,9 +139,8 @@ fn against(command: &str, options: &Options, out: &mut dyn Write) -> Result<(), 
         environment,
         only: options.only.clone(),
     };
-    let command = if command == "none" { "{}" } else { command };
-    let enclosed = Enclosed { name: "none".to_owned(), version: None, command: command.to_owned() };
-    let measured = outside::measure(&mut Sandbox { enclosed }, &setting, &mut |_| ())?;
+    let mut sandbox = Sandbox::of(command, &setting.home, &setting.environment)?;
+    let measured = outside::measure(&mut sandbox, &setting, &mut |_| ())?;
     print(out, &measured)
 }
 

@@ -6,11 +6,12 @@ use super::progress::Progress;
 use crate::arguments::ProbeArguments;
 use crate::output::Output;
 use cell::{Cell, Failed};
+use cofferdam_probe::Measurement;
 use cofferdam_probe::outside::{self, Enclosure, Sandbox, Setting};
-use cofferdam_probe::{Enclosed, Measurement};
+use cofferdam_probe::report::{Look, rings, table};
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was measured is not what was declared.
 const EXIT_DISAGREES: u8 = 1;
@@ -24,7 +25,9 @@ pub(super) fn probe(context: &Context, output: &Output, arguments: ProbeArgument
     };
     let picture = arguments.svg.clone();
     let measured = match &arguments.against {
-        Some(command) => measure(&mut sandbox(command), &setting, output),
+        Some(command) => Sandbox::of(command, &setting.home, &setting.environment)
+            .map_err(Failed::from)
+            .and_then(|mut sandbox| measure(&mut sandbox, &setting, output)),
         None => measure(&mut Cell::new(context, arguments)?, &setting, output),
     };
     let measurement = measured.map_err(Failed::told)?;
@@ -59,21 +62,15 @@ where
     Ok(measured?)
 }
 
-fn sandbox(command: &str) -> Sandbox {
-    let enclosed = match command {
-        "none" => Enclosed { name: "none".to_owned(), version: None, command: "{}".to_owned() },
-        other => {
-            let name = other.split_whitespace().next().unwrap_or(other).to_owned();
-            Enclosed { name, version: None, command: other.to_owned() }
-        }
-    };
-    Sandbox { enclosed }
-}
-
-fn draw(_measurement: &Measurement, _path: &std::path::Path) -> Result<(), Error> {
-    Ok(())
+fn draw(measurement: &Measurement, path: &Path) -> Result<(), Error> {
+    std::fs::write(path, rings(measurement)).map_err(|error| {
+        Error::new(ErrorKind::State, format!("cannot draw {}", path.display()))
+            .because(error)
+            .hint("name a file in a directory that you may write: --svg rings.svg")
+    })
 }
 
 fn print(output: &Output, measurement: &Measurement) {
-    output.line(&format!("{:?}", measurement.radii));
+    let text = table(measurement, Look { columns: output.columns, colour: true });
+    text.lines().for_each(|line| output.line(line));
 }

@@ -5,13 +5,16 @@
 use rustix::fs::{self, AtFlags, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
-use crate::attempt::{Attempt, Radius};
+use crate::attempt::{Attempt, Opening, Radius};
 use crate::finding::{Finding, Gate};
 use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Plants};
 
 const READING: &[Plant] = &[Plant::OutsideFile, Plant::Canary];
 const READING_BY_INIT: &[Plant] = &[Plant::OutsideFile, Plant::Canary, Plant::InitPid];
+/// What is shown may be read, and a copy of it may be written.
+const READ: Opening = Opening::Shows(Plant::OutsideFile);
+const WRITTEN: Opening = Opening::Copies(Plant::OutsideFile);
 const FILE: &[Plant] = &[Plant::OutsideFile];
 const DIRECTORY: &[Plant] = &[Plant::OutsideDir];
 
@@ -20,7 +23,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         read_at(plants, plants.text(Plant::OutsideFile)?)
     })
     .of(Radius::Credential)
-    .needs(READING),
+    .needs(READING)
+    .opened_by(READ),
     Attempt::forbidden(
         "file-read-dotdot",
         "Reads it by `..` from the current directory.",
@@ -28,7 +32,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| read_at(plants, &format!("{UPWARDS}{}", plants.text(Plant::OutsideFile)?)),
     )
     .of(Radius::Credential)
-    .needs(READING),
+    .needs(READING)
+    .opened_by(READ),
     Attempt::forbidden(
         "file-read-symlink",
         "Reads it through a symbolic link of its own.",
@@ -36,13 +41,17 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         by_symlink,
     )
     .of(Radius::Credential)
-    .needs(READING),
-    Attempt::forbidden("file-link", "Makes a hard link to it.", "attacks 1", hard_link).needs(FILE),
+    .needs(READING)
+    .opened_by(READ),
+    Attempt::forbidden("file-link", "Makes a hard link to it.", "attacks 1", hard_link)
+        .needs(FILE)
+        .opened_by(WRITTEN),
     Attempt::forbidden("file-read-own-root", "Reads it by /proc/self/root.", "attacks 4", |plants| {
         read_at(plants, &format!("/proc/self/root{}", plants.text(Plant::OutsideFile)?))
     })
     .of(Radius::Credential)
-    .needs(READING),
+    .needs(READING)
+    .opened_by(READ),
     Attempt::forbidden(
         "file-read-own-cwd",
         "Reads it by `..` from /proc/self/cwd.",
@@ -50,7 +59,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| read_at(plants, &format!("/proc/self/cwd/{UPWARDS}{}", plants.text(Plant::OutsideFile)?)),
     )
     .of(Radius::Credential)
-    .needs(READING),
+    .needs(READING)
+    .opened_by(READ),
     Attempt::forbidden("file-read-init-root", "Reads it by the root of pid 1.", "attacks 4", |plants| {
         read_beneath(plants, &format!("/proc/{}/root", plants.pid(Plant::InitPid)?))
     })
@@ -79,22 +89,26 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         by_any_root,
     )
     .of(Radius::Credential)
-    .needs(READING),
+    .needs(READING)
+    .opened_by(READ),
     Attempt::forbidden("file-write", "Opens it for writing.", "attacks 1", |plants| {
         open(plants.text(Plant::OutsideFile)?, OFlags::WRONLY)
     })
-    .needs(FILE),
+    .needs(FILE)
+    .opened_by(WRITTEN),
     Attempt::forbidden("file-write-dotdot", "Opens it for writing by `..`.", "attacks 2", |plants| {
         open(&format!("{UPWARDS}{}", plants.text(Plant::OutsideFile)?), OFlags::WRONLY)
     })
-    .needs(FILE),
+    .needs(FILE)
+    .opened_by(WRITTEN),
     Attempt::forbidden(
         "file-write-symlink",
         "Opens it for writing through a symbolic link.",
         "attacks 2",
         |plants| through_symlink(plants, |link| open(link, OFlags::WRONLY)),
     )
-    .needs(FILE),
+    .needs(FILE)
+    .opened_by(WRITTEN),
     Attempt::forbidden(
         "file-write-init-root",
         "Opens it for writing by pid 1's root.",
@@ -106,36 +120,46 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     )
     .needs(&[Plant::OutsideFile, Plant::InitPid]),
     Attempt::forbidden("file-create", "Creates a file in the owner's directory.", "attacks 1", create)
-        .needs(DIRECTORY),
+        .needs(DIRECTORY)
+        .opened_by(Opening::Copies(Plant::OutsideDir)),
     Attempt::forbidden("file-mkdir", "Creates a directory in it.", "attacks 1", make_directory)
-        .needs(DIRECTORY),
+        .needs(DIRECTORY)
+        .opened_by(Opening::Copies(Plant::OutsideDir)),
     Attempt::forbidden("file-rename", "Renames the owner's file, and back.", "attacks 1", |plants| {
         rename_and_back(plants.text(Plant::OutsideFile)?)
     })
-    .needs(FILE),
+    .needs(FILE)
+    .opened_by(WRITTEN),
     Attempt::forbidden(
         "file-rename-ancestor",
         "Renames the directory above it, and back.",
         "attacks 1",
         |plants| rename_and_back(plants.text(Plant::OutsideDir)?),
     )
-    .needs(DIRECTORY),
+    .needs(DIRECTORY)
+    .opened_by(Opening::Copies(Plant::OutsideDir)),
     Attempt::forbidden(
         "file-unlink",
         "Removes the owner's file, as a directory, so that it stays.",
         "attacks 1",
         unlink,
     )
-    .needs(FILE),
-    Attempt::forbidden("file-chmod", "Sets its mode to what it is.", "attacks 1", chmod).needs(FILE),
-    Attempt::forbidden("file-chown", "Sets its owner to what it is.", "attacks 1", chown).needs(FILE),
+    .needs(FILE)
+    .opened_by(WRITTEN),
+    Attempt::forbidden("file-chmod", "Sets its mode to what it is.", "attacks 1", chmod)
+        .needs(FILE)
+        .opened_by(WRITTEN),
+    Attempt::forbidden("file-chown", "Sets its owner to what it is.", "attacks 1", chown)
+        .needs(FILE)
+        .opened_by(WRITTEN),
     Attempt::forbidden(
         "file-xattr",
         "Gives it an extended attribute, and takes it away.",
         "attacks 17",
         xattr,
     )
-    .needs(FILE),
+    .needs(FILE)
+    .opened_by(WRITTEN),
     Attempt::forbidden("file-host-tmp", "Sees a file of the host's /tmp.", "attacks 4", |plants| {
         let path = plants.text(Plant::TmpCanary)?;
         Ok(Gate::PATH.judge(path, fs::stat(path)))

@@ -85,6 +85,16 @@ pub enum CollectError {
         /// The command.
         command: String,
     },
+    /// A sandbox that is known by name can't be used here.
+    #[error("{name} does not start: {said}")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// What it said.
+        said: String,
+        /// How one comes to it.
+        install: &'static str,
+    },
     /// It was started, and no attempt came of it.
     #[error("{}", .said)]
     Nothing {
@@ -290,7 +300,7 @@ impl Said {
 }
 
 /// What a program said instead of doing what it was for.
-fn complaint(ran: &Ran) -> String {
+pub(crate) fn complaint(ran: &Ran) -> String {
     let printed = String::from_utf8_lossy(&ran.printed);
     let lines = ran.complaint.lines().chain(printed.lines()).map(str::trim).filter(|line| !line.is_empty());
     let told: Vec<&str> = lines.take(COMPLAINT_LINES_MAX).collect();

@@ -48,6 +48,8 @@ pub struct CommandLine {
 pub struct Declared {
     /// What of the host is shown, with all that is below it, besides the work directory.
     pub shown: Vec<PathBuf>,
+    /// What of that is shown as a copy, which may be written.
+    pub copied: Vec<PathBuf>,
     /// The names of the variables that are passed on.
     pub given: Vec<String>,
     /// Whether the planted grant is there.

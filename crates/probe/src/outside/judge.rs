@@ -6,9 +6,9 @@ use crate::attempt::{Attempt, Opening};
 use crate::finding::{Outcome, Report};
 use crate::measurement::Verdict;
 use crate::outside::enclosure::Declared;
-use crate::plants::Plants;
+use crate::plants::{Plant, Plants};
 use crate::witness::HostSide;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What came of an attempt on one scene.
 #[derive(Debug)]
@@ -127,9 +127,10 @@ pub(crate) fn granted(attempt: &Attempt, plants: &Plants, declared: &Declared) -
     match attempt.opening {
         Opening::Never => None,
         Opening::Shows(plant) => {
-            let path = Path::new(plants.text(plant).ok()?);
-            let shown = declared.shown.iter().find(|shown| path.starts_with(shown))?;
-            Some(format!("what is shown of {}", shown.display()))
+            above(plants, plant, &declared.shown).map(|shown| format!("what is shown of {}", shown.display()))
+        }
+        Opening::Copies(plant) => {
+            above(plants, plant, &declared.copied).map(|copied| format!("the copy of {}", copied.display()))
         }
         Opening::Gives(name) => {
             declared.given.iter().find(|given| *given == name).map(|given| format!("the variable {given}"))
@@ -138,11 +139,16 @@ pub(crate) fn granted(attempt: &Attempt, plants: &Plants, declared: &Declared) -
     }
 }
 
+/// What of `shown` a planted path is below.
+fn above<'d>(plants: &Plants, plant: Plant, shown: &'d [PathBuf]) -> Option<&'d PathBuf> {
+    let path = Path::new(plants.text(plant).ok()?);
+    shown.iter().find(|shown| path.starts_with(shown))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::finding::Finding;
-    use crate::plants::Plant;
 
     const ATTEMPT: Attempt =
         Attempt::forbidden("an-id", "Acts.", "a source", |_| Ok(Finding::Held(String::new())));

@@ -4,10 +4,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+use std::time::Duration;
 
 use crate::measurement::Enclosed;
-use crate::outside::collector::CollectError;
+use crate::outside::adapters;
+use crate::outside::collector::{CollectError, complaint};
 use crate::outside::enclosure::{CommandLine, Declared, Enclosure};
+use crate::outside::process::{self, Place, Ran};
 use crate::outside::scene::Scene;
 
 /// Where the probe's command line stands in a template.
@@ -19,6 +23,45 @@ pub struct Sandbox {
     /// What it is; the command has `{}` where the probe stands, `{workspace}` for the work directory and `{home}` for
     /// the owner's home.
     pub enclosed: Enclosed,
+}
+
+impl Sandbox {
+    /// One that is known by name, or any command. A known one is asked for its version, and tried: one that does not
+    /// even start says nothing about what it holds.
+    ///
+    /// # Errors
+    /// [`CollectError::Missing`] for a known one that can't be used here.
+    pub fn of(text: &str, place: &Path, environment: &[(OsString, OsString)]) -> Result<Self, CollectError> {
+        let Some(adapter) = adapters::find(text) else {
+            let name = text.split_whitespace().next().unwrap_or(text).to_owned();
+            return Ok(Self { enclosed: Enclosed { name, version: None, command: text.to_owned() } });
+        };
+        let place = Place { directory: place, environment, left_open: place };
+        let tried = asked(adapter.trial, place).and_then(|ran| {
+            ran.status.is_some_and(|status| status.success()).then_some(()).ok_or(complaint(&ran))
+        });
+        if let Err(said) = tried {
+            let (name, install) = (adapter.name, adapter.install);
+            return Err(CollectError::Missing { name, said, install });
+        }
+        let version = asked(adapter.version, place).ok().and_then(|ran| {
+            let said = String::from_utf8_lossy(&ran.printed).into_owned() + &ran.complaint;
+            said.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        });
+        let enclosed =
+            Enclosed { name: adapter.name.to_owned(), version, command: adapter.command.to_owned() };
+        Ok(Self { enclosed })
+    }
+}
+
+/// How long a sandbox may take for a program that does nothing.
+const TRIAL_TIME_MAX: Duration = Duration::from_secs(20);
+
+fn asked(words: &[&str], place: Place<'_>) -> Result<Ran, String> {
+    let Some((program, arguments)) = words.split_first() else { return Err("it has none".to_owned()) };
+    let arguments = arguments.iter().map(OsString::from).collect();
+    let line = CommandLine { program: program.into(), arguments };
+    process::through_pipes(&line, place, TRIAL_TIME_MAX, &mut |_| ()).map_err(|error| error.to_string())
 }
 
 impl Enclosure for Sandbox {

@@ -5,7 +5,7 @@
 
 use super::super::run::request;
 use crate::arguments::{AuthorityArguments, ProbeArguments};
-use cofferdam_policy::authority::Authority;
+use cofferdam_policy::authority::{Access, Authority};
 use cofferdam_probe::Enclosed;
 use cofferdam_probe::outside::{CollectError, CommandLine, Declared, Enclosure, Scene};
 use cofferdam_session::context::Context;
@@ -56,6 +56,7 @@ impl Failed {
                     CollectError::Start { .. } | CollectError::Nothing { .. } => {
                         "try the sandbox by hand, with `true` in place of the probe"
                     }
+                    CollectError::Missing { install, .. } => install,
                     CollectError::NoProbe { .. } => "write for instance --against 'mysandbox -- {}'",
                 };
                 Error::new(ErrorKind::Command, "cannot measure").because(error).hint(hint)
@@ -169,7 +170,9 @@ impl Enclosure for Cell<'_> {
         let Some(authority) = &self.authority else { return Declared::default() };
         let shown = authority.mounts.iter().map(|mount| PathBuf::from(mount.source.as_path()));
         let files = authority.home_files.iter().map(|file| PathBuf::from(file.source.as_path()));
+        let copies = authority.mounts.iter().filter(|mount| mount.access == Access::Cow);
         Declared {
+            copied: copies.map(|mount| PathBuf::from(mount.source.as_path())).collect(),
             shown: shown.chain(files).collect(),
             given: authority.environment.keys().cloned().collect(),
             has_planted_grant: self.is_granted,
