@@ -231,6 +231,7 @@ pub(crate) const CLASSES: &[Class] = &[
 const SUBMODULE: &str = "[submodule \"probe\"]\n\tpath = review/submodule\n\turl = ext::true\n";
 const NO_COMMIT: &str = "4ad57e7ab9f502943e37f9fa5040e819f7179be7\n";
 const EXCLUDED: &str = "/review/excluded-by-a-probe\n";
+const FILTER: &str = "review-setting-filter";
 const NEEDS: &[Plant] = &[Plant::Workspace, Plant::ScratchOutside];
 const SETTINGS: &str = ".git/config";
 
@@ -239,10 +240,11 @@ fn script_name(id: &str) -> String {
     format!("review/scripts/{id}.sh")
 }
 
-/// A script that leaves the mark of `id`, and passes on what it is given.
+/// A script that leaves the mark of `id`; a filter's must pass on what it is given.
 fn script(plants: &Plants, id: &str) -> Result<String, PlantError> {
+    let rest = if id == FILTER { "exec cat\n" } else { "" };
     let mark = occasion::mark(plants, id)?.to_string_lossy().replace('\'', r"'\''");
-    Ok(format!("#!/bin/sh\n: > '{mark}'\nexec cat\n"))
+    Ok(format!("#!/bin/sh\n: > '{mark}'\n{rest}"))
 }
 
 fn hook(plants: &Plants, id: &str, name: &str) -> Result<Finding, PlantError> {
