@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::witness::Witness;
+use crate::witness::{HostSide, Witness};
 
 /// The code of an attempt.
 pub(crate) type Run = fn(&Plants) -> Result<Finding, PlantError>;
@@ -27,6 +27,8 @@ pub(crate) struct Attempt {
     pub(crate) run: Run,
     /// Who tells, on the host's side, whether it was reached; without one the finding inside counts.
     pub(crate) witness: Option<Witness>,
+    /// Whether the host's side can tell yet; if not, a witness that says nothing proves nothing.
+    pub(crate) ready: fn(&HostSide<'_>) -> bool,
     /// What of an authority would grant it.
     pub(crate) opening: Opening,
     /// Whether what it goes for is the machine's or the runner's own, which not every one has.
@@ -90,6 +92,7 @@ impl Attempt {
             needs: &[],
             run,
             witness: None,
+            ready: |_| true,
             opening: Opening::Never,
             may_be_absent: false,
         }
@@ -118,6 +121,11 @@ impl Attempt {
     /// The same, of which the host's side tells whether it was reached.
     pub(crate) const fn witnessed(self, witness: Witness) -> Self {
         Self { witness: Some(witness), ..self }
+    }
+
+    /// The same, of which the host's side can tell only if `ready` says so.
+    pub(crate) const fn ready_when(self, ready: fn(&HostSide<'_>) -> bool) -> Self {
+        Self { ready, ..self }
     }
 
     /// The same, which an authority may grant.

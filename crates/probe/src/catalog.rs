@@ -8,7 +8,7 @@ use crate::inside::{
     controls, destruction, devices, files, gateway, grant, inherited, kernel, mounts, namespaces, network,
     places, smuggling,
 };
-use crate::inside::{privileges, processes, resources, review, sockets, tallies};
+use crate::inside::{privileges, processes, resources, review, sockets, tallies, terminal};
 use crate::plants::Planting;
 
 const TABLES: &[&[Attempt]] = &[
@@ -33,6 +33,7 @@ const TABLES: &[&[Attempt]] = &[
     review::repository::ATTEMPTS,
     review::later::ATTEMPTS,
     review::home::ATTEMPTS,
+    terminal::ATTEMPTS,
     controls::ATTEMPTS,
     processes::FATAL,
 ];
@@ -47,6 +48,7 @@ const CLASS_TABLES: &[&[Class]] = &[
     review::repository::CLASSES,
     review::later::CLASSES,
     review::home::CLASSES,
+    terminal::CLASSES,
 ];
 
 /// What is planted on the host's side for some topics, besides what every run has.

@@ -29,4 +29,5 @@ pub(crate) mod runner;
 pub(crate) mod smuggling;
 pub(crate) mod sockets;
 pub(crate) mod tallies;
+pub(crate) mod terminal;
 mod ways;

@@ -13,7 +13,7 @@ use crate::attempt::Attempt;
 use crate::catalog;
 use crate::failure::{EXIT_MADE, Failure};
 use crate::finding::Report;
-use crate::inside::{control, outlive, processes, runner};
+use crate::inside::{control, outlive, processes, runner, terminal};
 use crate::outside::{self, Sandbox, Setting};
 use crate::plants::Plants;
 use crate::showing;
@@ -33,6 +33,7 @@ cofferdam-probe show FILE [--svg]                 a record as a table, or as a p
 cofferdam-probe compare FILE... [--svg] [--picture PATH] [--missing NAME=WHY]...
                                                   several records as a page, or as a picture
 cofferdam-probe adapters                          the sandboxes known by name
+cofferdam-probe terminal                          print what a terminal would obey, for a pty that records it
 cofferdam-probe outlive PATH [SECONDS]            a daemon with a heartbeat in PATH
 cofferdam-probe control NAME [ARG]... [NAME=VALUE]...
     serve-unix PATH, serve-abstract NAME, serve-tcp PORT, serve-fifo PATH, hold-secret, canary FILE:
@@ -105,6 +106,7 @@ fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failur
         ["show", rest @ ..] => write(out, &showing::show(rest)?),
         ["compare", rest @ ..] => write(out, &showing::compare(rest)?),
         ["adapters"] => write(out, &showing::adapters()),
+        ["terminal"] => terminal::print(out).map_err(Failure::Output),
         ["outlive", rest @ ..] => outlive::run(rest),
         ["control", rest @ ..] => {
             let options = Options::parse(rest, plants)?;
