@@ -10,9 +10,12 @@ use crate::attempt::{Attempt, Radius, Run};
 use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::inside::proc;
-use crate::plants::PlantError;
-use crate::plants::Plants;
+use crate::plants::{PlantError, Plants};
 use crate::witness::{HostSide, Witness};
+
+mod sequences;
+
+use sequences::{SEQUENCES, Sequence, Trace};
 
 /// The listener that holds all that reached the terminal.
 pub(crate) const LISTENER: &str = "terminal";
@@ -269,147 +272,6 @@ pub(crate) const CLASSES: &[Class] = &[
     class("terminal-disguises", 21, &["terminal-bidi", "terminal-tags", "terminal-c1"]),
 ];
 
-/// What is printed for one attempt, and how it is known again.
-#[derive(Debug)]
-struct Sequence {
-    id: &'static str,
-    bytes: &'static [u8],
-    trace: Trace,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Trace {
-    /// These bytes are found nowhere else.
-    Bytes(&'static [u8]),
-    /// The sequence as a whole, right behind the attempt's name: others print it too.
-    BehindName,
-    /// The sequence, if none of these comes after it.
-    LeftOn(&'static [&'static [u8]]),
-}
-
-const SEQUENCES: &[Sequence] = &[
-    Sequence {
-        id: "terminal-clipboard-set",
-        bytes: b"\x1b]52;c;Y29mZmVyZGFtLXByb2Jl\x07",
-        trace: Trace::Bytes(b"\x1b]52;c;Y29mZmVyZGFtLXByb2Jl"),
-    },
-    Sequence {
-        id: "terminal-clipboard-primary",
-        bytes: b"\x1b]52;p;Y29mZmVyZGFtLXByb2Jl\x1b\\",
-        trace: Trace::Bytes(b"\x1b]52;p;Y29mZmVyZGFtLXByb2Jl"),
-    },
-    Sequence {
-        id: "terminal-clipboard-query",
-        bytes: b"\x1b]52;c;?\x1b\\",
-        trace: Trace::Bytes(b"\x1b]52;c;?"),
-    },
-    Sequence {
-        id: "terminal-clipboard-kitty",
-        bytes: b"\x1b]5522;type=read;Lg==\x1b\\",
-        trace: Trace::Bytes(b"\x1b]5522;type=read"),
-    },
-    Sequence {
-        id: "terminal-clipboard-wrapped",
-        bytes: b"\x1bPtmux;\x1b\x1b]52;c;Y29mZmVyZGFtLXByb2Jl\x07\x1b\\",
-        trace: Trace::Bytes(b"\x1bPtmux;"),
-    },
-    Sequence {
-        id: "terminal-clipboard-c1",
-        bytes: b"\xc2\x9d52;c;Y29mZmVyZGFtLXByb2Jl\xc2\x9c",
-        trace: Trace::Bytes(b"\xc2\x9d52;c;"),
-    },
-    Sequence { id: "terminal-title-report", bytes: b"\x1b[21t", trace: Trace::BehindName },
-    Sequence { id: "terminal-attributes", bytes: b"\x1b[c", trace: Trace::BehindName },
-    Sequence { id: "terminal-cursor-report", bytes: b"\x1b[6n", trace: Trace::BehindName },
-    Sequence { id: "terminal-setting-report", bytes: b"\x1bP$qm\x1b\\", trace: Trace::Bytes(b"\x1bP$qm") },
-    Sequence { id: "terminal-colour-report", bytes: b"\x1b]11;?\x1b\\", trace: Trace::Bytes(b"\x1b]11;?") },
-    Sequence { id: "terminal-answerback", bytes: b"\x05", trace: Trace::BehindName },
-    Sequence {
-        id: "terminal-title",
-        bytes: b"\x1b]0;cofferdam-probe\x07",
-        trace: Trace::Bytes(b"\x1b]0;cofferdam-probe"),
-    },
-    Sequence {
-        id: "terminal-directory",
-        bytes: b"\x1b]7;file:///cofferdam-probe\x1b\\",
-        trace: Trace::Bytes(b"\x1b]7;file:///cofferdam-probe"),
-    },
-    Sequence {
-        id: "terminal-notification",
-        bytes: b"\x1b]9;cofferdam-probe\x1b\\",
-        trace: Trace::Bytes(b"\x1b]9;cofferdam-probe"),
-    },
-    Sequence {
-        id: "terminal-notification-desktop",
-        bytes: b"\x1b]777;notify;cofferdam-probe;x\x1b\\",
-        trace: Trace::Bytes(b"\x1b]777;notify;cofferdam-probe"),
-    },
-    Sequence {
-        id: "terminal-prompt-mark",
-        bytes: b"\x1b]133;A;cofferdam-probe\x1b\\",
-        trace: Trace::Bytes(b"\x1b]133;A;cofferdam-probe"),
-    },
-    Sequence {
-        id: "terminal-variable",
-        bytes: b"\x1b]1337;SetUserVar=probe=Y29mZmVyZGFtLXByb2Jl\x1b\\",
-        trace: Trace::Bytes(b"\x1b]1337;SetUserVar=probe="),
-    },
-    Sequence {
-        id: "terminal-sixel",
-        bytes: b"\x1bPq#0;2;0;0;0#0~\x1b\\",
-        trace: Trace::Bytes(b"\x1bPq#0;2;0;0;0"),
-    },
-    Sequence {
-        id: "terminal-graphics",
-        bytes: b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\",
-        trace: Trace::Bytes(b"\x1b_Gi=31"),
-    },
-    Sequence {
-        id: "terminal-file",
-        bytes: b"\x1b]1337;File=inline=0;size=1:eA==\x07",
-        trace: Trace::Bytes(b"\x1b]1337;File="),
-    },
-    Sequence {
-        id: "terminal-keys",
-        bytes: b"\x1bP1;1|24/70726f6265\x1b\\",
-        trace: Trace::Bytes(b"\x1bP1;1|24/"),
-    },
-    Sequence {
-        id: "terminal-private-message",
-        bytes: b"\x1b^cofferdam-probe\x1b\\",
-        trace: Trace::Bytes(b"\x1b^cofferdam-probe"),
-    },
-    Sequence {
-        id: "terminal-alternate-screen",
-        bytes: b"\x1b[?1049h",
-        trace: Trace::LeftOn(&[b"\x1b[?1049l"]),
-    },
-    Sequence { id: "terminal-mouse", bytes: b"\x1b[?1003h", trace: Trace::LeftOn(&[b"\x1b[?1003l"]) },
-    Sequence { id: "terminal-paste", bytes: b"\x1b[?2004h", trace: Trace::LeftOn(&[b"\x1b[?2004l"]) },
-    Sequence {
-        id: "terminal-link",
-        bytes: b"\x1b]8;;https://probe.invalid/\x1b\\link",
-        trace: Trace::LeftOn(&[b"\x1b]8;;\x1b\\", b"\x1b]8;;\x07"]),
-    },
-    Sequence {
-        id: "terminal-line-drawing",
-        bytes: b"\x1b(0",
-        trace: Trace::LeftOn(&[b"\x1b(B", b"\x1b[!p"]),
-    },
-    Sequence {
-        id: "terminal-hidden-cursor",
-        bytes: b"\x1b[?25l",
-        trace: Trace::LeftOn(&[b"\x1b[?25h", b"\x1b[!p"]),
-    },
-    Sequence {
-        id: "terminal-bidi",
-        bytes: b"\xe2\x80\xaetxt.probe",
-        trace: Trace::Bytes(b"\xe2\x80\xaetxt.probe"),
-    },
-    Sequence { id: "terminal-tags", bytes: b"\xf3\xa0\x81\x81", trace: Trace::Bytes(b"\xf3\xa0\x81\x81") },
-    Sequence { id: "terminal-c1", bytes: b"\xc2\x9b2J", trace: Trace::Bytes(b"\xc2\x9b2J") },
-];
-
 /// What puts a terminal back altogether.
 const FULL_RESET: &[u8] = b"\x1bc";
 
@@ -486,63 +348,4 @@ fn end_of(bytes: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::witness::Contact;
-
-    fn told(transcript: &[u8], attempt: &Attempt) -> (bool, Option<String>) {
-        let contacts = [Contact { listener: LISTENER, bytes: transcript.to_vec() }];
-        let plants = Plants::default();
-        let host = HostSide { plants: &plants, contacts: &contacts, reported: None };
-        ((attempt.ready)(&host), attempt.witness.unwrap()(&host))
-    }
-
-    fn printed() -> Vec<u8> {
-        let mut out = Vec::new();
-        print(&mut out).unwrap();
-        out
-    }
-
-    #[test]
-    fn each_sequence_is_seen_where_nothing_holds_it_back() {
-        assert_eq!(SEQUENCES.len(), ATTEMPTS.len());
-        for attempt in ATTEMPTS {
-            let (ready, evidence) = told(&printed(), attempt);
-            assert!(ready && evidence.is_some(), "{}", attempt.id);
-        }
-    }
-
-    #[test]
-    fn of_names_alone_nothing_is_told() {
-        let names: Vec<_> = SEQUENCES.iter().map(|sequence| format!("{}:.\r\n", sequence.id)).collect();
-        let transcript = format!("{}{END}\r\n", names.concat());
-        for attempt in ATTEMPTS {
-            assert_eq!(told(transcript.as_bytes(), attempt), (true, None), "{}", attempt.id);
-        }
-    }
-
-    #[test]
-    fn without_the_end_of_the_printing_nothing_is_known() {
-        let plants = Plants::default();
-        let silent = HostSide { plants: &plants, contacts: &[], reported: None };
-        let cut = printed();
-        let cut = cut.strip_suffix(format!("{END}\r\n").as_bytes()).unwrap();
-        for attempt in ATTEMPTS {
-            assert!(!(attempt.ready)(&silent), "{}", attempt.id);
-            assert!(!told(cut, attempt).0, "{}", attempt.id);
-        }
-    }
-
-    #[test]
-    fn what_is_put_back_afterwards_was_not_left_on() {
-        let undo = SEQUENCES.iter().filter_map(|sequence| match sequence.trace {
-            Trace::LeftOn(undone) => undone.first().copied(),
-            Trace::Bytes(_) | Trace::BehindName => None,
-        });
-        let transcript = [printed(), undo.collect::<Vec<_>>().concat()].concat();
-        let left = |id: &str| ATTEMPTS.iter().find(|attempt| attempt.id == id).unwrap();
-        for sequence in SEQUENCES.iter().filter(|sequence| matches!(sequence.trace, Trace::LeftOn(_))) {
-            assert_eq!(told(&transcript, left(sequence.id)), (true, None), "{}", sequence.id);
-        }
-    }
-}
+mod tests;
