@@ -305,7 +305,7 @@ const fn prints(
 }
 
 fn elsewhere(_: &Plants) -> Result<Finding, PlantError> {
-    Ok(Finding::Inconclusive("only what reached the terminal tells".to_owned()))
+    Ok(Finding::Held("nothing of it reached the terminal".to_owned()))
 }
 
 fn came_to_its_end(host: &HostSide<'_>) -> bool {

@@ -37,6 +37,11 @@ impl Came {
             Outcome::Inconclusive => Self::Inconclusive(evidence),
         };
         let Some(witness) = attempt.witness else { return claimed };
+        if !(attempt.ready)(host) {
+            return Self::Inconclusive(
+                "the host's side can't tell: what was to be seen there did not come".to_owned(),
+            );
+        }
         match (witness(host), claimed) {
             (Some(seen), _) => Self::Reached(seen),
             (None, Self::Reached(claim)) => {
