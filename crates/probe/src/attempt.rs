@@ -60,6 +60,8 @@ pub(crate) enum Opening {
     Shows(Plant),
     /// A mount that shows a copy of this path, which may be written.
     Copies(Plant),
+    /// A mount that shows this path below that of the plant.
+    ShowsBelow(Plant, &'static str),
     /// The variable of this name is given.
     Gives(&'static str),
     /// The request that the planted grant permits.

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::attempt::Attempt;
 use crate::classes::{self, Class};
 use crate::inside::{
-    controls, destruction, devices, files, gateway, grant, inherited, kernel, mounts, namespaces, network,
-    places, smuggling,
+    confidants, controls, credential, destruction, devices, files, gateway, grant, inherited, kernel, masked,
+    mounts, namespaces, network, places, secrets, smuggling,
 };
 use crate::inside::{privileges, processes, resources, review, sockets, tallies, terminal};
 use crate::plants::Planting;
@@ -23,6 +23,10 @@ const TABLES: &[&[Attempt]] = &[
     devices::ATTEMPTS,
     privileges::ATTEMPTS,
     inherited::ATTEMPTS,
+    secrets::ATTEMPTS,
+    masked::ATTEMPTS,
+    confidants::ATTEMPTS,
+    credential::ATTEMPTS,
     gateway::ATTEMPTS,
     grant::ATTEMPTS,
     smuggling::ATTEMPTS,
@@ -41,6 +45,10 @@ const TABLES: &[&[Attempt]] = &[
 const CLASS_TABLES: &[&[Class]] = &[
     classes::CLASSES,
     destruction::CLASSES,
+    secrets::CLASSES,
+    masked::CLASSES,
+    confidants::CLASSES,
+    credential::CLASSES,
     gateway::CLASSES,
     grant::CLASSES,
     smuggling::CLASSES,
@@ -52,7 +60,7 @@ const CLASS_TABLES: &[&[Class]] = &[
 ];
 
 /// What is planted on the host's side for some topics, besides what every run has.
-pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING, review::PLANTING];
+pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING, review::PLANTING, secrets::PLANTING];
 
 /// All attempts.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {

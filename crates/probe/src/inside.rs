@@ -2,8 +2,10 @@
 //!
 //! Nothing here knows what was planted outside but by the plants that it was given, and nothing judges an enclosure.
 
+pub(crate) mod confidants;
 pub(crate) mod control;
 pub(crate) mod controls;
+pub(crate) mod credential;
 pub(crate) mod destruction;
 pub(crate) mod devices;
 pub(crate) mod encoding;
@@ -14,6 +16,7 @@ pub(crate) mod grant;
 pub(crate) mod inherited;
 pub(crate) mod kernel;
 mod knock;
+pub(crate) mod masked;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 mod netlink;
@@ -26,6 +29,7 @@ pub(crate) mod processes;
 pub(crate) mod resources;
 pub(crate) mod review;
 pub(crate) mod runner;
+pub(crate) mod secrets;
 pub(crate) mod smuggling;
 pub(crate) mod sockets;
 pub(crate) mod tallies;

@@ -5,6 +5,7 @@
 
 pub mod adapters;
 mod collector;
+mod confidant;
 mod enclosure;
 mod judge;
 mod listeners;

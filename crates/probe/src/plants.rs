@@ -103,10 +103,14 @@ pub(crate) enum Plant {
     BusSocket,
     /// The path of a stand-in for a container engine's socket; DOCKER_HOST names it outside.
     EngineSocket,
+    /// The variable that holds what the planted grant exchanges for the secret; where nothing is exchanged, the secret.
+    HandleVariable,
+    /// The secret itself. It is kept from whoever runs inside.
+    Secret,
 }
 
 /// Every plant.
-pub(crate) const ALL: [Plant; 41] = [
+pub(crate) const ALL: [Plant; 43] = [
     Plant::OutsideFile,
     Plant::OutsideDir,
     Plant::Canary,
@@ -148,6 +152,8 @@ pub(crate) const ALL: [Plant; 41] = [
     Plant::AgentSocket,
     Plant::BusSocket,
     Plant::EngineSocket,
+    Plant::HandleVariable,
+    Plant::Secret,
 ];
 
 /// The prefix of plants given by the environment: `COFFERDAM_PROBE_OUTSIDE_FILE`.
@@ -198,6 +204,8 @@ impl Plant {
             Self::AgentSocket => "agent-socket",
             Self::BusSocket => "bus-socket",
             Self::EngineSocket => "engine-socket",
+            Self::HandleVariable => "handle-variable",
+            Self::Secret => "secret",
         }
     }
 

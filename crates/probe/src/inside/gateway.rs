@@ -86,8 +86,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "attacks 11",
         |plants| {
             let said = [
-                "POST http://127.0.0.1:PORT/closed HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 512\r\nConnection: close\r\n\r\n",
-                "MARK",
+                "POST http://127.0.0.1:PORT/closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
             ];
             by_proxy(plants, "proxy-absolute-post", &pieces(plants, "proxy-absolute-post", &said)?)
         },

@@ -68,12 +68,31 @@ pub(crate) fn beyond_grant(plants: &Plants, id: &str, said: &[Piece]) -> Result<
         return Ok(Finding::Inapplicable("nothing at the origin is granted".to_owned()));
     };
     let port = plants.port(Plant::OriginPort)?;
-    // The names are looked up last: outside of an enclosure that takes longest, and is not needed.
-    let mut ways = std::iter::once(ways::straight(port))
+    knock(&mut to_granted(name, port), &mark(plants, id)?, |way| {
+        [greeting(way, name, port), said.to_vec()].concat()
+    })
+}
+
+/// What the origin answers to the pieces under its granted name; the last refusal, if it answers over no way.
+pub(crate) fn answer_of_granted(plants: &Plants, said: &[Piece]) -> Result<Vec<u8>, PlantError> {
+    let (name, port) = (plants.text(Plant::OriginHost)?, plants.port(Plant::OriginPort)?);
+    let mut last = Vec::new();
+    for way in to_granted(name, port) {
+        let said = [greeting(&way, name, port), said.to_vec()].concat();
+        last = converse(&way, &said, "").unwrap_or_default();
+        if !last.is_empty() && refusal(&last).is_none() {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+/// The names are looked up last: outside of an enclosure that takes longest, and is not needed.
+fn to_granted(name: &str, port: u16) -> impl Iterator<Item = Way> {
+    std::iter::once(ways::straight(port))
         .chain(std::iter::once_with(ways::proxy).flatten())
         .chain(std::iter::once_with(ways::socks).flatten())
-        .chain(std::iter::once_with(|| ways::named(name, port)).flatten());
-    knock(&mut ways, &mark(plants, id)?, |way| [greeting(way, name, port), said.to_vec()].concat())
+        .chain(std::iter::once_with(move || ways::named(name, port)).flatten())
 }
 
 /// Says the pieces to the HTTP proxy of the environment, and to the origin itself.
@@ -111,14 +130,28 @@ fn knock(
     mark: &str,
     said: impl Fn(&Way) -> Vec<Piece>,
 ) -> Result<Finding, PlantError> {
-    Ok(Finding::strongest(ways.map(|way| {
+    let (mut refused, mut held) = (None, Vec::new());
+    for way in ways {
         let act = format!("{} to {}", way.manner.told(), way.to);
         match converse(&way, &said(&way), mark) {
-            Ok(answer) if proc::contains(&answer, mark) => Finding::Reached(format!("{act}: it came back")),
-            Ok(answer) => Finding::Held(format!("{act}: {}", told(&answer))),
-            Err(errno) => Gate::SOCKET.judge::<()>(&act, Err(errno)),
+            Ok(answer) if refusal(&answer).is_none() && proc::contains(&answer, mark) => {
+                return Ok(Finding::Reached(format!("{act}: it came back")));
+            }
+            Ok(answer) => held.push(format!("{act}: {}", told(&answer))),
+            Err(errno) => match Gate::SOCKET.judge::<()>(&act, Err(errno)) {
+                Finding::Refused(errno, evidence) => {
+                    refused.get_or_insert(errno);
+                    held.push(evidence);
+                }
+                doubtful => return Ok(doubtful),
+            },
         }
-    })))
+    }
+    let evidence = held.join("; ");
+    Ok(match refused {
+        Some(errno) => Finding::Refused(errno, evidence),
+        None => Finding::Held(evidence),
+    })
 }
 
 /// What a way's proxy has to be told before it goes to `name`.
@@ -142,7 +175,7 @@ fn socks_greeting(target: &[u8], port: u16) -> Vec<Piece> {
     vec![Piece::Say(vec![5, 1, 0]), Piece::Wait, Piece::Say(connect), Piece::Wait]
 }
 
-/// Everything that is said in answer, until it holds `mark` or a refusal.
+/// Everything that is said in answer, until it holds `mark`, if there is one, or a refusal.
 pub(crate) fn converse(way: &Way, said: &[Piece], mark: &str) -> Result<Vec<u8>, Errno> {
     let failed = |error: io::Error| proc::from_io(&error);
     let mut stream = TcpStream::connect_timeout(&way.to, CONNECT_WAIT).map_err(failed)?;
@@ -192,6 +225,7 @@ fn refusal(answer: &[u8]) -> Option<String> {
 
 fn told(answer: &[u8]) -> String {
     let last = || format!("{} bytes, and not the mark", answer.len());
+    // A refusal may quote what it refuses.
     if answer.is_empty() { "nothing came back".to_owned() } else { refusal(answer).unwrap_or_else(last) }
 }
 

@@ -192,7 +192,7 @@ fn act_on_init(plants: &Plants, what: ProcessAct) -> Result<Finding, PlantError>
 }
 
 /// A pid outside may by chance be one of ours inside: it counts only if it is not plainly another program.
-fn on_outside(plants: &Plants, act: impl FnOnce(Pid) -> Finding) -> Result<Finding, PlantError> {
+pub(crate) fn on_outside(plants: &Plants, act: impl FnOnce(Pid) -> Finding) -> Result<Finding, PlantError> {
     let pid = plants.pid(Plant::OutsidePid)?;
     let arguments = proc::read(&format!("/proc/{pid}/cmdline"));
     if arguments.is_ok_and(|arguments| !proc::contains(&arguments, HOLDER)) {

@@ -7,7 +7,7 @@ use crate::attempt::Attempt;
 use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::inside::grant::{beyond, say};
-use crate::inside::knock::{Piece, beyond_grant, heard, pieces};
+use crate::inside::knock::{Piece, beyond_grant, heard, mark, pieces};
 use crate::plants::{PlantError, Plants};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
@@ -280,8 +280,8 @@ fn over_budget(plants: &Plants) -> Result<Finding, PlantError> {
     let size = format!("{BEYOND_BUDGET_BYTES:x}\r\n");
     let mut said = pieces(plants, ID, &[HEAD, &size])?;
     said.push(Piece::Say(vec![b'.'; BEYOND_BUDGET_BYTES]));
-    // The mark is 64 bytes of the second chunk at most, and whoever counts up to it has counted enough.
-    said.extend(pieces(plants, ID, &["\r\n1\r\nMARK\r\n0\r\n\r\n"])?);
+    let last = format!("\r\n{:x}\r\nMARK\r\n0\r\n\r\n", mark(plants, ID)?.len());
+    said.extend(pieces(plants, ID, &[&last])?);
     beyond_grant(plants, ID, &said)
 }
 
