@@ -289,10 +289,11 @@ impl Plants {
         self
     }
 
-    /// What the inside is told of, as a JSON map of strings.
+    /// What the inside is told of, as a JSON map of strings: everything but the secret.
     pub(crate) fn for_inside(&self) -> String {
-        let map: BTreeMap<&str, &str> =
-            self.0.iter().map(|(plant, value)| (plant.name(), value.as_str())).collect();
+        let told = |(plant, value): (&Plant, &'_ String)| (plant.name(), value.clone());
+        let map: BTreeMap<&str, String> =
+            self.0.iter().filter(|(plant, _)| **plant != Plant::Secret).map(told).collect();
         serde_json::to_string(&map).unwrap_or_default()
     }
 

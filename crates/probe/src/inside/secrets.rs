@@ -161,7 +161,7 @@ fn find(path: &str, words: &str) -> Result<Finding, PlantError> {
 fn listed(plants: &Plants) -> Result<Finding, PlantError> {
     let (home, tag) = (plants.text(Plant::Home)?, plants.text(Plant::Tag)?);
     Ok(match proc::names(home) {
-        Ok(names) if names.iter().any(|name| name.contains(tag)) => {
+        Ok(names) if names.iter().any(|name| name.ends_with(&format!("{tag}_history"))) => {
             Finding::Reached(format!("{home}: is listed"))
         }
         Ok(names) => Finding::Held(format!("{home}: {} names, and not the planted one", names.len())),

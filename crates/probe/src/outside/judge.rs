@@ -107,13 +107,11 @@ pub(crate) fn judge(attempt: &Attempt, control: Came, inside: Came, granted: Opt
 }
 
 fn refused_outside(attempt: &Attempt, errno: Option<&str>) -> (Verdict, String) {
+    if attempt.may_be_absent && errno.is_none_or(|errno| errno == "ENOENT") {
+        let why = "neither this machine nor who runs this has anything of the kind";
+        return (Verdict::Inapplicable, why.to_owned());
+    }
     let Some(errno) = errno else {
-        if attempt.may_be_absent {
-            return (
-                Verdict::Inapplicable,
-                "neither this machine nor who runs this has anything of the kind".to_owned(),
-            );
-        }
         return (Verdict::Inconclusive, "outside of any enclosure it is not to be had either".to_owned());
     };
     if PRIVILEGE.contains(&errno) {
@@ -133,6 +131,11 @@ pub(crate) fn granted(attempt: &Attempt, plants: &Plants, declared: &Declared) -
         Opening::Never => None,
         Opening::Shows(plant) => {
             above(plants, plant, &declared.shown).map(|shown| format!("what is shown of {}", shown.display()))
+        }
+        Opening::ShowsBelow(plant, name) => {
+            let path = Path::new(plants.text(plant).ok()?).join(name);
+            let shown = declared.shown.iter().find(|shown| path.starts_with(shown))?;
+            Some(format!("what is shown of {}", shown.display()))
         }
         Opening::Copies(plant) => {
             above(plants, plant, &declared.copied).map(|copied| format!("the copy of {}", copied.display()))

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -15,7 +16,7 @@ use std::thread;
 use crate::catalog;
 use crate::inside::proc;
 use crate::outside::listeners::{Contacts, Listener, own_address};
-use crate::outside::origin;
+use crate::outside::{confidant, origin};
 use crate::plants::{Plant, Plants};
 
 /// The beginning of all names that a scene makes.
@@ -104,10 +105,19 @@ impl Scene {
         self.plant(Plant::OriginHost, name);
     }
 
+    /// Says that the grant has a credential, for which programs look in the variable of this name: the secret is there
+    /// for whoever starts the enclosure, and what is exchanged for it is there inside.
+    pub fn bind_secret(&mut self, variable: &str, secret: &str) {
+        self.plant(Plant::HandleVariable, variable);
+        self.plant(Plant::Secret, secret);
+    }
+
     /// Grants what `other` does: what is inapplicable on one scene is so on both.
     pub(crate) fn grant_as(&mut self, other: &Self) {
-        if let Ok(name) = other.plants.text(Plant::OriginHost) {
-            self.grant_origin(name);
+        for plant in [Plant::OriginHost, Plant::HandleVariable, Plant::Secret] {
+            if let Ok(value) = other.plants.text(plant) {
+                self.plant(plant, value.to_owned());
+            }
         }
     }
 
@@ -157,7 +167,11 @@ impl Scene {
             ("DOCKER_HOST", format!("unix://{}", text(Plant::EngineSocket))),
         ]
         .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .into_iter()
+        .chain(
+            self.plants.text(Plant::HandleVariable).ok().map(|name| (name.to_owned(), text(Plant::Secret))),
+        )
+        .collect()
     }
 
     fn make_directories(&mut self, program: &Path) -> io::Result<()> {
@@ -206,14 +220,16 @@ impl Scene {
         let of = |plant| Listener { plant, canary: canary.clone(), contacts: self.contacts.clone() };
         let outside = self.outside();
         let mut found = Vec::new();
+        let stream = outside.join("stream.sock");
+        of(Plant::UnixStream).at_path(&stream)?;
+        found.push((Plant::UnixStream, told(&stream)));
         for (plant, name) in [
-            (Plant::UnixStream, "stream.sock"),
             (Plant::AgentSocket, "agent.sock"),
             (Plant::BusSocket, "bus.sock"),
             (Plant::EngineSocket, "engine.sock"),
         ] {
             let path = outside.join(name);
-            of(plant).at_path(&path)?;
+            self.serve_confidant(plant, &path, &canary)?;
             found.push((plant, told(&path)));
         }
         let (datagram, fifo) = (outside.join("datagram.sock"), outside.join("fifo"));
@@ -234,6 +250,13 @@ impl Scene {
         for (plant, value) in found {
             self.plants.set(plant, value);
         }
+        Ok(())
+    }
+
+    fn serve_confidant(&self, plant: Plant, path: &Path, canary: &str) -> io::Result<()> {
+        let (listener, contacts, words) =
+            (UnixListener::bind(path)?, self.contacts.clone(), canary.to_owned());
+        thread::spawn(move || confidant::serve(listener, &words, move |bytes| contacts.note(plant, bytes)));
         Ok(())
     }
 
@@ -282,7 +305,8 @@ impl Scene {
             holder.wait().ok();
         }
         if std::mem::take(&mut self.is_planted) {
-            for planting in catalog::PLANTINGS {
+            // What the first made may hold what the last did.
+            for planting in catalog::PLANTINGS.iter().rev() {
                 (planting.tidy)(&self.plants).ok();
             }
         }

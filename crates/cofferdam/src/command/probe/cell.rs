@@ -21,6 +21,8 @@ use std::process::{Command, Stdio};
 
 /// What the planted grant lets out.
 const GRANTED_UP: &str = "128kB";
+/// The variable in which the credential of the planted grant is looked for.
+const HANDLE: &str = "PLANTED_HANDLE";
 
 /// Why nothing was measured.
 #[derive(Debug)]
@@ -74,13 +76,15 @@ pub(super) struct Cell<'c> {
     authority: Option<Authority>,
     sessions: RefCell<Vec<String>>,
     is_granted: bool,
+    /// The secret that was planted in the owner's store.
+    secret: Option<String>,
 }
 
 impl<'c> Cell<'c> {
     pub(super) fn new(context: &'c Context, arguments: ProbeArguments) -> Result<Self, Error> {
         let asked = flags(&arguments.authority);
         let (authority, sessions) = (None, RefCell::default());
-        Ok(Self { context, arguments, asked, authority, sessions, is_granted: false })
+        Ok(Self { context, arguments, asked, authority, sessions, is_granted: false, secret: None })
     }
 
     /// The policy of the directory in which this is called holds, as it would for `run`.
@@ -101,7 +105,24 @@ impl<'c> Cell<'c> {
             format!("GET,HEAD http://{host}:{port}/open/** query=deny up={GRANTED_UP} address=127.0.0.1");
         scene.grant_origin(&host);
         self.is_granted = true;
-        self.arguments.authority.allow.push(grant);
+        if self.arguments.authority.policy.is_some() {
+            self.arguments.authority.allow.push(grant);
+            return Ok(());
+        }
+        let secret = format!("probe-{}", scene.tag());
+        let value = format!("sk-{}-of-the-probe", scene.tag());
+        let policy = format!(
+            "allow = [\"{grant} credential=probe\"]\n[credential.probe]\nsecret = \"{secret}\"\n\
+             place = \"header:Authorization: Bearer {{}}\"\nenvironment = [\"{HANDLE}\"]\n"
+        );
+        let (kept, file) = (scene.scratch().join("value"), scene.scratch().join("policy.toml"));
+        let written = std::fs::write(&kept, &value).and_then(|()| std::fs::write(&file, policy));
+        written.map_err(|error| Error::new(ErrorKind::State, "cannot plant a grant").because(error))?;
+        let from = format!("file:{}", kept.display());
+        self.secret = Some(secret.clone());
+        self.cofferdam(["secret", "add", &secret, "--from", &from], "cannot plant a secret")?;
+        scene.bind_secret(HANDLE, &value);
+        self.arguments.authority.policy = Some(file);
         Ok(())
     }
 
@@ -182,6 +203,9 @@ impl Enclosure for Cell<'_> {
     fn finish(&mut self, _scene: &Scene) -> Result<(), Failed> {
         for name in self.sessions.take() {
             self.cofferdam(["discard", "-f", &name], "cannot discard a session of the probe")?;
+        }
+        if let Some(secret) = self.secret.take() {
+            self.cofferdam(["secret", "rm", &secret], "cannot remove the secret of the probe")?;
         }
         Ok(())
     }

@@ -82,7 +82,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, OWN_SCHEDULE, HASH, 0o600),
         |host| brought(host, OWN_SCHEDULE),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
