@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::attempt::Attempt;
 use crate::classes::{self, Class};
 use crate::inside::{
-    confidants, controls, credential, destruction, devices, files, gateway, grant, inherited, kernel, masked,
-    mounts, namespaces, network, places, secrets, smuggling,
+    confidants, controls, credential, destruction, devices, egress, files, gateway, grant, inherited, kernel,
+    masked, mounts, namespaces, network, places, secrets, smuggling,
 };
 use crate::inside::{privileges, processes, resources, review, sockets, tallies, terminal};
 use crate::plants::Planting;
@@ -27,6 +27,7 @@ const TABLES: &[&[Attempt]] = &[
     masked::ATTEMPTS,
     confidants::ATTEMPTS,
     credential::ATTEMPTS,
+    egress::ATTEMPTS,
     gateway::ATTEMPTS,
     grant::ATTEMPTS,
     smuggling::ATTEMPTS,
@@ -49,6 +50,7 @@ const CLASS_TABLES: &[&[Class]] = &[
     masked::CLASSES,
     confidants::CLASSES,
     credential::CLASSES,
+    egress::CLASSES,
     gateway::CLASSES,
     grant::CLASSES,
     smuggling::CLASSES,
@@ -60,7 +62,8 @@ const CLASS_TABLES: &[&[Class]] = &[
 ];
 
 /// What is planted on the host's side for some topics, besides what every run has.
-pub(crate) const PLANTINGS: &[Planting] = &[destruction::PLANTING, review::PLANTING, secrets::PLANTING];
+pub(crate) const PLANTINGS: &[Planting] =
+    &[destruction::PLANTING, review::PLANTING, secrets::PLANTING, egress::PLANTING];
 
 /// All attempts.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {

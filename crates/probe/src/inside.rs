@@ -8,6 +8,7 @@ pub(crate) mod controls;
 pub(crate) mod credential;
 pub(crate) mod destruction;
 pub(crate) mod devices;
+pub(crate) mod egress;
 pub(crate) mod encoding;
 pub(crate) mod errno;
 pub(crate) mod files;

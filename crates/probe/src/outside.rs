@@ -6,6 +6,7 @@
 pub mod adapters;
 mod collector;
 mod confidant;
+mod datagrams;
 mod enclosure;
 mod judge;
 mod listeners;

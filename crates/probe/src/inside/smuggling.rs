@@ -275,13 +275,13 @@ const BEYOND_BUDGET_BYTES: usize = 192 << 10;
 
 fn over_budget(plants: &Plants) -> Result<Finding, PlantError> {
     const ID: &str = "grant-over-budget";
-    const HEAD: &str =
-        "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
-    let size = format!("{BEYOND_BUDGET_BYTES:x}\r\n");
-    let mut said = pieces(plants, ID, &[HEAD, &size])?;
+    let length = BEYOND_BUDGET_BYTES + mark(plants, ID)?.len();
+    let head = format!(
+        "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    let mut said = pieces(plants, ID, &[&head])?;
     said.push(Piece::Say(vec![b'.'; BEYOND_BUDGET_BYTES]));
-    let last = format!("\r\n{:x}\r\nMARK\r\n0\r\n\r\n", mark(plants, ID)?.len());
-    said.extend(pieces(plants, ID, &[&last])?);
+    said.extend(pieces(plants, ID, &["MARK"])?);
     beyond_grant(plants, ID, &said)
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::outside::datagrams;
 use crate::plants::Plant;
 use crate::witness::Contact;
 
@@ -110,21 +111,13 @@ impl Listener {
         Ok(port)
     }
 
-    /// Takes datagrams at a port of both loopbacks, and of `address`, and answers them; tells the port.
+    /// Takes datagrams at a port of both loopbacks, of `address`, of a group and of all; tells the port.
     pub(crate) fn udp(&self, address: Option<IpAddr>) -> io::Result<u16> {
-        let first = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = first.local_addr()?.port();
-        let more = [Some(IpAddr::V6(Ipv6Addr::LOCALHOST)), address];
-        let more = more.into_iter().flatten().filter_map(|address| UdpSocket::bind((address, port)).ok());
-        for socket in std::iter::once(first).chain(more) {
+        let (port, sockets) = datagrams::bind(address)?;
+        for socket in sockets {
             let own = self.clone();
             thread::spawn(move || {
-                let mut bytes = vec![0; 4096];
-                while let Ok((length, sender)) = socket.recv_from(&mut bytes) {
-                    own.contacts.note(own.plant, bytes.get(..length).unwrap_or_default());
-                    // Whoever sent it may be gone.
-                    socket.send_to(own.canary.as_bytes(), sender).ok();
-                }
+                datagrams::serve(&socket, &own.canary, |bytes| own.contacts.note(own.plant, bytes));
             });
         }
         Ok(port)

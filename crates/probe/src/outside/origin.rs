@@ -98,7 +98,7 @@ impl<'b> Request<'b> {
     }
 
     fn is_last(&self) -> bool {
-        self.field("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.field("connection").is_some_and(|value| value.to_ascii_lowercase().contains("close"))
     }
 
     fn answer(&self) -> Vec<u8> {

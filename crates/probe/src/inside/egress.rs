@@ -1,0 +1,542 @@
+//! Data that leaves straight: over sockets to the host's addresses, by datagrams, by questions about names, and by what lies
+//! in the file system as a channel.
+//!
+//! Each sends a mark, and counts only if a planted listener got it. Nothing goes to an address that is not this machine's.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::num::NonZeroU32;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixStream};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, Protocol, SendFlags, SocketFlags, SocketType};
+
+use crate::attempt::{Attempt, Radius, Run};
+use crate::classes::{Class, class};
+use crate::finding::{Finding, Gate};
+use crate::inside::encoding::{LABEL_BYTES_MAX, dns_query};
+use crate::inside::knock::{heard, mark};
+use crate::inside::{netlink, proc};
+use crate::plants::{Plant, PlantError, Planting, Plants};
+use crate::witness::{HostSide, Witness};
+
+const TCP: &[Plant] = &[Plant::HostPort, Plant::Canary];
+const UDP: &[Plant] = &[Plant::UdpPort, Plant::Canary];
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    leaving(
+        "send-tcp",
+        "Sends to the host's loopback.",
+        TCP,
+        |plants| tcp(plants, "send-tcp", LOOPBACK),
+        |host| heard(host, "send-tcp"),
+    ),
+    leaving(
+        "send-tcp-host-address",
+        "Sends to an address of the host that is not its loopback.",
+        TCP,
+        |plants| at_host(plants, |address| tcp(plants, "send-tcp-host-address", address)),
+        |host| heard(host, "send-tcp-host-address"),
+    ),
+    leaving(
+        "send-tcp-host-mapped",
+        "Sends to that address as an IPv6 one.",
+        TCP,
+        |plants| at_host(plants, |address| tcp(plants, "send-tcp-host-mapped", mapped(address))),
+        |host| heard(host, "send-tcp-host-mapped"),
+    ),
+    leaving(
+        "send-tcp-fast-open",
+        "Sends in the first packet of a connection.",
+        TCP,
+        |plants| fast_open(plants, "send-tcp-fast-open"),
+        |host| heard(host, "send-tcp-fast-open"),
+    ),
+    leaving(
+        "send-mptcp",
+        "Sends over a connection of several paths.",
+        TCP,
+        |plants| multipath(plants, "send-mptcp"),
+        |host| heard(host, "send-mptcp"),
+    ),
+    leaving(
+        "send-udp",
+        "Sends a datagram to the host's loopback.",
+        UDP,
+        |plants| udp(plants, "send-udp", LOOPBACK),
+        |host| heard(host, "send-udp"),
+    ),
+    leaving(
+        "send-udp-v6",
+        "Sends a datagram to the host's ::1.",
+        UDP,
+        |plants| udp(plants, "send-udp-v6", IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        |host| heard(host, "send-udp-v6"),
+    ),
+    leaving(
+        "send-udp-mapped",
+        "Sends a datagram to ::ffff:127.0.0.1.",
+        UDP,
+        |plants| udp(plants, "send-udp-mapped", mapped(LOOPBACK)),
+        |host| heard(host, "send-udp-mapped"),
+    ),
+    leaving(
+        "send-udp-host-address",
+        "Sends a datagram to the host's other address.",
+        UDP,
+        |plants| at_host(plants, |address| udp(plants, "send-udp-host-address", address)),
+        |host| heard(host, "send-udp-host-address"),
+    ),
+    leaving(
+        "send-udp-broadcast",
+        "Sends a datagram to all of the loopback's network.",
+        UDP,
+        |plants| udp(plants, "send-udp-broadcast", IpAddr::V4(BROADCAST)),
+        |host| heard(host, "send-udp-broadcast"),
+    ),
+    leaving(
+        "send-udp-multicast",
+        "Sends a datagram to a group.",
+        UDP,
+        |plants| udp(plants, "send-udp-multicast", IpAddr::V4(GROUP)),
+        |host| heard(host, "send-udp-multicast"),
+    ),
+    leaving(
+        "send-udp-lite",
+        "Sends a datagram of UDP-Lite.",
+        UDP,
+        |plants| udp_lite(plants, "send-udp-lite"),
+        |host| heard(host, "send-udp-lite"),
+    ),
+    leaving(
+        "send-quic",
+        "Sends the first packet of QUIC.",
+        UDP,
+        |plants| quic(plants, "send-quic", LOOPBACK),
+        |host| heard(host, "send-quic"),
+    ),
+    leaving(
+        "send-quic-host-address",
+        "Sends it to the host's other address.",
+        UDP,
+        |plants| at_host(plants, |address| quic(plants, "send-quic-host-address", address)),
+        |host| heard(host, "send-quic-host-address"),
+    ),
+    leaving(
+        "dns-udp",
+        "Asks a server of names, with data for a name.",
+        UDP,
+        |plants| {
+            let query = dns_query(&name(plants, "dns-udp")?);
+            Ok(datagram(SocketAddr::new(LOOPBACK, plants.port(Plant::UdpPort)?), &query))
+        },
+        |host| heard_label(host, "dns-udp"),
+    ),
+    leaving(
+        "dns-udp-host-address",
+        "Asks one at the host's other address.",
+        UDP,
+        |plants| {
+            let query = dns_query(&name(plants, "dns-udp-host-address")?);
+            let port = plants.port(Plant::UdpPort)?;
+            at_host(plants, |address| Ok(datagram(SocketAddr::new(address, port), &query)))
+        },
+        |host| heard_label(host, "dns-udp-host-address"),
+    ),
+    leaving(
+        "dns-tcp",
+        "Asks one over TCP.",
+        TCP,
+        |plants| {
+            let query = dns_query(&name(plants, "dns-tcp")?);
+            let length = u16::try_from(query.len()).unwrap_or(0).to_be_bytes();
+            let address = SocketAddr::new(LOOPBACK, plants.port(Plant::HostPort)?);
+            Ok(stream(address, &[&length[..], &query].concat()))
+        },
+        |host| heard_label(host, "dns-tcp"),
+    ),
+    Attempt::forbidden("icmp-echo", "Has the host answer an ICMP echo.", "attacks 13", |plants| {
+        at_host(plants, |address| Ok(echo(address)))
+    })
+    .of(Radius::Exfiltration),
+    Attempt::forbidden("socket-sctp", "Opens a socket of SCTP.", "attacks 13", |_| {
+        Ok(opened(SocketType::STREAM, SCTP))
+    })
+    .of(Radius::Exfiltration),
+    Attempt::forbidden("socket-dccp", "Opens a socket of DCCP.", "attacks 13", |_| {
+        Ok(opened(SocketType::from_raw(SOCK_DCCP), DCCP))
+    })
+    .of(Radius::Exfiltration),
+    leaving(
+        "channel-unix-stream",
+        "Sends over a socket of the host by its path.",
+        &[Plant::UnixStream, Plant::Canary],
+        |plants| {
+            let path = plants.text(Plant::UnixStream)?;
+            unix(plants, "channel-unix-stream", &UnixAddress::from_pathname(path))
+        },
+        |host| heard(host, "channel-unix-stream"),
+    ),
+    leaving(
+        "channel-unix-abstract",
+        "Sends over an abstract socket of the host.",
+        &[Plant::AbstractName, Plant::Canary],
+        |plants| {
+            let name = plants.text(Plant::AbstractName)?;
+            unix(plants, "channel-unix-abstract", &UnixAddress::from_abstract_name(name))
+        },
+        |host| heard(host, "channel-unix-abstract"),
+    ),
+    leaving(
+        "channel-unix-datagram",
+        "Sends a datagram to a socket of the host.",
+        &[Plant::UnixDatagram, Plant::Canary],
+        |plants| {
+            let (path, mark) = (plants.text(Plant::UnixDatagram)?, mark(plants, "channel-unix-datagram")?);
+            let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(mark.as_bytes(), path));
+            Ok(judged(path, sent.map(|_| ())))
+        },
+        |host| heard(host, "channel-unix-datagram"),
+    ),
+    leaving(
+        "channel-fifo",
+        "Writes to a FIFO that the host reads.",
+        &[Plant::Fifo, Plant::Canary],
+        |plants| {
+            let (path, mark) = (plants.text(Plant::Fifo)?, mark(plants, "channel-fifo")?);
+            let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+            let opened = File::options().write(true).custom_flags(nonblocking).open(path);
+            let written = opened.and_then(|mut fifo| writeln!(fifo, "{mark}"));
+            Ok(Gate::PATH.judge(path, written.map_err(|error| proc::from_io(&error))))
+        },
+        |host| heard(host, "channel-fifo"),
+    ),
+    leaving(
+        "channel-tmp",
+        "Leaves a file in the host's /tmp.",
+        &[Plant::Tag],
+        |plants| leave(plants, "/tmp"),
+        |host| left(host, "/tmp"),
+    ),
+    leaving(
+        "channel-var-tmp",
+        "Leaves a file in the host's /var/tmp.",
+        &[Plant::Tag],
+        |plants| leave(plants, "/var/tmp"),
+        |host| left(host, "/var/tmp"),
+    ),
+    leaving(
+        "channel-shared-memory",
+        "Leaves a file in the host's shared memory.",
+        &[Plant::Tag],
+        |plants| leave(plants, "/dev/shm"),
+        |host| left(host, "/dev/shm"),
+    ),
+];
+
+pub(crate) const CLASSES: &[Class] = &[
+    class(
+        "host-streams",
+        13,
+        &["send-tcp", "send-tcp-host-address", "send-tcp-host-mapped", "send-tcp-fast-open", "send-mptcp"],
+    ),
+    class(
+        "host-datagrams",
+        13,
+        &["send-udp", "send-udp-v6", "send-udp-mapped", "send-udp-host-address", "send-udp-lite"],
+    ),
+    class("datagrams-to-many", 13, &["send-udp-broadcast", "send-udp-multicast"]),
+    class("quic", 13, &["send-quic", "send-quic-host-address"]),
+    class("names-as-data", 12, &["dns-udp", "dns-tcp", "dns-udp-host-address"]),
+    class("icmp", 13, &["icmp-echo"]),
+    class("odd-transports", 13, &["socket-sctp", "socket-dccp"]),
+    class(
+        "local-channels",
+        5,
+        &["channel-unix-stream", "channel-unix-abstract", "channel-unix-datagram", "channel-fifo"],
+    ),
+    class("shared-directories", 4, &["channel-tmp", "channel-var-tmp", "channel-shared-memory"]),
+];
+
+pub(crate) const PLANTING: Planting = Planting { plant: |_| Ok(()), tidy };
+
+/// The last address of the loopback's network, which is for all of it.
+pub(crate) const BROADCAST: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+/// A group of this machine's own choice (RFC 2365, the local scope).
+pub(crate) const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 1);
+/// `IPPROTO_UDPLITE`, `IPPROTO_MPTCP`, `IPPROTO_SCTP`, `IPPROTO_DCCP` (`linux/in.h`).
+pub(crate) const UDP_LITE: Protocol = protocol(136);
+const MULTIPATH: Protocol = protocol(262);
+const SCTP: Protocol = protocol(132);
+const DCCP: Protocol = protocol(33);
+/// `SOCK_DCCP` (`linux/net.h`).
+const SOCK_DCCP: u32 = 6;
+/// `MSG_FASTOPEN` (`linux/socket.h`).
+const FAST_OPEN: SendFlags = SendFlags::from_bits_retain(0x2000_0000);
+/// How long anything here is waited for; it comes at once or not at all.
+const WAIT: Duration = Duration::from_millis(250);
+const SHARED_DIRECTORIES: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+const fn protocol(number: u32) -> Protocol {
+    match NonZeroU32::new(number) {
+        Some(number) => Protocol::from_raw(number),
+        None => net::ipproto::TCP,
+    }
+}
+
+const fn leaving(
+    id: &'static str,
+    sentence: &'static str,
+    needs: &'static [Plant],
+    run: Run,
+    witness: Witness,
+) -> Attempt {
+    Attempt::forbidden(id, sentence, "attacks 13", run)
+        .of(Radius::Exfiltration)
+        .needs(needs)
+        .witnessed(witness)
+}
+
+fn judged(act: &str, sent: io::Result<()>) -> Finding {
+    Gate::SOCKET.judge(act, sent.map_err(|error| proc::from_io(&error)))
+}
+
+fn at_host(
+    plants: &Plants,
+    act: impl FnOnce(IpAddr) -> Result<Finding, PlantError>,
+) -> Result<Finding, PlantError> {
+    let Ok(address) = plants.text(Plant::HostAddress) else {
+        return Ok(Finding::Inapplicable("the host has no address but its loopback".to_owned()));
+    };
+    match address.parse() {
+        Ok(address) => act(address),
+        Err(_) => Err(PlantError::Malformed { plant: Plant::HostAddress, value: address.to_owned() }),
+    }
+}
+
+fn mapped(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+fn tcp(plants: &Plants, id: &str, address: IpAddr) -> Result<Finding, PlantError> {
+    let address = SocketAddr::new(address, plants.port(Plant::HostPort)?);
+    Ok(stream(address, mark(plants, id)?.as_bytes()))
+}
+
+fn stream(address: SocketAddr, bytes: &[u8]) -> Finding {
+    let sent = TcpStream::connect_timeout(&address, WAIT).and_then(|mut stream| stream.write_all(bytes));
+    judged(&format!("TCP to {address}"), sent)
+}
+
+fn udp(plants: &Plants, id: &str, address: IpAddr) -> Result<Finding, PlantError> {
+    let address = SocketAddr::new(address, plants.port(Plant::UdpPort)?);
+    Ok(datagram(address, mark(plants, id)?.as_bytes()))
+}
+
+/// That it was sent says nothing: only who got it knows.
+fn datagram(address: SocketAddr, bytes: &[u8]) -> Finding {
+    let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let sent = UdpSocket::bind(local).and_then(|socket| {
+        socket.set_broadcast(true)?;
+        if address.ip() == IpAddr::V4(GROUP) {
+            // By the loopback only, so that no other machine gets a packet of this.
+            net::sockopt::set_ip_multicast_if(&socket, &Ipv4Addr::LOCALHOST)?;
+        }
+        socket.send_to(bytes, address).map(|_| ())
+    });
+    judged(&format!("UDP to {address}"), sent)
+}
+
+/// A long header, version 1, and identifiers that hold the mark, filled up to the least size (RFC 9000, 14.1).
+fn quic(plants: &Plants, id: &str, address: IpAddr) -> Result<Finding, PlantError> {
+    const INITIAL_BYTES: usize = 1200;
+    let mark = mark(plants, id)?;
+    let mut packet = [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 8], &[0], mark.as_bytes()].concat();
+    packet.resize(INITIAL_BYTES, 0);
+    Ok(datagram(SocketAddr::new(address, plants.port(Plant::UdpPort)?), &packet))
+}
+
+fn fast_open(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
+    let (mark, port) = (mark(plants, id)?, plants.port(Plant::HostPort)?);
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    let flags = FAST_OPEN | SendFlags::NOSIGNAL;
+    let sent = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .and_then(|socket| net::sendto(socket, mark.as_bytes(), flags, &address));
+    Ok(match sent {
+        Err(Errno::OPNOTSUPP) => Finding::Inapplicable("fast open is switched off".to_owned()),
+        sent => Gate::SOCKET.judge("a first packet with data", sent),
+    })
+}
+
+fn multipath(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
+    let (mark, port) = (mark(plants, id)?, plants.port(Plant::HostPort)?);
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    let flags = SocketFlags::CLOEXEC;
+    let sent = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, Some(MULTIPATH))
+        .and_then(|socket| net::connect(&socket, &address).map(|()| socket))
+        .and_then(|socket| net::send(socket, mark.as_bytes(), SendFlags::NOSIGNAL));
+    Ok(Gate::SOCKET.judge("MPTCP to the loopback", sent))
+}
+
+fn udp_lite(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
+    let (mark, port) = (mark(plants, id)?, plants.port(Plant::UdpPort)?);
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    let flags = SocketFlags::CLOEXEC;
+    let sent = net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, Some(UDP_LITE))
+        .and_then(|socket| net::sendto(socket, mark.as_bytes(), SendFlags::NOSIGNAL, &address));
+    Ok(Gate::SOCKET.judge("UDP-Lite to the loopback", sent))
+}
+
+fn opened(kind: SocketType, protocol: Protocol) -> Finding {
+    let made = net::socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, Some(protocol));
+    Gate::SOCKET.judge("the socket", made)
+}
+
+/// An enclosure may answer for every address by itself: an answer counts only where there is a device by which it can have
+/// come.
+fn echo(address: IpAddr) -> Finding {
+    let IpAddr::V4(address) = address else {
+        return Finding::Inapplicable("the host has no IPv4 address but its loopback".to_owned());
+    };
+    let devices = netlink::links().unwrap_or_default();
+    if devices.iter().all(|name| name == "lo") {
+        return Finding::Held("there is no device but the loopback".to_owned());
+    }
+    Finding::strongest([SocketType::DGRAM, SocketType::RAW].map(|kind| match ping(kind, address) {
+        Err(Errno::AGAIN) => Finding::Held(format!("{address} does not answer")),
+        answer => Gate::SOCKET.judge(&format!("an echo of {address}"), answer),
+    }))
+}
+
+fn ping(kind: SocketType, address: Ipv4Addr) -> Result<(), Errno> {
+    // Echo request; its checksum, which a raw socket does not fill in, of the type and the sequence.
+    const REQUEST: [u8; 8] = [8, 0, 0xf7, 0xfe, 0, 0, 0, 1];
+    let socket = net::socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, Some(net::ipproto::ICMP))?;
+    net::sockopt::set_socket_timeout(&socket, net::sockopt::Timeout::Recv, Some(WAIT))?;
+    net::sendto(&socket, &REQUEST, SendFlags::NOSIGNAL, &SocketAddrV4::new(address, 0))?;
+    let mut answer = [0; 64];
+    net::recv(&socket, &mut answer, net::RecvFlags::empty()).map(|_| ())
+}
+
+fn unix(plants: &Plants, id: &str, address: &io::Result<UnixAddress>) -> Result<Finding, PlantError> {
+    let mark = mark(plants, id)?;
+    let Ok(address) = address else {
+        return Ok(Finding::Inconclusive("the planted name is no address".to_owned()));
+    };
+    let sent = UnixStream::connect_addr(address).and_then(|mut stream| stream.write_all(mark.as_bytes()));
+    Ok(judged(&format!("{address:?}"), sent))
+}
+
+/// A label of a name: the mark, as much of it as a label can have.
+fn label(plants: &Plants, id: &str) -> Result<String, PlantError> {
+    let mark = mark(plants, id)?;
+    Ok(mark.get(..LABEL_BYTES_MAX).unwrap_or(&mark).to_owned())
+}
+
+fn name(plants: &Plants, id: &str) -> Result<String, PlantError> {
+    Ok(format!("{}.probe.invalid", label(plants, id)?))
+}
+
+fn heard_label(host: &HostSide<'_>, id: &str) -> Option<String> {
+    host.heard(&label(host.plants, id).ok()?)
+}
+
+fn shared(directory: &str, tag: &str) -> String {
+    format!("{directory}/{tag}-left")
+}
+
+fn leave(plants: &Plants, directory: &str) -> Result<Finding, PlantError> {
+    let path = shared(directory, plants.text(Plant::Tag)?);
+    let made = File::create_new(&path);
+    Ok(Gate::PATH.judge(&path, made.map_err(|error| proc::from_io(&error))))
+}
+
+fn left(host: &HostSide<'_>, directory: &str) -> Option<String> {
+    let path = shared(directory, host.plants.text(Plant::Tag).ok()?);
+    std::fs::exists(&path).is_ok_and(|exists| exists).then(|| format!("{path} is there"))
+}
+
+fn tidy(plants: &Plants) -> io::Result<()> {
+    let Ok(tag) = plants.text(Plant::Tag) else { return Ok(()) };
+    SHARED_DIRECTORIES.iter().try_for_each(|directory| match std::fs::remove_file(shared(directory, tag)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use super::*;
+    use crate::finding::Report;
+    use crate::outside::{datagrams, origin};
+    use crate::witness::Contact;
+
+    /// Another address of the loopback plays the host's own.
+    const HOST_ADDRESS: &str = "127.0.0.2";
+
+    #[test]
+    fn outside_each_is_heard_or_left_there() {
+        let contacts = Arc::new(Mutex::new(Vec::new()));
+        let noting = |listener: &'static str| {
+            let contacts = Arc::clone(&contacts);
+            move |bytes: &[u8]| contacts.lock().unwrap().push(Contact { listener, bytes: bytes.to_vec() })
+        };
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        let second = TcpListener::bind((HOST_ADDRESS, port)).unwrap();
+        for listener in [first, second] {
+            let note = noting("host-port");
+            thread::spawn(move || origin::serve(listener, note));
+        }
+        let (udp_port, sockets) = datagrams::bind(Some(HOST_ADDRESS.parse().unwrap())).unwrap();
+        for socket in sockets {
+            let note = noting("udp-port");
+            thread::spawn(move || datagrams::serve(&socket, "CANARY", note));
+        }
+        let mut plants = Plants::default();
+        for (name, value) in [
+            ("host-port", port.to_string()),
+            ("udp-port", udp_port.to_string()),
+            ("host-address", HOST_ADDRESS.to_owned()),
+            ("canary", "canary-55d1".to_owned()),
+            ("tag", format!("probe-egress-{}", std::process::id())),
+        ] {
+            plants.add(name, &value).unwrap();
+        }
+        let local = ["channel-unix", "channel-fifo"];
+        let over_network = ATTEMPTS.iter().filter(|each| !local.iter().any(|name| each.id.starts_with(name)));
+        for attempt in over_network.filter(|attempt| attempt.witness.is_some()) {
+            let found = attempt.find(&plants);
+            // Not every kernel has every protocol.
+            if matches!(found, Finding::Refused(Errno::PROTONOSUPPORT, _) | Finding::Inapplicable(_)) {
+                continue;
+            }
+            let reported = Report::new(attempt, found);
+            let begin = std::time::Instant::now();
+            let seen = loop {
+                let contacts = contacts.lock().unwrap().clone();
+                let host = HostSide { plants: &plants, contacts: &contacts, reported: Some(&reported) };
+                let seen = attempt.witness.unwrap()(&host);
+                if seen.is_some() || begin.elapsed() > Duration::from_secs(2) {
+                    break seen;
+                }
+                thread::sleep(Duration::from_millis(5));
+            };
+            assert!(seen.is_some(), "{}: {}", attempt.id, reported.evidence);
+        }
+        tidy(&plants).unwrap();
+    }
+}
