@@ -206,7 +206,7 @@ fn direct(inner: &[OsString]) -> CommandLine {
     let (program, arguments) = inner
         .split_first()
         .map_or_else(Default::default, |(program, arguments)| (program.clone(), arguments.to_vec()));
-    CommandLine { program, arguments }
+    CommandLine { program, arguments, variables: Vec::new() }
 }
 
 struct Passes<'p> {

@@ -34,13 +34,15 @@ pub trait Enclosure {
     fn finish(&mut self, scene: &Scene) -> Result<(), Self::Error>;
 }
 
-/// A program and its arguments; directory and environment are the scene's.
+/// A program and its arguments; the directory is the scene's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     /// The program.
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// Variables that it has besides, or in place of, those of whoever runs the measurement.
+    pub variables: Vec<(OsString, OsString)>,
 }
 
 /// What an enclosure grants on purpose: what is reached by it is declared.

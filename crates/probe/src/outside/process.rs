@@ -88,7 +88,8 @@ const LATE: Duration = Duration::from_millis(500);
 fn prepared(line: &CommandLine, place: Place<'_>) -> Command {
     let mut command = Command::new(&line.program);
     command.args(&line.arguments).current_dir(place.directory).process_group(0);
-    command.env_clear().envs(place.environment.iter().map(|(key, value)| (key, value)));
+    let variables = place.environment.iter().chain(&line.variables);
+    command.env_clear().envs(variables.map(|(key, value)| (key, value)));
     command
 }
 

@@ -60,7 +60,7 @@ const TRIAL_TIME_MAX: Duration = Duration::from_secs(20);
 fn asked(words: &[&str], place: Place<'_>) -> Result<Ran, String> {
     let Some((program, arguments)) = words.split_first() else { return Err("it has none".to_owned()) };
     let arguments = arguments.iter().map(OsString::from).collect();
-    let line = CommandLine { program: program.into(), arguments };
+    let line = CommandLine { program: program.into(), arguments, variables: Vec::new() };
     process::through_pipes(&line, place, TRIAL_TIME_MAX, &mut |_| ()).map_err(|error| error.to_string())
 }
 
@@ -88,7 +88,8 @@ impl Enclosure for Sandbox {
         ] {
             text = replaced(&text, name.as_bytes(), &value);
         }
-        CommandLine { program: "sh".into(), arguments: vec!["-c".into(), OsString::from_vec(text)] }
+        let arguments = vec!["-c".into(), OsString::from_vec(text)];
+        CommandLine { program: "sh".into(), arguments, variables: Vec::new() }
     }
 
     fn declared(&self) -> Declared {

@@ -76,15 +76,15 @@ pub(super) struct Cell<'c> {
     authority: Option<Authority>,
     sessions: RefCell<Vec<String>>,
     is_granted: bool,
-    /// The secret that was planted in the owner's store.
-    secret: Option<String>,
+    /// Where the sessions' state and settings are, if apart from the owner's.
+    apart: Vec<(OsString, OsString)>,
 }
 
 impl<'c> Cell<'c> {
     pub(super) fn new(context: &'c Context, arguments: ProbeArguments) -> Result<Self, Error> {
         let asked = flags(&arguments.authority);
         let (authority, sessions) = (None, RefCell::default());
-        Ok(Self { context, arguments, asked, authority, sessions, is_granted: false, secret: None })
+        Ok(Self { context, arguments, asked, authority, sessions, is_granted: false, apart: Vec::new() })
     }
 
     /// The policy of the directory in which this is called holds, as it would for `run`.
@@ -98,14 +98,42 @@ impl<'c> Cell<'c> {
         Ok(())
     }
 
-    /// Grants a little of the planted origin, with a credential where no policy of the owner's has the say.
-    fn plant_grant(&mut self, scene: &mut Scene) -> Result<(), Error> {
+    /// What the flags come to, with the scene's work directory as the first one.
+    fn resolved(&self, scene: &Scene) -> Result<Authority, Error> {
+        let mut authority = self.arguments.authority.clone();
+        authority.workspaces.insert(0, scene.workspace());
+        let mut environment = self.context.environment.clone();
+        environment.extend(self.apart.iter().cloned());
+        let context = Context::new(environment, self.context.current.clone(), self.context.now)?;
+        let context = Context { program: self.context.program.clone(), ..context };
+        let state = State::open(&context)?;
+        Ok(resolve::resolve(&context, &state, &Machine::look(), &request(authority)?)?.authority)
+    }
+
+    /// Whether sets are named: what they come to lies in the owner's state.
+    fn names_sets(&self) -> Result<bool, Error> {
+        let asked = request(self.arguments.authority.clone())?;
+        let policies = Policies::of(self.context);
+        let policy = asked.policy.as_deref().map(|path| policies.read(path, &[])).transpose()?;
+        Ok(!asked.wish.sets.is_empty() || policy.is_some_and(|policy| !policy.wish.sets.is_empty()))
+    }
+
+    /// Keeps the sessions of the probe out of the owner's list, and its secret out of the owner's store.
+    fn set_apart(&mut self, scene: &Scene) {
+        let place = |name: &str| scene.scratch().join(name).into_os_string();
+        self.apart =
+            vec![("XDG_STATE_HOME".into(), place("state")), ("XDG_CONFIG_HOME".into(), place("config"))];
+    }
+
+    /// Grants a little of the planted origin; with a credential where that has a store of its own, and no policy of the
+    /// owner's has the say.
+    fn plant_grant(&mut self, scene: &mut Scene, may_keep_secret: bool) -> Result<(), Error> {
         let (host, port) = (format!("origin-{}.test", scene.tag()), scene.origin_port());
         let grant =
             format!("GET,HEAD http://{host}:{port}/open/** query=deny up={GRANTED_UP} address=127.0.0.1");
         scene.grant_origin(&host);
         self.is_granted = true;
-        if self.arguments.authority.policy.is_some() {
+        if !may_keep_secret || self.arguments.authority.policy.is_some() {
             self.arguments.authority.allow.push(grant);
             return Ok(());
         }
@@ -119,7 +147,6 @@ impl<'c> Cell<'c> {
         let written = std::fs::write(&kept, &value).and_then(|()| std::fs::write(&file, policy));
         written.map_err(|error| Error::new(ErrorKind::State, "cannot plant a grant").because(error))?;
         let from = format!("file:{}", kept.display());
-        self.secret = Some(secret.clone());
         self.cofferdam(["secret", "add", &secret, "--from", &from], "cannot plant a secret")?;
         scene.bind_secret(HANDLE, &value);
         self.arguments.authority.policy = Some(file);
@@ -138,6 +165,7 @@ impl<'c> Cell<'c> {
     fn cofferdam<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>, act: &str) -> Result<(), Error> {
         let mut command = Command::new(&self.context.program);
         command.args(words).env_clear().envs(&self.context.environment).stdin(Stdio::null());
+        command.envs(self.apart.iter().map(|(name, value)| (name, value)));
         let ran = command
             .output()
             .map_err(|error| Error::new(ErrorKind::Internal, act.to_owned()).because(error))?;
@@ -167,14 +195,15 @@ impl Enclosure for Cell<'_> {
 
     fn prepare(&mut self, scene: &mut Scene) -> Result<(), Failed> {
         self.find_policy()?;
-        if !self.arguments.no_planted_grant {
-            self.plant_grant(scene)?;
+        let authority = self.resolved(scene)?;
+        let takes_from_owner = !authority.credentials.is_empty() || self.names_sets()?;
+        if !takes_from_owner {
+            self.set_apart(scene);
         }
-        let mut authority = self.arguments.authority.clone();
-        authority.workspaces.insert(0, scene.workspace());
-        let state = State::open(self.context)?;
-        let resolved = resolve::resolve(self.context, &state, &Machine::look(), &request(authority)?)?;
-        self.authority = Some(resolved.authority);
+        if !self.arguments.no_planted_grant {
+            self.plant_grant(scene, !takes_from_owner)?;
+        }
+        self.authority = Some(self.resolved(scene)?);
         Ok(())
     }
 
@@ -184,7 +213,11 @@ impl Enclosure for Cell<'_> {
         arguments.extend(flags(&self.arguments.authority));
         arguments.push("--".into());
         arguments.extend(inner.iter().cloned());
-        CommandLine { program: self.context.program.clone().into_os_string(), arguments }
+        CommandLine {
+            program: self.context.program.clone().into_os_string(),
+            arguments,
+            variables: self.apart.clone(),
+        }
     }
 
     fn declared(&self) -> Declared {
@@ -203,9 +236,6 @@ impl Enclosure for Cell<'_> {
     fn finish(&mut self, _scene: &Scene) -> Result<(), Failed> {
         for name in self.sessions.take() {
             self.cofferdam(["discard", "-f", &name], "cannot discard a session of the probe")?;
-        }
-        if let Some(secret) = self.secret.take() {
-            self.cofferdam(["secret", "rm", &secret], "cannot remove the secret of the probe")?;
         }
         Ok(())
     }
