@@ -164,7 +164,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         let path = plants.text(Plant::TmpCanary)?;
         Ok(Gate::PATH.judge(path, fs::stat(path)))
     })
-    .needs(&[Plant::TmpCanary]),
+    .needs(&[Plant::TmpCanary])
+    .opened_by(Opening::Shows(Plant::TmpCanary)),
 ];
 
 /// Enough to be above any directory that a test works in.

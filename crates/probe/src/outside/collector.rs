@@ -2,7 +2,7 @@
 //!
 //! 1. Two equal scenes are set: one for the control, one for the enclosure, which is made ready.
 //! 2. Every attempt is made on the first, outside of any enclosure.
-//! 3. Every attempt is made on the second, inside, and what is printed there is taken to its own terminal.
+//! 3. At the same time every attempt is made on the second, inside; what is printed there goes to a terminal of its own.
 //! 4. The host looks at both scenes, and each attempt is judged.
 //! 5. Both scenes are taken away, whatever came of it.
 
@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ const RUN_TIME_MAX: Duration = Duration::from_secs(120);
 const TERMINAL_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long listeners are given for what has been sent already.
 const SETTLE: Duration = Duration::from_millis(30);
+/// How many lines the probe prints for each attempt.
+const LINES_EACH: usize = 2;
 /// The name under which the pass on a terminal is a contact.
 pub(crate) const TERMINAL: &str = "terminal";
 /// The most lines of a complaint that are told.
@@ -120,14 +123,10 @@ pub fn measure<E: Enclosure>(
     };
     let (mut control, mut scene) = (set()?, set()?);
     let wanted: Vec<Wanted> = wanted(&setting.only);
-    let mut passes = Passes { setting, of: wanted.len() * 2, before: 0, told };
     let prepared = enclosure.prepare(&mut scene);
     let measured = prepared.and_then(|()| {
         control.grant_as(&scene);
-        let outside = passes.run(&control, &|_, inner| direct(inner))?;
-        passes.before = wanted.len();
-        let inside = passes.run(&scene, &|scene, inner| enclosure.command(scene, inner))?;
-        Ok((outside, inside))
+        Ok(both(&control, &scene, &|inner| enclosure.command(&scene, inner), setting, wanted.len(), told)?)
     });
     let declared = enclosure.declared();
     let finished = enclosure.finish(&scene);
@@ -209,11 +208,27 @@ fn direct(inner: &[OsString]) -> CommandLine {
     CommandLine { program, arguments, variables: Vec::new() }
 }
 
-struct Passes<'p> {
-    setting: &'p Setting,
-    of: usize,
-    before: usize,
-    told: &'p mut dyn FnMut(Progress),
+/// Makes all attempts on both scenes, which have nothing in common, at the same time.
+fn both(
+    control: &Scene,
+    scene: &Scene,
+    command: &dyn Fn(&[OsString]) -> CommandLine,
+    setting: &Setting,
+    wanted: usize,
+    told: &mut dyn FnMut(Progress),
+) -> Result<(Pass, Pass), CollectError> {
+    let made_outside = AtomicUsize::new(0);
+    thread::scope(|threads| {
+        let outside = threads.spawn(|| {
+            let count = |made| made_outside.store(made, Ordering::Relaxed);
+            run(control, &|inner| direct(inner), setting, &mut |made| count(made))
+        });
+        let inside = run(scene, command, setting, &mut |made| {
+            told(Progress { made: made + made_outside.load(Ordering::Relaxed), of: wanted * 2 });
+        });
+        let outside = outside.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
+        Ok((outside?, inside?))
+    })
 }
 
 /// What came of all attempts on one scene.
@@ -222,46 +237,47 @@ struct Pass {
     cut_short: Option<String>,
 }
 
-impl Passes<'_> {
-    fn run(
-        &mut self,
-        scene: &Scene,
-        command: &dyn Fn(&Scene, &[OsString]) -> CommandLine,
-    ) -> Result<Pass, CollectError> {
-        let Setting { environment, only, .. } = self.setting;
-        scene
-            .write_plants()
-            .map_err(|source| CollectError::Scene { home: scene.home().to_owned(), source })?;
-        let stand_ins = scene.environment().into_iter().map(|(name, value)| (name.into(), value.into()));
-        let environment: Vec<(OsString, OsString)> = environment.iter().cloned().chain(stand_ins).collect();
-        let workspace = scene.workspace();
-        let outside = scene.outside();
-        let place = Place { directory: &workspace, environment: &environment, left_open: &outside };
-        let words = |words: &[&str]| -> Vec<OsString> {
-            let program = [scene.program().into_os_string()];
-            program.into_iter().chain(words.iter().map(OsString::from)).collect()
-        };
-        let plants = scene.plants_file();
-        let inner = words(&["inside", "--plants", &plants.to_string_lossy(), "--only", only]);
-        let line = command(scene, &inner);
-        let start = |source| CollectError::Start { program: line.program.clone(), source };
-        let ran = process::through_pipes(&line, place, RUN_TIME_MAX, &mut |printed| {
-            let made = self.before + Said::by(printed).reports.len();
-            (self.told)(Progress { made, of: self.of });
-        })
-        .map_err(start)?;
-        let said = Said::by(&ran.printed);
-        if !said.has_begun {
-            return Err(CollectError::Nothing { said: complaint(&ran) });
-        }
-        let terminal = process::on_terminal(&command(scene, &words(&["terminal"])), place, TERMINAL_TIME_MAX);
-        if let Ok(terminal) = terminal {
-            scene.contacts().note_as(TERMINAL, &terminal.printed);
-        }
-        let cut_short =
-            (!said.has_ended).then(|| ran.cut_short(RUN_TIME_MAX).unwrap_or_else(|| complaint(&ran)));
-        Ok(Pass { reports: said.reports, cut_short })
+/// Makes all attempts on one scene; `told` is told how many were made.
+fn run(
+    scene: &Scene,
+    command: &dyn Fn(&[OsString]) -> CommandLine,
+    setting: &Setting,
+    told: &mut dyn FnMut(usize),
+) -> Result<Pass, CollectError> {
+    let Setting { environment, only, .. } = setting;
+    scene.write_plants().map_err(|source| CollectError::Scene { home: scene.home().to_owned(), source })?;
+    let stand_ins = scene.environment().into_iter().map(|(name, value)| (name.into(), value.into()));
+    let environment: Vec<(OsString, OsString)> = environment.iter().cloned().chain(stand_ins).collect();
+    let workspace = scene.workspace();
+    let outside = scene.outside();
+    let place = Place { directory: &workspace, environment: &environment, left_open: &outside };
+    let words = |words: &[&str]| -> Vec<OsString> {
+        let program = [scene.program().into_os_string()];
+        program.into_iter().chain(words.iter().map(OsString::from)).collect()
+    };
+    let plants = scene.plants_file();
+    let inner = words(&["inside", "--plants", &plants.to_string_lossy(), "--only", only]);
+    let line = command(&inner);
+    let start = |source| CollectError::Start { program: line.program.clone(), source };
+    let (mut looked_at, mut made) = (0, 0);
+    let ran = process::through_pipes(&line, place, RUN_TIME_MAX, &mut |printed| {
+        // Lines are counted as they end; what they say is read when all are there.
+        let new = printed.get(looked_at..).unwrap_or_default();
+        looked_at = printed.len();
+        made += new.iter().filter(|byte| **byte == b'\n').count();
+        told(made / LINES_EACH);
+    })
+    .map_err(start)?;
+    let said = Said::by(&ran.printed);
+    if !said.has_begun {
+        return Err(CollectError::Nothing { said: complaint(&ran) });
     }
+    let terminal = process::on_terminal(&command(&words(&["terminal"])), place, TERMINAL_TIME_MAX);
+    if let Ok(terminal) = terminal {
+        scene.contacts().note_as(TERMINAL, &terminal.printed);
+    }
+    let cut_short = (!said.has_ended).then(|| ran.cut_short(RUN_TIME_MAX).unwrap_or_else(|| complaint(&ran)));
+    Ok(Pass { reports: said.reports, cut_short })
 }
 
 impl Pass {
