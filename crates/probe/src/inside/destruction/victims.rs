@@ -241,7 +241,9 @@ const NOT_WAITING: i32 =
 
 fn lines(path: &Path) -> Vec<u8> {
     let line = format!("A line of the owner's in {}.\n", path.display());
-    line.into_bytes().into_iter().cycle().take(FILE_BYTES).collect()
+    let mut bytes = line.repeat(FILE_BYTES / line.len() + 1).into_bytes();
+    bytes.truncate(FILE_BYTES);
+    bytes
 }
 
 impl Entry {

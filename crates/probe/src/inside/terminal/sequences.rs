@@ -124,11 +124,6 @@ pub(super) const SEQUENCES: &[Sequence] = &[
         trace: Trace::LeftOn(&[b"\x1b]8;;\x1b\\", b"\x1b]8;;\x07"]),
     },
     Sequence {
-        id: "terminal-line-drawing",
-        bytes: b"\x1b(0",
-        trace: Trace::LeftOn(&[b"\x1b(B", b"\x1b[!p"]),
-    },
-    Sequence {
         id: "terminal-hidden-cursor",
         bytes: b"\x1b[?25l",
         trace: Trace::LeftOn(&[b"\x1b[?25h", b"\x1b[!p"]),
@@ -140,4 +135,10 @@ pub(super) const SEQUENCES: &[Sequence] = &[
     },
     Sequence { id: "terminal-tags", bytes: b"\xf3\xa0\x81\x81", trace: Trace::Bytes(b"\xf3\xa0\x81\x81") },
     Sequence { id: "terminal-c1", bytes: b"\xc2\x9b2J", trace: Trace::Bytes(b"\xc2\x9b2J") },
+    // Last, as letters that follow may come out as lines.
+    Sequence {
+        id: "terminal-line-drawing",
+        bytes: b"\x1b(0",
+        trace: Trace::LeftOn(&[b"\x1b(B", b"\x1b[!p"]),
+    },
 ];
