@@ -3,11 +3,13 @@
 //! An errno that is known neither as a refusal nor as one from beyond the permission check is inconclusive: an
 //! attempt never counts as held because it failed for a reason that nobody thought of.
 
+use std::io;
+
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
-use crate::inside::errno;
+use crate::inside::{errno, proc};
 
 /// What an attempt found.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +40,20 @@ impl Finding {
             }
         }
         strongest
+    }
+
+    /// What an act came to of which the host's side tells whether it was reached: every errno says no, and those of a
+    /// file system that has no such thing say nothing about an enclosure.
+    pub(crate) fn claimed(act: &str, result: io::Result<()>) -> Self {
+        const LACKING: [Errno; 5] =
+            [Errno::NOTTY, Errno::INVAL, Errno::NAMETOOLONG, Errno::FBIG, Errno::ILSEQ];
+        match result.map_err(|error| proc::from_io(&error)) {
+            Ok(()) => Self::Reached(format!("{act}: it worked")),
+            Err(lacking) if LACKING.contains(&lacking) => {
+                Self::Held(format!("{act}: {}, the file system has no such thing", errno::name(lacking)))
+            }
+            Err(refusal) => Self::Refused(refusal, format!("{act}: {}", errno::name(refusal))),
+        }
     }
 
     fn strength(&self) -> u8 {

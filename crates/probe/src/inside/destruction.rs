@@ -6,12 +6,9 @@
 use std::io;
 use std::path::Path;
 
-use rustix::io::Errno;
-
 use crate::attempt::{Attempt, Radius, Run};
 use crate::classes::{Class, class};
-use crate::finding::{Finding, Gate};
-use crate::inside::{errno, proc};
+use crate::finding::Finding;
 use crate::plants::{Plant, PlantError, Planting, Plants};
 use crate::witness::{HostSide, Witness};
 
@@ -86,21 +83,24 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "fallocate(2)",
         |plants| destroy(plants, "destroy-punch-hole", acts::punch_hole),
         |host| lost(host, "destroy-punch-hole"),
-    ),
+    )
+    .if_present(),
     destroys(
         "destroy-zero-range",
         "Turns a block of a file into zeros.",
         "fallocate(2)",
         |plants| destroy(plants, "destroy-zero-range", acts::zero_range),
         |host| lost(host, "destroy-zero-range"),
-    ),
+    )
+    .if_present(),
     destroys(
         "destroy-collapse-range",
         "Takes a block out of a file.",
         "fallocate(2)",
         |plants| destroy(plants, "destroy-collapse-range", acts::collapse_range),
         |host| lost(host, "destroy-collapse-range"),
-    ),
+    )
+    .if_present(),
     destroys(
         "destroy-write",
         "Overwrites the beginning of a file.",
@@ -156,7 +156,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "renameat2(2)",
         |plants| destroy(plants, "destroy-rename-exchange", acts::exchange),
         |host| lost(host, "destroy-rename-exchange"),
-    ),
+    )
+    .if_present(),
     destroys(
         "destroy-rename-away",
         "Gives a file another name.",
@@ -219,14 +220,16 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "ioctl_iflags(2)",
         |plants| destroy(plants, "destroy-immutable", acts::make_immutable),
         |host| lost(host, "destroy-immutable"),
-    ),
+    )
+    .if_present(),
     destroys(
         "destroy-append-only",
         "Makes a file one that can only be appended to.",
         "ioctl_iflags(2)",
         |plants| destroy(plants, "destroy-append-only", acts::make_append_only),
         |host| lost(host, "destroy-append-only"),
-    ),
+    )
+    .if_present(),
     destroys(
         "destroy-by-hard-link",
         "Overwrites a file by a hard link of its own to it.",
@@ -414,14 +417,7 @@ const fn destroys(
 }
 
 fn destroy(plants: &Plants, id: &str, act: fn(&Victim) -> io::Result<()>) -> Result<Finding, PlantError> {
-    let victim = Victim::of(plants, id)?;
-    Ok(match act(&victim).map_err(|error| proc::from_io(&error)) {
-        // The file system has no such thing; not that anything was refused.
-        Err(lacking @ (Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL)) => {
-            Finding::Inapplicable(format!("{id}: {}, the file system has no such call", errno::name(lacking)))
-        }
-        answer => Gate::PATH.judge(id, answer),
-    })
+    Ok(Finding::claimed(id, act(&Victim::of(plants, id)?)))
 }
 
 fn lost(host: &HostSide<'_>, id: &str) -> Option<String> {

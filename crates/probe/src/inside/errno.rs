@@ -25,6 +25,7 @@ const NAMES: &[(Errno, &str)] = &[
     (Errno::FAULT, "EFAULT"),
     (Errno::FBIG, "EFBIG"),
     (Errno::HOSTUNREACH, "EHOSTUNREACH"),
+    (Errno::ILSEQ, "EILSEQ"),
     (Errno::INPROGRESS, "EINPROGRESS"),
     (Errno::INTR, "EINTR"),
     (Errno::INVAL, "EINVAL"),

@@ -8,11 +8,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-
 use crate::attempt::{Attempt, Radius, Run};
-use crate::finding::{Finding, Gate};
-use crate::inside::{errno, proc};
+use crate::finding::Finding;
+use crate::inside::proc;
 use crate::plants::{Plant, PlantError, Planting, Plants};
 use crate::witness::{HostSide, Witness};
 
@@ -57,19 +55,6 @@ fn place(plants: &Plants, name: impl AsRef<Path>) -> Result<PathBuf, PlantError>
     Ok(Path::new(plants.text(Plant::Workspace)?).join(name))
 }
 
-fn judge(what: &str, result: io::Result<()>) -> Finding {
-    match result.map_err(|error| proc::from_io(&error)) {
-        // The file system has no such thing; not that anything was refused.
-        Err(lacking @ (Errno::OPNOTSUPP | Errno::NAMETOOLONG | Errno::FBIG | Errno::ILSEQ)) => {
-            Finding::Inapplicable(format!(
-                "{what}: {}, the file system has no such thing",
-                errno::name(lacking)
-            ))
-        }
-        answer => Gate::PATH.judge(what, answer),
-    }
-}
-
 /// Brings a new file with this text.
 fn put(plants: &Plants, name: impl AsRef<Path>, text: &str) -> Result<Finding, PlantError> {
     put_with(plants, name, text, 0o644)
@@ -77,7 +62,7 @@ fn put(plants: &Plants, name: impl AsRef<Path>, text: &str) -> Result<Finding, P
 
 fn put_with(plants: &Plants, name: impl AsRef<Path>, text: &str, mode: u32) -> Result<Finding, PlantError> {
     let path = place(plants, name)?;
-    Ok(judge(&shown(&path), make(&path, text, mode)))
+    Ok(Finding::claimed(&shown(&path), make(&path, text, mode)))
 }
 
 /// Makes a new file, and the directories above it.
@@ -89,7 +74,7 @@ fn make(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 /// Appends to a file, which may not be there yet.
 fn add(plants: &Plants, name: &str, text: &str) -> Result<Finding, PlantError> {
     let path = place(plants, name)?;
-    Ok(judge(name, append(&path, text)))
+    Ok(Finding::claimed(name, append(&path, text)))
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {

@@ -219,4 +219,14 @@ mod tests {
         let denied = said(Finding::Held(String::new()));
         assert!(matches!(Came::of(&seen, Some(&denied), &host), Came::Reached(_)));
     }
+
+    #[test]
+    fn a_host_that_cannot_tell_yet_holds_nothing() {
+        let (plants, denied) = (Plants::default(), Report::new(&ATTEMPT, Finding::Held(String::new())));
+        let host = HostSide { plants: &plants, contacts: &[], reported: None };
+        let silent = ATTEMPT.witnessed(|_| None);
+        let came = |attempt: Attempt| Came::of(&attempt, Some(&denied), &host);
+        assert!(matches!(came(silent.ready_when(|_| false)), Came::Inconclusive(_)));
+        assert!(matches!(came(silent), Came::Refused { .. }));
+    }
 }

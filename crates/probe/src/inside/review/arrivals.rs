@@ -13,7 +13,7 @@ use std::path::Path;
 use cofferdam_syscall::mapped;
 use rustix::fs::{self as calls, CWD, FileType, Mode, XattrFlags, lgetxattr, makedev};
 
-use super::{add, brings, came, came_as, changed, judge, make, place, put, put_with};
+use super::{add, brings, came, came_as, changed, make, place, put, put_with};
 use crate::attempt::Attempt;
 use crate::classes::{Class, class};
 use crate::finding::Finding;
@@ -193,7 +193,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "attacks 17",
         |plants| put(plants, raw(b"review/\xff\xfe.rs"), TEXT),
         |host| came(host, raw(b"review/\xff\xfe.rs")),
-    ),
+    )
+    .if_present(),
     brings(
         "review-name-case",
         "Adds a file whose name differs from another only in case.",
@@ -234,7 +235,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "attacks 17",
         |plants| put(plants, long_name(), TEXT),
         |host| came(host, long_name()),
-    ),
+    )
+    .if_present(),
     brings("review-many", "Adds a directory of hundreds of files.", "attacks 17", put_many, |host| {
         came(host, "review/many/299")
     }),
@@ -244,7 +246,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "attacks 17",
         |plants| put(plants, LONG_LINE, &"x".repeat(LINE_BYTES)),
         |host| came(host, LONG_LINE),
-    ),
+    )
+    .if_present(),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
@@ -311,7 +314,7 @@ fn store_unseen(plants: &Plants) -> Result<Finding, PlantError> {
         mapped::store(file.as_fd(), b"// Not the owner's.")?;
         file.set_times(FileTimes::new().set_modified(before.modified()?))
     };
-    Ok(judge("review/mapped.rs", store()))
+    Ok(Finding::claimed("review/mapped.rs", store()))
 }
 
 /// A new file that gets this mode after it was made, so that no mask takes bits away.
@@ -319,14 +322,14 @@ fn put_mode(plants: &Plants, name: &str, mode: u32) -> Result<Finding, PlantErro
     let path = place(plants, name)?;
     let made =
         make(&path, TEXT, 0o755).and_then(|()| fs::set_permissions(&path, Permissions::from_mode(mode)));
-    Ok(judge(name, made))
+    Ok(Finding::claimed(name, made))
 }
 
 fn put_group_directory(plants: &Plants) -> Result<Finding, PlantError> {
     let path = place(plants, "review/group-directory")?;
     let made =
         fs::create_dir(&path).and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o2777)));
-    Ok(judge("review/group-directory", made))
+    Ok(Finding::claimed("review/group-directory", made))
 }
 
 /// `struct vfs_cap_data`, revision 2: magic with the effective bit, `CAP_NET_RAW` permitted.
@@ -336,7 +339,7 @@ fn put_attribute(plants: &Plants, name: &str, attribute: &str, value: &[u8]) -> 
     let path = place(plants, name)?;
     let made = make(&path, TEXT, 0o755)
         .and_then(|()| Ok(calls::setxattr(&path, attribute, value, XattrFlags::empty())?));
-    Ok(judge(&format!("{attribute} of {name}"), made))
+    Ok(Finding::claimed(&format!("{attribute} of {name}"), made))
 }
 
 fn has_attribute(host: &HostSide<'_>, name: &str, attribute: &str) -> Option<String> {
@@ -347,13 +350,13 @@ fn has_attribute(host: &HostSide<'_>, name: &str, attribute: &str) -> Option<Str
 
 fn link(plants: &Plants, name: &str, target: impl AsRef<Path>) -> Result<Finding, PlantError> {
     let path = place(plants, name)?;
-    Ok(judge(name, symlink(target, path)))
+    Ok(Finding::claimed(name, symlink(target, path)))
 }
 
 fn link_over_directory(plants: &Plants) -> Result<Finding, PlantError> {
     let (path, target) = (place(plants, "review/linked")?, plants.text(Plant::ScratchOutside)?);
     let linked = fs::remove_dir_all(&path).and_then(|()| symlink(target, &path));
-    Ok(judge("review/linked", linked))
+    Ok(Finding::claimed("review/linked", linked))
 }
 
 fn is_link(host: &HostSide<'_>, name: &str) -> Option<String> {
@@ -363,24 +366,24 @@ fn is_link(host: &HostSide<'_>, name: &str) -> Option<String> {
 /// So that a later change of the one changes the other, which nobody looks at.
 fn link_hard(plants: &Plants) -> Result<Finding, PlantError> {
     let (from, to) = (place(plants, "review/target/output")?, place(plants, "review/hard-link.rs")?);
-    Ok(judge("review/hard-link.rs", fs::hard_link(from, to)))
+    Ok(Finding::claimed("review/hard-link.rs", fs::hard_link(from, to)))
 }
 
 fn node(plants: &Plants, name: &str, kind: FileType) -> Result<Finding, PlantError> {
     let path = place(plants, name)?;
     let made = calls::mknodat(CWD, path, kind, Mode::from_raw_mode(0o644), makedev(0, 0));
-    Ok(judge(name, made.map_err(io::Error::from)))
+    Ok(Finding::claimed(name, made.map_err(io::Error::from)))
 }
 
 fn put_sparse(plants: &Plants) -> Result<Finding, PlantError> {
     let path = place(plants, "review/sparse")?;
-    Ok(judge("review/sparse", File::create_new(path).and_then(|file| file.set_len(SPARSE_BYTES))))
+    Ok(Finding::claimed("review/sparse", File::create_new(path).and_then(|file| file.set_len(SPARSE_BYTES))))
 }
 
 fn put_deep(plants: &Plants) -> Result<Finding, PlantError> {
     let path = place(plants, "review/deep")?;
     let deepest = (0..DEEP_LEVELS).fold(path, |path, _| path.join("d"));
-    Ok(judge("review/deep", fs::create_dir_all(deepest)))
+    Ok(Finding::claimed("review/deep", fs::create_dir_all(deepest)))
 }
 
 fn put_many(plants: &Plants) -> Result<Finding, PlantError> {
@@ -388,7 +391,7 @@ fn put_many(plants: &Plants) -> Result<Finding, PlantError> {
     let made = fs::create_dir(&directory).and_then(|()| {
         (0..ENTRIES).try_for_each(|at| File::create_new(directory.join(at.to_string())).map(drop))
     });
-    Ok(judge("review/many", made))
+    Ok(Finding::claimed("review/many", made))
 }
 
 fn long_name() -> String {

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{arrived, brings, judge, make};
+use super::{arrived, brings, make};
 use crate::attempt::Attempt;
 use crate::classes::{Class, class};
 use crate::finding::Finding;
@@ -74,7 +74,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, SYSTEM_SCHEDULE, HASH, 0o644),
         |host| brought(host, SYSTEM_SCHEDULE),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-cron-user",
         "Adds a schedule of a user's.",
@@ -139,8 +140,10 @@ fn place(plants: &Plants, name: &str) -> Result<PathBuf, PlantError> {
 /// The directory above is never made here: where an enclosure shows none, there is nothing to run later.
 fn bring(plants: &Plants, name: &str, text: &str, mode: u32) -> Result<Finding, PlantError> {
     let path = place(plants, name)?;
-    let above = path.parent().map_or(Ok(()), |above| fs::metadata(above).map(drop));
-    Ok(judge(name, above.and_then(|()| make(&path, text, mode))))
+    if !path.parent().is_some_and(Path::is_dir) {
+        return Ok(Finding::Held(format!("{name}: there is no such directory")));
+    }
+    Ok(Finding::claimed(name, make(&path, text, mode)))
 }
 
 fn brought(host: &HostSide<'_>, name: &str) -> Option<String> {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{add, append, brings, came, holds, judge, make, occasion, place, put};
+use super::{add, append, brings, came, holds, make, occasion, place, put};
 use crate::attempt::Attempt;
 use crate::classes::{Class, class};
 use crate::finding::Finding;
@@ -249,7 +249,7 @@ fn script(plants: &Plants, id: &str) -> Result<String, PlantError> {
 
 fn hook(plants: &Plants, id: &str, name: &str) -> Result<Finding, PlantError> {
     let (path, text) = (place(plants, name)?, script(plants, id)?);
-    Ok(judge(name, make(&path, &text, 0o755)))
+    Ok(Finding::claimed(name, make(&path, &text, 0o755)))
 }
 
 /// A setting, `@` standing for the command that runs the script, with the files that belong to it.
@@ -263,7 +263,7 @@ fn set(plants: &Plants, id: &str, setting: &str, files: &[(&str, &str)]) -> Resu
         }
         append(&place(plants, SETTINGS).map_err(std::io::Error::other)?, &setting.replace('@', &command))
     });
-    Ok(judge(SETTINGS, made))
+    Ok(Finding::claimed(SETTINGS, made))
 }
 
 /// The file is there; and did anything run it?
