@@ -82,9 +82,10 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
     File::options().append(true).create(true).open(path)?.write_all(text.as_bytes())
 }
 
-/// Whether anything of that name is in the host's workspace.
+/// Whether anything of that name is in the host's workspace. Some enclosures leave empty files where they had covered
+/// what isn't there; those brought nothing.
 fn came(host: &HostSide<'_>, name: impl AsRef<Path>) -> Option<String> {
-    came_as(host, name, |_| true)
+    came_as(host, name, |found| !found.is_file() || found.len() > 0)
 }
 
 /// Whether it is there, and is what was to be brought.

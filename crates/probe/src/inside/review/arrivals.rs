@@ -3,7 +3,7 @@
 //! What they hold means nothing; that they come at all is what is measured.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, FileTimes, Permissions};
+use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -238,7 +238,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     )
     .if_present(),
     brings("review-many", "Adds a directory of hundreds of files.", "attacks 17", put_many, |host| {
-        came(host, "review/many/299")
+        came_as(host, "review/many/299", Metadata::is_file)
     }),
     brings(
         "review-long-line",

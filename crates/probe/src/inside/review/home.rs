@@ -26,7 +26,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, AUTOSTART, DESKTOP, 0o644),
         |host| brought(host, AUTOSTART),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-user-service",
         "Adds a service of the owner's.",
@@ -34,7 +35,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, SERVICE, UNIT, 0o644),
         |host| brought(host, SERVICE),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-shell-start",
         "Adds a file that a shell reads when it starts.",
@@ -42,7 +44,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, SHELL, HASH, 0o644),
         |host| brought(host, SHELL),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-login-environment",
         "Adds variables to every login.",
@@ -50,7 +53,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, ENVIRONMENT, HASH, 0o644),
         |host| brought(host, ENVIRONMENT),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-home-program",
         "Adds a program to the owner's own.",
@@ -58,7 +62,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, PROGRAM, "#!/bin/sh\n", 0o755),
         |host| brought(host, PROGRAM),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-launcher",
         "Adds a launcher of programs.",
@@ -66,7 +71,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| bring(plants, LAUNCHER, DESKTOP, 0o644),
         |host| brought(host, LAUNCHER),
     )
-    .needs(NEEDS),
+    .needs(NEEDS)
+    .if_present(),
     brings(
         "review-cron-system",
         "Adds a schedule of the system's.",
@@ -155,32 +161,31 @@ fn brought(host: &HostSide<'_>, name: &str) -> Option<String> {
 pub(super) fn plant(plants: &Plants) -> io::Result<()> {
     for name in DIRECTORIES {
         let directory = place(plants, name).map_err(io::Error::other)?;
-        let is_ours = match fs::create_dir(&directory) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_marked(&directory)?,
-            Err(error) => return Err(error),
-        };
-        if is_ours {
+        // One that can't be made or looked into is the owner's, and what goes for it says that it isn't there.
+        if fs::create_dir(&directory).is_ok() || is_marked(&directory) {
             File::create_new(mark(&directory, plants)?)?;
         }
     }
     Ok(())
 }
 
-/// Takes away what attempts brought, and the directories that were made for it.
+/// Takes away what attempts brought, and the directories that were made for it; all that can be, whatever fails.
 pub(super) fn tidy(plants: &Plants) -> io::Result<()> {
+    let mut tidied = Ok(());
     for name in FILES.iter().chain(&SCHEDULES) {
-        gone(fs::remove_file(place(plants, name).map_err(io::Error::other)?))?;
+        let path = place(plants, name).map_err(io::Error::other)?;
+        tidied = tidied.and(gone(fs::remove_file(path)));
     }
     for name in DIRECTORIES.iter().rev() {
         let directory = place(plants, name).map_err(io::Error::other)?;
-        match fs::remove_file(mark(&directory, plants)?) {
+        let unmarked = fs::remove_file(mark(&directory, plants)?);
+        if unmarked.is_ok() {
             // One that others have put something into meanwhile stays.
-            Ok(()) => drop(fs::remove_dir(&directory)),
-            Err(error) => gone(Err(error))?,
+            drop(fs::remove_dir(&directory));
         }
+        tidied = tidied.and(gone(unmarked));
     }
-    Ok(())
+    tidied
 }
 
 const MARK_PREFIX: &str = ".cofferdam-probe-made-";
@@ -189,9 +194,9 @@ fn mark(directory: &Path, plants: &Plants) -> io::Result<PathBuf> {
     Ok(directory.join(format!("{MARK_PREFIX}{}", plants.text(Plant::Tag).map_err(io::Error::other)?)))
 }
 
-fn is_marked(directory: &Path) -> io::Result<bool> {
-    let mut names = fs::read_dir(directory)?.flatten().map(|entry| entry.file_name());
-    Ok(names.any(|name| name.to_string_lossy().starts_with(MARK_PREFIX)))
+fn is_marked(directory: &Path) -> bool {
+    let mut names = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().starts_with(MARK_PREFIX))
 }
 
 /// What isn't there needs no removing, nor what this user may not look for.

@@ -22,7 +22,7 @@ fn scene() -> (TempDir, Plants) {
     }
     plants.add("tag", "review-test").unwrap();
     let mut git = std::process::Command::new("git");
-    git.args(["init", "--quiet"]).current_dir(directory.path().join("project"));
+    git.args(["init", "--quiet", "--template="]).current_dir(directory.path().join("project"));
     assert!(git.status().unwrap().success(), "git init");
     (PLANTING.plant)(&plants).unwrap();
     (directory, plants)
@@ -105,4 +105,30 @@ fn of_two_plantings_at_once_the_last_to_tidy_removes_the_directories() {
     assert!(directory.path().join("home/.config/autostart").is_dir());
     home::tidy(&second).unwrap();
     assert_eq!(fs::read_dir(directory.path().join("home")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_home_that_cannot_be_planted_in_is_left_alone_and_said_not_to_be_there() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join(".config"), "the owner's").unwrap();
+    let mut plants = Plants::default();
+    plants.add("home", home.path().to_str().unwrap()).unwrap();
+    plants.add("tag", "review-test").unwrap();
+    home::plant(&plants).unwrap();
+    let autostart = home::ATTEMPTS.iter().find(|attempt| attempt.id == "review-autostart").unwrap();
+    assert!(matches!(autostart.find(&plants), Finding::Held(_)) && autostart.may_be_absent);
+    home::tidy(&plants).unwrap();
+    assert_eq!(fs::read_to_string(home.path().join(".config")).unwrap(), "the owner's");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_empty_file_that_an_enclosure_left_was_not_brought() {
+    let (_directory, plants) = scene();
+    let path = place(&plants, ".mcp.json").unwrap();
+    let attempt = later::ATTEMPTS.iter().find(|attempt| attempt.id == "review-mcp-servers").unwrap();
+    fs::write(&path, "").unwrap();
+    assert_eq!(told(attempt, &plants), None);
+    fs::write(&path, "{}").unwrap();
+    assert!(told(attempt, &plants).is_some());
 }
