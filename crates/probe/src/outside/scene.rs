@@ -376,10 +376,13 @@ fn repository(workspace: &Path) -> io::Result<()> {
         "--message",
         "first",
     ];
-    for words in [&["init", "--quiet"][..], &["add", "README", ".gitignore"], &commit] {
+    let init = ["-c", "init.defaultBranch=main", "init", "--quiet", "--template="];
+    for words in [&init[..], &["add", "README", ".gitignore"], &commit] {
         let mut git = Command::new("git");
-        git.arg("-C").arg(workspace).args(["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false"]);
-        git.args(["-c", "core.hooksPath=/dev/null"]).args(words);
+        // Nothing of the owner's: no settings or templates, and no GIT_DIR that would lead to another repository.
+        git.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        git.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")]);
+        git.arg("-C").arg(workspace).args(words);
         // A missing git is no failure: what depends on it says so.
         git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
     }
