@@ -1,3 +1,5 @@
+//! Each act costs its own victim and is seen by its own witness alone, and a victim that was only planted isn't lost.
+
 use std::fs;
 
 use rustix::io::Errno;

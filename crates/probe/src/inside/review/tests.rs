@@ -1,3 +1,5 @@
+//! What is brought is seen by its own witness alone, git is seen to run it, and nothing is left behind.
+
 use std::fs;
 
 use rustix::io::Errno;

@@ -1,3 +1,5 @@
+//! Each sequence is found where nothing holds it back, and nothing is known of a printing that was cut off.
+
 use super::*;
 use crate::witness::Contact;
 
