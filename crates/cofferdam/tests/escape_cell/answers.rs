@@ -237,6 +237,8 @@ pub(super) const REFUSED: &[Answer] = &[
             "socket-packet",
             "socket-vsock",
             "socket-alg",
+            "socket-sctp",
+            "socket-dccp",
             "socket-can",
             "socket-bluetooth",
             "socket-tipc",

@@ -46,7 +46,7 @@ fn every_forbidden_act_is_refused_for_its_own_reason_and_every_allowed_one_works
     for (id, report) in reports(&output) {
         let as_expected = match report["kind"].as_str() {
             Some("allowed") => report["outcome"] == "reached",
-            _ if beyond::told_by_the_host(id) => true,
+            _ if beyond::only_on_a_scene(id) => true,
             _ => is_as_expected(id, report),
         };
         if !as_expected {
@@ -104,7 +104,7 @@ fn outside_of_any_cell_the_same_acts_reach_what_they_aim_at() {
     for (id, report) in reports(&output) {
         let outcome = report["outcome"].as_str().unwrap();
         let within_reach = report["kind"] == "forbidden"
-            && !beyond::told_by_the_host(id)
+            && !beyond::only_on_a_scene(id)
             && !beyond::anybody(id)
             && !beyond::this_owner(id);
         match outcome {

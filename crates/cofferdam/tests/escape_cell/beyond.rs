@@ -24,12 +24,39 @@ pub(super) fn this_owner(id: &str) -> bool {
     }
 }
 
-/// Its outcome is for the host's side to tell, by what it planted and finds afterwards, and for the collector to judge:
-/// in a cell the act itself may well work.
-pub(super) fn told_by_the_host(id: &str) -> bool {
-    const PREFIXES: [&str; 3] = ["destroy-", "review-", "terminal-"];
-    PREFIXES.iter().any(|prefix| id.starts_with(prefix))
+/// It goes for what only the collector of `cofferdam probe` plants, or its host's side alone tells what came of it: in a
+/// cell the act itself may well work. All of these are measured there, on a scene with a control for each.
+pub(super) fn only_on_a_scene(id: &str) -> bool {
+    ON_A_SCENE.iter().any(|prefix| id.starts_with(prefix))
 }
+
+const ON_A_SCENE: [&str; 25] = [
+    "agent-",
+    "bus-",
+    "channel-",
+    "confusion-",
+    "destroy-",
+    "dns-",
+    "engine-",
+    "git-",
+    "grant-",
+    "holder-",
+    "home-",
+    "icmp-",
+    "ledger-",
+    "masked-",
+    "other-",
+    "proxy-",
+    "review-",
+    "secret-",
+    "send-",
+    "smuggle-",
+    "socks-",
+    "spelling-",
+    "terminal-",
+    "variable-",
+    "workspace-",
+];
 
 /// It depends on the kernel, the machine, or on how the program was started.
 const NOT_EVERYWHERE: &[&str] = &[
@@ -51,6 +78,8 @@ const NOT_EVERYWHERE: &[&str] = &[
     "iopl",
     "ioperm",
     "socket-alg",
+    "socket-sctp",
+    "socket-dccp",
     "socket-can",
     "socket-bluetooth",
     "socket-tipc",
