@@ -6,7 +6,7 @@ use crate::attempt::Attempt;
 use crate::classes::{self, Class};
 use crate::inside::{
     confidants, controls, credential, destruction, devices, egress, files, gateway, grant, inherited, kernel,
-    masked, mounts, namespaces, network, places, secrets, smuggling,
+    masked, model, mounts, namespaces, network, places, secrets, smuggling,
 };
 use crate::inside::{privileges, processes, resources, review, sockets, tallies, terminal};
 use crate::plants::Planting;
@@ -30,6 +30,7 @@ const TABLES: &[&[Attempt]] = &[
     egress::ATTEMPTS,
     gateway::ATTEMPTS,
     grant::ATTEMPTS,
+    model::ATTEMPTS,
     smuggling::ATTEMPTS,
     resources::ATTEMPTS,
     tallies::ATTEMPTS,
@@ -53,6 +54,7 @@ const CLASS_TABLES: &[&[Class]] = &[
     egress::CLASSES,
     gateway::CLASSES,
     grant::CLASSES,
+    model::CLASSES,
     smuggling::CLASSES,
     review::arrivals::CLASSES,
     review::repository::CLASSES,

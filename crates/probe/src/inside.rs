@@ -18,6 +18,7 @@ pub(crate) mod inherited;
 pub(crate) mod kernel;
 mod knock;
 pub(crate) mod masked;
+pub(crate) mod model;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 mod netlink;

@@ -5,12 +5,12 @@
 
 pub mod adapters;
 mod collector;
-mod confidant;
-mod datagrams;
+pub(crate) mod confidant;
+pub(crate) mod datagrams;
 mod enclosure;
 mod judge;
 mod listeners;
-mod origin;
+pub(crate) mod origin;
 mod process;
 mod sandbox;
 mod scene;

@@ -91,6 +91,9 @@ pub(crate) enum Plant {
     OriginPort,
     /// The name by which the planted grant names that origin; granted are GET and HEAD below `/open/`, without a query.
     OriginHost,
+    /// The name by which another planted grant names that origin: as a model's endpoint in Anthropic's interface, of which
+    /// inference is granted and nothing else.
+    ModelHost,
     /// A file in the workspace of another session, holding the canary; the host's path.
     Neighbour,
     /// The ledger's file, or a stand-in that holds the canary; the host's path.
@@ -110,7 +113,7 @@ pub(crate) enum Plant {
 }
 
 /// Every plant.
-pub(crate) const ALL: [Plant; 43] = [
+pub(crate) const ALL: [Plant; 44] = [
     Plant::OutsideFile,
     Plant::OutsideDir,
     Plant::Canary,
@@ -146,6 +149,7 @@ pub(crate) const ALL: [Plant; 43] = [
     Plant::HostAddress,
     Plant::OriginPort,
     Plant::OriginHost,
+    Plant::ModelHost,
     Plant::Neighbour,
     Plant::LedgerFile,
     Plant::SecretStore,
@@ -198,6 +202,7 @@ impl Plant {
             Self::HostAddress => "host-address",
             Self::OriginPort => "origin-port",
             Self::OriginHost => "origin-host",
+            Self::ModelHost => "model-host",
             Self::Neighbour => "neighbour",
             Self::LedgerFile => "ledger-file",
             Self::SecretStore => "secret-store",

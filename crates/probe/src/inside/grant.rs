@@ -292,7 +292,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     beyond(
         "grant-prior-h2c",
         "Speaks HTTP/2 in clear text from the start.",
-        |plants| say(plants, "grant-prior-h2c", &["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nMARK"]),
+        |plants| say(plants, "grant-prior-h2c", &["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nMARK\r\n"]),
         |host| heard(host, "grant-prior-h2c"),
     ),
     beyond(

@@ -61,10 +61,19 @@ pub(crate) fn pieces(plants: &Plants, id: &str, texts: &[&str]) -> Result<Vec<Pi
     Ok(texts.iter().map(|text| Piece::Say(filled(text).into_bytes())).collect())
 }
 
-/// Says the pieces to the origin under the name that the planted grant gives it. Where nothing is granted, there is nothing
-/// to get more of.
+/// Says the pieces to the origin under the name that the planted grant gives it.
 pub(crate) fn beyond_grant(plants: &Plants, id: &str, said: &[Piece]) -> Result<Finding, PlantError> {
-    let Ok(name) = plants.text(Plant::OriginHost) else {
+    beyond_grant_of(plants, id, Plant::OriginHost, said)
+}
+
+/// Says the pieces to the origin under the name that `host` tells. Where nothing is granted, there is nothing to get more of.
+pub(crate) fn beyond_grant_of(
+    plants: &Plants,
+    id: &str,
+    host: Plant,
+    said: &[Piece],
+) -> Result<Finding, PlantError> {
+    let Ok(name) = plants.text(host) else {
         return Ok(Finding::Inapplicable("nothing at the origin is granted".to_owned()));
     };
     let port = plants.port(Plant::OriginPort)?;
@@ -143,7 +152,8 @@ fn knock(
                     refused.get_or_insert(errno);
                     held.push(evidence);
                 }
-                doubtful => return Ok(doubtful),
+                doubtful @ (Finding::Held(_) | Finding::Reached(_)) => return Ok(doubtful),
+                doubtful @ (Finding::Inapplicable(_) | Finding::Inconclusive(_)) => return Ok(doubtful),
             },
         }
     }

@@ -230,9 +230,9 @@ fn plant(plants: &Plants) -> io::Result<()> {
 
 /// What stands in the workspace goes with it.
 fn tidy(plants: &Plants) -> io::Result<()> {
-    let gone = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty => Ok(()),
-        _ => Err(error),
+    let gone = |error: io::Error| {
+        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty];
+        if kinds.contains(&error.kind()) { Ok(()) } else { Err(error) }
     };
     home_files(plants)?.iter().try_for_each(|file| fs::remove_file(file).or_else(gone))?;
     let made = Path::new(text(plants, Plant::ScratchOutside)?).join(MADE);

@@ -1,7 +1,7 @@
 //! The planted origin: a small HTTP/1.1 server that notes whatever it is sent, byte for byte, and answers with it.
 //!
 //! It is as lenient as an origin can be, so that what a gateway lets through has an effect: bytes that are no HTTP are noted
-//! all the same. It bounds what it holds, and trusts nobody.
+//! and answered all the same. It bounds what it holds, and trusts nobody.
 //!
 //! `…/redirect/PATH` is answered by a redirection to `http://HOST/PATH`, and these answer with the request in another form:
 //! `…/base64/…`, `…/header/…` (in a header), `…/bytewise/…` (a chunk for each byte). A range is kept to, and whoever
@@ -46,7 +46,7 @@ pub(crate) fn serve(listener: TcpListener, note: impl Fn(&[u8]) + Send + Sync + 
 fn converse(mut stream: TcpStream, note: &impl Fn(&[u8])) -> io::Result<()> {
     stream.set_read_timeout(Some(SILENCE_MAX))?;
     stream.set_nodelay(true)?;
-    let (mut heard, mut answered) = (Vec::new(), 0);
+    let (mut heard, mut answered, mut is_http) = (Vec::new(), 0, true);
     let mut part = [0; 16 << 10];
     loop {
         let length = stream.read(&mut part)?;
@@ -54,6 +54,11 @@ fn converse(mut stream: TcpStream, note: &impl Fn(&[u8])) -> io::Result<()> {
         let since = heard.len().saturating_sub(OVERLAP_BYTES);
         heard.extend_from_slice(new);
         note(heard.get(since..).unwrap_or_default());
+        is_http = is_http && looks_like_http(heard.get(answered..).unwrap_or_default());
+        if !is_http {
+            stream.write_all(heard.get(answered..).unwrap_or_default())?;
+            answered = heard.len();
+        }
         while let Some(request) = Request::first(heard.get(answered..).unwrap_or_default()) {
             answered += request.bytes.len();
             stream.write_all(&request.answer())?;
@@ -65,6 +70,12 @@ fn converse(mut stream: TcpStream, note: &impl Fn(&[u8])) -> io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// Whether this may be the beginning of a request: a line that begins with a letter, and has a blank once it is whole.
+fn looks_like_http(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    bytes.first().is_none_or(u8::is_ascii_alphabetic) && (line.len() == bytes.len() || line.contains(&b' '))
 }
 
 /// One request, whole.
@@ -83,7 +94,11 @@ impl<'b> Request<'b> {
         let body = bytes.get(head_end..)?;
         let body_end = if request.field("transfer-encoding").is_some_and(|coding| coding.contains("chunked"))
         {
-            if body.starts_with(b"0\r\n") { end_of(body, b"\r\n\r\n")? } else { end_of(body, b"\r\n0\r\n")? }
+            if body.starts_with(b"0\r\n") || body.starts_with(b"0x0\r\n") {
+                end_of(body, b"\r\n\r\n")?
+            } else {
+                end_of(body, b"\r\n0\r\n")?
+            }
         } else {
             request.field("content-length").and_then(|length| length.parse().ok()).unwrap_or(0)
         };
@@ -182,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_is_noted_too() {
+    fn what_is_no_http_is_noted_and_comes_back_too() {
         let (answer, noted) = exchange(b"\x16\x03\x01 hidden");
-        assert!(answer.is_empty() && noted.concat().windows(6).any(|part| part == b"hidden"));
+        assert!(answer.ends_with("hidden") && noted.concat().windows(6).any(|part| part == b"hidden"));
     }
 
     #[test]

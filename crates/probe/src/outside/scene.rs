@@ -105,6 +105,11 @@ impl Scene {
         self.plant(Plant::OriginHost, name);
     }
 
+    /// Says that the enclosure grants inference at the planted origin, as a model's endpoint of this name.
+    pub fn grant_model(&mut self, name: &str) {
+        self.plant(Plant::ModelHost, name);
+    }
+
     /// Says that the grant has a credential, for which programs look in the variable of this name: the secret is there
     /// for whoever starts the enclosure, and what is exchanged for it is there inside.
     pub fn bind_secret(&mut self, variable: &str, secret: &str) {
@@ -114,7 +119,7 @@ impl Scene {
 
     /// Grants what `other` does: what is inapplicable on one scene is so on both.
     pub(crate) fn grant_as(&mut self, other: &Self) {
-        for plant in [Plant::OriginHost, Plant::HandleVariable, Plant::Secret] {
+        for plant in [Plant::OriginHost, Plant::ModelHost, Plant::HandleVariable, Plant::Secret] {
             if let Ok(value) = other.plants.text(plant) {
                 self.plant(plant, value.to_owned());
             }

@@ -125,22 +125,25 @@ impl<'c> Cell<'c> {
             vec![("XDG_STATE_HOME".into(), place("state")), ("XDG_CONFIG_HOME".into(), place("config"))];
     }
 
-    /// Grants a little of the planted origin; with a credential where that has a store of its own, and no policy of the
+    /// Grants a little of the planted origin, and inference at a model's endpoint that it plays; with a credential where that has a store of its own, and no policy of the
     /// owner's has the say.
     fn plant_grant(&mut self, scene: &mut Scene, may_keep_secret: bool) -> Result<(), Error> {
         let (host, port) = (format!("origin-{}.test", scene.tag()), scene.origin_port());
         let grant =
             format!("GET,HEAD http://{host}:{port}/open/** query=deny up={GRANTED_UP} address=127.0.0.1");
+        let model_host = format!("model-{}.test", scene.tag());
+        let model = format!("POST http://{model_host}:{port}/v1/** model=anthropic address=127.0.0.1");
         scene.grant_origin(&host);
+        scene.grant_model(&model_host);
         self.is_granted = true;
         if !may_keep_secret || self.arguments.authority.policy.is_some() {
-            self.arguments.authority.allow.push(grant);
+            self.arguments.authority.allow.extend([grant, model]);
             return Ok(());
         }
         let secret = format!("probe-{}", scene.tag());
         let value = format!("sk-{}-of-the-probe", scene.tag());
         let policy = format!(
-            "allow = [\"{grant} credential=probe\"]\n[credential.probe]\nsecret = \"{secret}\"\n\
+            "allow = [\"{grant} credential=probe\", \"{model} credential=probe\"]\n[credential.probe]\nsecret = \"{secret}\"\n\
              place = \"header:Authorization: Bearer {{}}\"\nenvironment = [\"{HANDLE}\"]\n"
         );
         let (kept, file) = (scene.scratch().join("value"), scene.scratch().join("policy.toml"));
