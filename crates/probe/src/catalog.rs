@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::attempt::Attempt;
 use crate::classes::{self, Class};
 use crate::inside::{
-    confidants, controls, credential, destruction, devices, egress, files, gateway, grant, inherited, kernel,
-    masked, model, mounts, namespaces, network, places, secrets, smuggling,
+    channels, confidants, controls, credential, destruction, devices, egress, files, gateway, grant,
+    inherited, kernel, masked, model, mounts, namespaces, network, paths, places, secrets, smuggling,
 };
 use crate::inside::{privileges, processes, resources, review, sockets, tallies, terminal};
 use crate::plants::Planting;
@@ -28,8 +28,10 @@ const TABLES: &[&[Attempt]] = &[
     confidants::ATTEMPTS,
     credential::ATTEMPTS,
     egress::ATTEMPTS,
+    channels::ATTEMPTS,
     gateway::ATTEMPTS,
     grant::ATTEMPTS,
+    paths::ATTEMPTS,
     model::ATTEMPTS,
     smuggling::ATTEMPTS,
     resources::ATTEMPTS,
@@ -52,8 +54,10 @@ const CLASS_TABLES: &[&[Class]] = &[
     confidants::CLASSES,
     credential::CLASSES,
     egress::CLASSES,
+    channels::CLASSES,
     gateway::CLASSES,
     grant::CLASSES,
+    paths::CLASSES,
     model::CLASSES,
     smuggling::CLASSES,
     review::arrivals::CLASSES,
@@ -65,7 +69,7 @@ const CLASS_TABLES: &[&[Class]] = &[
 
 /// What is planted on the host's side for some topics, besides what every run has.
 pub(crate) const PLANTINGS: &[Planting] =
-    &[destruction::PLANTING, review::PLANTING, secrets::PLANTING, egress::PLANTING];
+    &[destruction::PLANTING, review::PLANTING, secrets::PLANTING, channels::PLANTING];
 
 /// All attempts.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attempt> {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what was planted outside but by the plants that it was given, and nothing judges an enclosure.
 
+pub(crate) mod channels;
 pub(crate) mod confidants;
 pub(crate) mod control;
 pub(crate) mod controls;
@@ -24,6 +25,7 @@ pub(crate) mod namespaces;
 mod netlink;
 pub(crate) mod network;
 pub(crate) mod outlive;
+pub(crate) mod paths;
 pub(crate) mod places;
 pub(crate) mod privileges;
 pub(crate) mod proc;

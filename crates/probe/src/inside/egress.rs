@@ -1,18 +1,12 @@
-//! Data that leaves straight: over sockets to the host's addresses, by datagrams, by questions about names, and by what lies
-//! in the file system as a channel.
+//! Data that leaves straight: over sockets to the host's addresses, by datagrams, by questions about names.
 //!
 //! Each sends a mark, and counts only if a planted listener got it. Nothing goes to an address that is not this machine's.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::num::NonZeroU32;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixStream};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, Protocol, SendFlags, SocketFlags, SocketType};
 
@@ -22,7 +16,7 @@ use crate::finding::{Finding, Gate};
 use crate::inside::encoding::{LABEL_BYTES_MAX, dns_query};
 use crate::inside::knock::{heard, mark};
 use crate::inside::{netlink, proc};
-use crate::plants::{Plant, PlantError, Planting, Plants};
+use crate::plants::{Plant, PlantError, Plants};
 use crate::witness::{HostSide, Witness};
 
 const TCP: &[Plant] = &[Plant::HostPort, Plant::Canary];
@@ -173,71 +167,6 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         Ok(opened(SocketType::from_raw(SOCK_DCCP), DCCP))
     })
     .of(Radius::Exfiltration),
-    leaving(
-        "channel-unix-stream",
-        "Sends over a socket of the host by its path.",
-        &[Plant::UnixStream, Plant::Canary],
-        |plants| {
-            let path = plants.text(Plant::UnixStream)?;
-            unix(plants, "channel-unix-stream", &UnixAddress::from_pathname(path))
-        },
-        |host| heard(host, "channel-unix-stream"),
-    ),
-    leaving(
-        "channel-unix-abstract",
-        "Sends over an abstract socket of the host.",
-        &[Plant::AbstractName, Plant::Canary],
-        |plants| {
-            let name = plants.text(Plant::AbstractName)?;
-            unix(plants, "channel-unix-abstract", &UnixAddress::from_abstract_name(name))
-        },
-        |host| heard(host, "channel-unix-abstract"),
-    ),
-    leaving(
-        "channel-unix-datagram",
-        "Sends a datagram to a socket of the host.",
-        &[Plant::UnixDatagram, Plant::Canary],
-        |plants| {
-            let (path, mark) = (plants.text(Plant::UnixDatagram)?, mark(plants, "channel-unix-datagram")?);
-            let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(mark.as_bytes(), path));
-            Ok(judged(path, sent.map(|_| ())))
-        },
-        |host| heard(host, "channel-unix-datagram"),
-    ),
-    leaving(
-        "channel-fifo",
-        "Writes to a FIFO that the host reads.",
-        &[Plant::Fifo, Plant::Canary],
-        |plants| {
-            let (path, mark) = (plants.text(Plant::Fifo)?, mark(plants, "channel-fifo")?);
-            let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-            let opened = File::options().write(true).custom_flags(nonblocking).open(path);
-            let written = opened.and_then(|mut fifo| writeln!(fifo, "{mark}"));
-            Ok(Gate::PATH.judge(path, written.map_err(|error| proc::from_io(&error))))
-        },
-        |host| heard(host, "channel-fifo"),
-    ),
-    leaving(
-        "channel-tmp",
-        "Leaves a file in the host's /tmp.",
-        &[Plant::Tag],
-        |plants| leave(plants, "/tmp"),
-        |host| left(host, "/tmp"),
-    ),
-    leaving(
-        "channel-var-tmp",
-        "Leaves a file in the host's /var/tmp.",
-        &[Plant::Tag],
-        |plants| leave(plants, "/var/tmp"),
-        |host| left(host, "/var/tmp"),
-    ),
-    leaving(
-        "channel-shared-memory",
-        "Leaves a file in the host's shared memory.",
-        &[Plant::Tag],
-        |plants| leave(plants, "/dev/shm"),
-        |host| left(host, "/dev/shm"),
-    ),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
@@ -256,15 +185,7 @@ pub(crate) const CLASSES: &[Class] = &[
     class("names-as-data", 12, &["dns-udp", "dns-tcp", "dns-udp-host-address"]),
     class("icmp", 13, &["icmp-echo"]),
     class("odd-transports", 13, &["socket-sctp", "socket-dccp"]),
-    class(
-        "local-channels",
-        5,
-        &["channel-unix-stream", "channel-unix-abstract", "channel-unix-datagram", "channel-fifo"],
-    ),
-    class("shared-directories", 4, &["channel-tmp", "channel-var-tmp", "channel-shared-memory"]),
 ];
-
-pub(crate) const PLANTING: Planting = Planting { plant: |_| Ok(()), tidy };
 
 /// The last address of the loopback's network, which is for all of it.
 pub(crate) const BROADCAST: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
@@ -281,7 +202,6 @@ const SOCK_DCCP: u32 = 6;
 const FAST_OPEN: SendFlags = SendFlags::from_bits_retain(0x2000_0000);
 /// How long anything here is waited for; it comes at once or not at all.
 const WAIT: Duration = Duration::from_millis(250);
-const SHARED_DIRECTORIES: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 const fn protocol(number: u32) -> Protocol {
     match NonZeroU32::new(number) {
@@ -290,7 +210,7 @@ const fn protocol(number: u32) -> Protocol {
     }
 }
 
-const fn leaving(
+pub(crate) const fn leaving(
     id: &'static str,
     sentence: &'static str,
     needs: &'static [Plant],
@@ -303,7 +223,7 @@ const fn leaving(
         .witnessed(witness)
 }
 
-fn judged(act: &str, sent: io::Result<()>) -> Finding {
+pub(crate) fn judged(act: &str, sent: io::Result<()>) -> Finding {
     Gate::SOCKET.judge(act, sent.map_err(|error| proc::from_io(&error)))
 }
 
@@ -427,15 +347,6 @@ fn ping(kind: SocketType, address: Ipv4Addr) -> Result<(), Errno> {
     net::recv(&socket, &mut answer, net::RecvFlags::empty()).map(|_| ())
 }
 
-fn unix(plants: &Plants, id: &str, address: &io::Result<UnixAddress>) -> Result<Finding, PlantError> {
-    let mark = mark(plants, id)?;
-    let Ok(address) = address else {
-        return Ok(Finding::Inconclusive("the planted name is no address".to_owned()));
-    };
-    let sent = UnixStream::connect_addr(address).and_then(|mut stream| stream.write_all(mark.as_bytes()));
-    Ok(judged(&format!("{address:?}"), sent))
-}
-
 /// A label of a name: the mark, as much of it as a label can have.
 fn label(plants: &Plants, id: &str) -> Result<String, PlantError> {
     let mark = mark(plants, id)?;
@@ -448,29 +359,6 @@ fn name(plants: &Plants, id: &str) -> Result<String, PlantError> {
 
 fn heard_label(host: &HostSide<'_>, id: &str) -> Option<String> {
     host.heard(&label(host.plants, id).ok()?)
-}
-
-fn shared(directory: &str, tag: &str) -> String {
-    format!("{directory}/{tag}-left")
-}
-
-fn leave(plants: &Plants, directory: &str) -> Result<Finding, PlantError> {
-    let path = shared(directory, plants.text(Plant::Tag)?);
-    let made = File::create_new(&path);
-    Ok(Gate::PATH.judge(&path, made.map_err(|error| proc::from_io(&error))))
-}
-
-fn left(host: &HostSide<'_>, directory: &str) -> Option<String> {
-    let path = shared(directory, host.plants.text(Plant::Tag).ok()?);
-    std::fs::exists(&path).is_ok_and(|exists| exists).then(|| format!("{path} is there"))
-}
-
-fn tidy(plants: &Plants) -> io::Result<()> {
-    let Ok(tag) = plants.text(Plant::Tag) else { return Ok(()) };
-    SHARED_DIRECTORIES.iter().try_for_each(|directory| match std::fs::remove_file(shared(directory, tag)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    })
 }
 
 #[cfg(test)]
@@ -488,7 +376,7 @@ mod tests {
     const HOST_ADDRESS: &str = "127.0.0.2";
 
     #[test]
-    fn outside_each_is_heard_or_left_there() {
+    fn outside_each_is_heard() {
         let contacts = Arc::new(Mutex::new(Vec::new()));
         let noting = |listener: &'static str| {
             let contacts = Arc::clone(&contacts);
@@ -512,13 +400,10 @@ mod tests {
             ("udp-port", udp_port.to_string()),
             ("host-address", HOST_ADDRESS.to_owned()),
             ("canary", "canary-55d1".to_owned()),
-            ("tag", format!("probe-egress-{}", std::process::id())),
         ] {
             plants.add(name, &value).unwrap();
         }
-        let local = ["channel-unix", "channel-fifo"];
-        let over_network = ATTEMPTS.iter().filter(|each| !local.iter().any(|name| each.id.starts_with(name)));
-        for attempt in over_network.filter(|attempt| attempt.witness.is_some()) {
+        for attempt in ATTEMPTS.iter().filter(|attempt| attempt.witness.is_some()) {
             let found = attempt.find(&plants);
             // Not every kernel has every protocol.
             if matches!(found, Finding::Refused(Errno::PROTONOSUPPORT, _) | Finding::Inapplicable(_)) {
@@ -537,6 +422,5 @@ mod tests {
             };
             assert!(seen.is_some(), "{}: {}", attempt.id, reported.evidence);
         }
-        tidy(&plants).unwrap();
     }
 }
