@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rings::{self, Words};
+use super::rings::{self, Drawn};
 use super::{Sums, shortened, visible};
 use crate::attempt::Radius;
 use crate::measurement::{Measured, Measurement, Verdict};
@@ -215,7 +215,7 @@ pub fn picture(measurements: &[Measurement]) -> String {
 /// The rings of one, and its name, below `top` and round the middle `x`.
 fn small(out: &mut String, measurement: &Measurement, x: u32, top: u32) {
     rings::put(out, &format!("<g transform=\"translate({x} {}) scale(.72)\">\n", top + 122));
-    rings::wheel(out, measurement, Words { label_pixels: 15, number_pixels: 32 });
+    rings::wheel(out, measurement, Drawn { label_pixels: 15, number_pixels: 32, has_walls: false });
     rings::put(out, "</g>\n");
     let enclosed = &measurement.enclosure;
     let name = rings::escaped(&shortened(&enclosed.name, VERSION_CHARACTERS_MAX));
@@ -237,7 +237,7 @@ fn small(out: &mut String, measurement: &Measurement, x: u32, top: u32) {
 }
 
 fn legend(out: &mut String, y: u32) {
-    let parts = [("held", 28, "held"), ("out", 108, "reached"), ("given", 206, "reached, as declared")];
+    let parts = [("held", 28, "held"), ("out", 118, "reached"), ("given", 226, "reached, as declared")];
     for (class, x, words) in parts {
         rings::put(out, &rings::key(class, x, y));
         rings::put(
@@ -245,11 +245,6 @@ fn legend(out: &mut String, y: u32) {
             &format!("<text class=\"soft\" x=\"{}\" y=\"{y}\" font-size=\"13\">{words}</text>\n", x + 30),
         );
     }
-    rings::put(out, &format!("<path d=\"M378 {}h22\" class=\"wall\"/>\n", y - 5));
-    rings::put(
-        out,
-        &format!("<text class=\"soft\" x=\"408\" y=\"{y}\" font-size=\"13\">declared to hold</text>\n"),
-    );
 }
 
 /// Prose in lines as long as those of other documents.

@@ -25,22 +25,23 @@ const LINE_CHARACTERS_MAX: usize = 44;
 
 /// Both appearances: the card has a ground of its own, so that it can be read on any page.
 pub(super) const STYLE: &str = "\
-svg{--ground:#fff;--edge:#d0d7de;--ink:#1f2328;--soft:#59636e;--track:#eaeef2;--held:#1f8a70;--out:#d1434b;--given:#7a9cc6}
-@media(prefers-color-scheme:dark){svg{--ground:#0d1117;--edge:#30363d;--ink:#e6edf3;--soft:#9198a1;--track:#21262d;\
---held:#3fb68b;--out:#f2626b;--given:#5f86b8}}
-text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans','DejaVu Sans',sans-serif;fill:var(--ink)}
-.card{fill:var(--ground);stroke:var(--edge)}
-.soft{fill:var(--soft)}.end{text-anchor:end}.mid{text-anchor:middle}.bold{font-weight:600}
+text{font-family:system-ui,-apple-system,'Segoe UI','Noto Sans','DejaVu Sans',sans-serif;fill:#1f2328}
+.card{fill:#fff;stroke:#d0d7de}
+text.soft,.soft{fill:#59636e}.end{text-anchor:end}.mid{text-anchor:middle}.bold{font-weight:600}
 circle{fill:none;stroke-width:14}
-.track{stroke:var(--track)}.held{stroke:var(--held)}.out{stroke:var(--out)}.given{stroke:var(--given)}
-.wall{stroke:var(--ink);stroke-width:1.25}
+.track{stroke:#eaeef2}.held{stroke:#1f8a70}.out{stroke:#d0524d}.given{stroke:#7a9cc6}
+.wall{stroke:#1f2328;stroke-width:1.25}
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.card{fill:#0d1117;stroke:#30363d}text.soft,.soft{fill:#9198a1}
+.track{stroke:#21262d}.held{stroke:#3aa682}.out{stroke:#e5686a}.given{stroke:#5f86b8}.wall{stroke:#e6edf3}}
 ";
 
-/// How large the words of a wheel are, in its own units.
+/// How a wheel is drawn, in its own units.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
+pub(super) struct Drawn {
     pub(super) label_pixels: u32,
     pub(super) number_pixels: u32,
+    /// Whether the thin lines are there: of use where something was declared at all.
+    pub(super) has_walls: bool,
 }
 
 /// The picture of `measurement`, as SVG.
@@ -50,7 +51,7 @@ pub fn rings(measurement: &Measurement) -> String {
     let title = format!("Ways out of {name}: declared against measured");
     let mut out = head(WIDTH, HEIGHT, &title, &told(measurement));
     put(&mut out, "<g transform=\"translate(172 170)\">\n");
-    wheel(&mut out, measurement, Words { label_pixels: 13, number_pixels: 30 });
+    wheel(&mut out, measurement, Drawn { label_pixels: 13, number_pixels: 30, has_walls: true });
     put(&mut out, "</g>\n<g transform=\"translate(352 0)\">\n");
     beside(&mut out, measurement, &name);
     put(&mut out, "</g>\n</svg>\n");
@@ -86,14 +87,14 @@ pub(super) fn told(measurement: &Measurement) -> String {
 }
 
 /// The five rings round the origin, their names, and the sum in the middle.
-pub(super) fn wheel(out: &mut String, measurement: &Measurement, words: Words) {
+pub(super) fn wheel(out: &mut String, measurement: &Measurement, drawn: Drawn) {
     put(out, "<g transform=\"rotate(-90)\">\n");
     for (tally, radius) in measurement.radii.iter().zip(RING_RADII) {
-        ring(out, tally, f64::from(radius));
+        ring(out, tally, f64::from(radius), drawn.has_walls);
     }
     put(out, "</g>\n");
     for (tally, radius) in measurement.radii.iter().zip(RING_RADII) {
-        let at = f64::from(radius) - f64::from(words.label_pixels) * 0.36;
+        let at = f64::from(radius) - f64::from(drawn.label_pixels) * 0.36;
         let numbers = match tally.tried() {
             0 => "–".to_owned(),
             tried => format!("{}/{tried}", tally.held),
@@ -103,19 +104,19 @@ pub(super) fn wheel(out: &mut String, measurement: &Measurement, words: Words) {
             &format!(
                 "<text class=\"end\" x=\"-12\" y=\"-{at:.1}\" font-size=\"{}\"><tspan class=\"soft\">{}</tspan> \
                  <tspan class=\"bold\">{numbers}</tspan></text>",
-                words.label_pixels,
+                drawn.label_pixels,
                 tally.radius.name()
             ),
         );
     }
     let sums = Sums::of(measurement);
-    let small = words.label_pixels;
+    let small = drawn.label_pixels;
     line(
         out,
         &format!(
             "<text class=\"mid bold\" y=\"5\" font-size=\"{}\">{}</text>\n\
-             <text class=\"mid soft\" y=\"{}\" font-size=\"{small}\">of {} held</text>",
-            words.number_pixels,
+             <text class=\"mid soft\" y=\"{}\" font-size=\"{small}\">of {}</text>",
+            drawn.number_pixels,
             sums.held,
             small + 9,
             sums.tried()
@@ -124,7 +125,7 @@ pub(super) fn wheel(out: &mut String, measurement: &Measurement, words: Words) {
 }
 
 /// One ring: its track, what was held, reached and declared, and the thin line of what was declared to hold.
-fn ring(out: &mut String, tally: &Tally, radius: f64) {
+fn ring(out: &mut String, tally: &Tally, radius: f64, has_wall: bool) {
     arc(out, "track", radius, 0.0, 1.0);
     let tried = tally.tried();
     if tried == 0 {
@@ -140,7 +141,9 @@ fn ring(out: &mut String, tally: &Tally, radius: f64) {
     arc(out, "held", radius, 0.0, if tally.held == 0 { 0.0 } else { held });
     arc(out, "out", radius, held, reached);
     arc(out, "given", radius, held + reached, declared);
-    arc(out, "wall", radius + DECLARED_DISTANCE, 0.0, 1.0 - declared);
+    if has_wall {
+        arc(out, "wall", radius + DECLARED_DISTANCE, 0.0, 1.0 - declared);
+    }
 }
 
 fn share(number: usize, of: usize) -> f64 {
@@ -183,10 +186,8 @@ fn beside(out: &mut String, measurement: &Measurement, name: &str) {
     }
     put(out, "<path d=\"M0 209h22\" class=\"wall\"/>\n");
     put(out, "<text class=\"soft\" x=\"74\" y=\"214\" font-size=\"14\">declared to hold</text>\n");
-    let mut notes = vec![format!(
-        "{} inconclusive, {} inapplicable on this machine",
-        sums.inconclusive, sums.inapplicable
-    )];
+    let mut notes =
+        vec![format!("{} inconclusive, {} inapplicable here", sums.inconclusive, sums.inapplicable)];
     if measurement.cut_short.is_some() {
         notes.push("cut short: not every attempt was made".to_owned());
     }
@@ -247,7 +248,7 @@ mod tests {
     fn what_was_not_tried_is_no_full_ring() {
         let picture = rings(&made_up::measurement("x", [[0, 0, 0, 3, 7]; 5]));
         assert_eq!(picture.matches("<circle").count(), RING_RADII.len(), "{picture}");
-        assert!(picture.contains("15 inconclusive, 35 inapplicable"), "{picture}");
+        assert!(picture.contains("15 inconclusive, 35 inapplicable here"), "{picture}");
     }
 
     #[test]
