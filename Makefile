@@ -1,5 +1,6 @@
 # The two commands for a newcomer are `make demo` and `make test`; the one for every day is `make quick`.
-# Settings: CARGO, ARGS (added to the command line of nextest or of the bench), SECONDS_EACH (for `fuzz`).
+# Settings: CARGO, ARGS (added to the command line of nextest, of the bench or of the comparison), SECONDS_EACH (for
+# `fuzz`).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -59,3 +60,9 @@ bench: ## Start, reading, memory, network: beside bwrap, other proxies, and no c
 	@$(CARGO) build --release --locked --quiet -p cofferdam
 	@$(CARGO) build --release --locked --quiet -p cofferdam-testkit --example load
 	@scripts/bench $(ARGS)
+
+.PHONY: compare
+compare: ## Measure our cell and other sandboxes: docs/comparison.md and its pictures
+	@scripts/prerequisites compare
+	@$(CARGO) build --release --locked --quiet -p cofferdam
+	@scripts/compare $(ARGS)
