@@ -63,6 +63,13 @@ fn others(tally: &Tally) -> Vec<(usize, &'static str)> {
     all.into_iter().filter(|(number, _)| *number > 0).collect()
 }
 
+/// The numbers of a kernel's release, less the words that whoever built it put behind them.
+fn release(kernel: &str) -> String {
+    let is_number =
+        |part: &&str| part.chars().all(|character| character.is_ascii_digit() || character == '.');
+    visible(&kernel.split('-').take_while(is_number).collect::<Vec<_>>().join("-"))
+}
+
 /// `text` with everything but plain ASCII spelled out, so that it can do nothing to a terminal and is as wide as it is
 /// long.
 fn visible(text: &str) -> String {
@@ -105,6 +112,13 @@ mod tests {
     fn what_could_act_on_a_terminal_is_spelled_out() {
         assert_eq!(visible("a\u{1b}[31m\u{202e}b\r\n\té"), "a\\u{1b}[31m\\u{202e}b\\u{d}\\n\\t\\u{e9}");
         assert_eq!(visible("plain text, ~ and all"), "plain text, ~ and all");
+    }
+
+    #[test]
+    fn of_a_kernel_only_its_numbers_are_shown() {
+        assert_eq!(release("6.1.0-18-amd64"), "6.1.0-18");
+        assert_eq!(release("6.18.44-somebody-built-it"), "6.18.44");
+        assert_eq!(release("unknown"), "");
     }
 
     #[test]

@@ -101,9 +101,9 @@ const LANDRUN: Adapter = Adapter {
 /// As docker, whose command line it takes.
 const PODMAN: Adapter = Adapter {
     name: "podman",
-    command: "podman run --rm -v {workspace}:{workspace} -w {workspace} docker.io/library/debian:stable-slim {}",
+    command: "podman run --rm -v {workspace}:{workspace} -w {workspace} debian:stable-slim {}",
     version: &["podman", "--version"],
-    trial: &["podman", "run", "--rm", "docker.io/library/debian:stable-slim", "true"],
+    trial: &["podman", "run", "--rm", "debian:stable-slim", "true"],
     install: "apt-get install podman",
     documented: "podman-run(1), as its examples show for -v and -w",
 };

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::rings::{self, Drawn};
-use super::{Sums, shortened, visible};
+use super::{Sums, release, shortened, visible};
 use crate::attempt::Radius;
 use crate::measurement::{Measured, Measurement, Verdict};
 use crate::outside::adapters;
@@ -45,11 +45,12 @@ pub fn page(measurements: &[Measurement], missing: &[NotMeasured], picture: Opti
     parts.push(
         "Reached of tried, of what is counted in the class; – where nothing of it could be tried.".to_owned(),
     );
+    let mut untried = Vec::new();
     for radius in Radius::ALL {
-        parts.extend(classes_table(radius, measurements));
+        parts.extend(classes_table(radius, measurements, &mut untried));
     }
     parts.push("## What was not measured".to_owned());
-    parts.push(not_measured(measurements, missing));
+    parts.push(not_measured(measurements, missing, &untried));
     parts.push(again());
     let mut text = parts.join("\n\n");
     text.push('\n');
@@ -57,17 +58,21 @@ pub fn page(measurements: &[Measurement], missing: &[NotMeasured], picture: Opti
 }
 
 fn introduction(measurements: &[Measurement]) -> String {
-    let runners: BTreeSet<(u32, &str)> =
-        measurements.iter().map(|it| (it.runner.uid, it.runner.kernel.as_str())).collect();
-    let runners: Vec<String> =
-        runners.into_iter().map(|(uid, kernel)| format!("uid {uid} on Linux {}", cell(kernel))).collect();
+    let runners: BTreeSet<(u32, String)> =
+        measurements.iter().map(|it| (it.runner.uid, release(&it.runner.kernel))).collect();
+    let runner = |(uid, kernel): (u32, String)| match uid {
+        0 => format!("root on Linux {}", cell(&kernel)),
+        uid => format!("an ordinary user (uid {uid}) on Linux {}", cell(&kernel)),
+    };
+    let runners: Vec<String> = runners.into_iter().map(runner).collect();
     let text = format!(
         "One program tried the same ways out of each, as {}. Every attempt was first made outside of any sandbox, as \
          its control, and then inside on a scene of its own; where the host can see whether it was reached, what the \
          host saw counts. Nothing was configured beyond what a tool's own documentation shows for running a program \
-         that writes in a project directory: [the command lines](#what-was-run) are all there is. Most of these tools \
-         can be told to hold more, and some are made for other purposes than this. The attempts were chosen by the \
-         authors of Cofferdam.",
+         that writes in a project directory: [the command lines](#what-was-run) are all there is. A tool that \
+         lets a program write in the work directory itself was told to permit most of what *destruction* and *review* \
+         count as reached. Most of these tools can be told to hold more, and some are made for other purposes than \
+         this. The attempts were chosen by the authors of Cofferdam.",
         runners.join(" and ")
     );
     format!("# Sandboxes compared\n\n{}", filled(&text))
@@ -93,8 +98,8 @@ fn radii_table(measurements: &[Measurement]) -> String {
 fn counting() -> String {
     filled(
         "*Held*: reached outside, not inside. *Declared*: reached inside, and the sandbox had said so beforehand in a form \
-     that a program can read. *Inconclusive*: nothing was learnt. *Inapplicable*: this machine or this user has no such \
-     thing, so it can be tried in no sandbox. Neither of the last two counts as tried. Of one class of attempts at most \
+     that a program can read. *Inconclusive*: nothing was learnt. *Inapplicable*: there is no such thing to try on this \
+     machine, for this user or with this sandbox. Neither of the last two counts as tried. Of one class of attempts at most \
      six are counted. The five columns are five questions: what inside the work directory can be lost (destruction), \
      what outside it can be touched (collateral), what comes back or runs without a person having seen it (review), \
      which secrets can be seen (credential), and where data can leave to (exfiltration).",
@@ -104,11 +109,12 @@ fn counting() -> String {
 /// What was run of one enclosure, and where its documentation says so.
 fn enclosure(measurement: &Measurement) -> String {
     let enclosed = &measurement.enclosure;
-    let version = enclosed.version.as_deref().unwrap_or("its version is unknown");
+    let version =
+        enclosed.version.as_deref().map(|version| format!("{}; ", cell(version))).unwrap_or_default();
     let source = adapters::find(&enclosed.name).map(|adapter| adapter.documented);
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
     let seconds = measurement.took_millis.div_ceil(1000);
-    let said = filled(&format!("**{}**: {}; {seconds} s{source}", cell(&enclosed.name), cell(version)));
+    let said = filled(&format!("**{}**: {version}{seconds} s{source}", cell(&enclosed.name)));
     let mut text = format!("{said}\n\n    {}", visible(&enclosed.command));
     if let Some(why) = &measurement.cut_short {
         text.push_str("\n\n");
@@ -117,8 +123,8 @@ fn enclosure(measurement: &Measurement) -> String {
     text
 }
 
-/// One table of the classes of `radius`, if any was tried.
-fn classes_table(radius: Radius, measurements: &[Measurement]) -> Option<String> {
+/// One table of the classes of `radius`, if any was tried; `untried` gets those of which nothing was.
+fn classes_table(radius: Radius, measurements: &[Measurement], untried: &mut Vec<String>) -> Option<String> {
     let of_radius = |measured: &&Measured| measured.radius == radius && measured.is_counted;
     let mut names: Vec<&str> = Vec::new();
     for measured in measurements.iter().flat_map(|it| it.attempts.iter()).filter(of_radius) {
@@ -126,10 +132,19 @@ fn classes_table(radius: Radius, measurements: &[Measurement]) -> Option<String>
             names.push(&measured.class);
         }
     }
+    names.sort_unstable();
+    names.retain(|name| {
+        let is_of_it = |measured: &&Measured| of_radius(measured) && measured.class == *name;
+        let mut all = measurements.iter().flat_map(|it| it.attempts.iter()).filter(is_of_it);
+        let is_any_tried = all.any(|measured| is_tried(measured.verdict));
+        if !is_any_tried {
+            untried.push(format!("{name} ({})", radius.name()));
+        }
+        is_any_tried
+    });
     if names.is_empty() {
         return None;
     }
-    names.sort_unstable();
     let heads = measurements.iter().map(|it| cell(&it.enclosure.name));
     let mut lines = vec![row(std::iter::once(radius.name().to_owned()).chain(heads))];
     lines.push(format!("|---|{}", "--:|".repeat(measurements.len())));
@@ -159,9 +174,9 @@ const fn is_tried(verdict: Verdict) -> bool {
     }
 }
 
-fn not_measured(measurements: &[Measurement], missing: &[NotMeasured]) -> String {
+fn not_measured(measurements: &[Measurement], missing: &[NotMeasured], untried: &[String]) -> String {
     let mut lines: Vec<String> =
-        missing.iter().map(|it| format!("- **{}**: {}.", cell(&it.name), cell(&it.why))).collect();
+        missing.iter().map(|it| item(&format!("**{}**: {}.", cell(&it.name), cell(&it.why)))).collect();
     for measurement in measurements {
         let doubtful: Vec<&str> = measurement
             .attempts
@@ -171,8 +186,11 @@ fn not_measured(measurements: &[Measurement], missing: &[NotMeasured]) -> String
             .collect();
         if !doubtful.is_empty() {
             let name = cell(&measurement.enclosure.name);
-            lines.push(format!("- inconclusive in **{name}**: {}.", cell(&doubtful.join(", "))));
+            lines.push(item(&format!("inconclusive in **{name}**: {}.", cell(&doubtful.join(", ")))));
         }
+    }
+    if !untried.is_empty() {
+        lines.push(item(&format!("in none of them: {}.", cell(&untried.join(", ")))));
     }
     match lines.is_empty() {
         true => "Nothing that was to be measured is missing.".to_owned(),
@@ -245,6 +263,11 @@ fn legend(out: &mut String, y: u32) {
             &format!("<text class=\"soft\" x=\"{}\" y=\"{y}\" font-size=\"13\">{words}</text>\n", x + 30),
         );
     }
+}
+
+/// One of a list, in lines as long as those of other documents.
+fn item(text: &str) -> String {
+    format!("- {}", filled(text).replace('\n', "\n  "))
 }
 
 /// Prose in lines as long as those of other documents.

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Sums, others, shortened, xml};
+use super::{Sums, others, release, shortened, xml};
 use crate::measurement::{Measurement, Tally};
 
 /// How far the middles of the rings are from the centre, the first radius outermost.
@@ -191,10 +191,9 @@ fn beside(out: &mut String, measurement: &Measurement, name: &str) {
     if measurement.cut_short.is_some() {
         notes.push("cut short: not every attempt was made".to_owned());
     }
-    let version = measurement.enclosure.version.as_deref().unwrap_or("version unknown");
+    notes.extend(measurement.enclosure.version.clone());
     let runner = &measurement.runner;
-    notes.push(version.to_owned());
-    notes.push(format!("as uid {} on Linux {}", runner.uid, runner.kernel));
+    notes.push(format!("as uid {} on Linux {}", runner.uid, release(&runner.kernel)));
     for (note, y) in notes.iter().zip([248, 268, 288, 308]) {
         let note = escaped(&shortened(note, LINE_CHARACTERS_MAX));
         put(out, &format!("<text class=\"soft\" y=\"{y}\" font-size=\"13\">{note}</text>\n"));

@@ -2,7 +2,7 @@
 //!
 //! What was held or could not be tried is only counted: the record has each of them.
 
-use super::{Look, Sums, others, shortened, visible};
+use super::{Look, Sums, others, release, shortened, visible};
 use crate::attempt::Radius;
 use crate::measurement::{Measured, Measurement, Tally, Verdict};
 
@@ -58,7 +58,7 @@ fn heading(measurement: &Measurement, look: Look) -> Vec<String> {
         "{}as uid {} on Linux {}, in {seconds}.{tenths} s",
         version.map(|version| format!("{version}, ")).unwrap_or_default(),
         measurement.runner.uid,
-        visible(&measurement.runner.kernel)
+        release(&measurement.runner.kernel)
     );
     let mut lines = wrapped(&format!("{name}  "), 2, &rest, look);
     if let Some(first) = lines.first_mut()
