@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::duplicate_mod,
     reason = "a panic is how a test fails; everything is measured for both owners"
 )]

@@ -64,10 +64,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| read(plants, plants.text(Plant::Neighbour)?),
     ),
     of_others("ledger-read", "Reads the ledger.", Plant::LedgerFile, |plants| {
-        read(plants, plants.text(Plant::LedgerFile)?)
+        Ok(read_any(plants.text(Plant::LedgerFile)?))
     }),
     of_others("secret-store-read", "Reads the store of secrets.", Plant::SecretStore, |plants| {
-        read(plants, plants.text(Plant::SecretStore)?)
+        Ok(read_any(plants.text(Plant::SecretStore)?))
     }),
 ];
 
@@ -156,6 +156,15 @@ fn find(path: &str, words: &str) -> Result<Finding, PlantError> {
         Ok(bytes) => Finding::Held(format!("{path}: {} bytes, and not the planted ones", bytes.len())),
         failed @ Err(_) => Gate::PATH.judge(path, failed),
     })
+}
+
+/// A file that need not hold the canary, for it is somebody's own: that it can be read at all is too much.
+fn read_any(path: &str) -> Finding {
+    match proc::read(path) {
+        Ok(bytes) if bytes.is_empty() => Finding::Held(format!("{path}: nothing is in it")),
+        Ok(bytes) => Finding::Reached(format!("{path}: {} bytes were read", bytes.len())),
+        failed @ Err(_) => Gate::PATH.judge(path, failed),
+    }
 }
 
 fn listed(plants: &Plants) -> Result<Finding, PlantError> {

@@ -117,6 +117,22 @@ impl Scene {
         self.plant(Plant::Secret, secret);
     }
 
+    /// The text that is nowhere but in what is planted.
+    #[must_use]
+    pub fn canary(&self) -> &str {
+        self.plants.text(Plant::Canary).unwrap_or_default()
+    }
+
+    /// Says where another session's file lies on the host, which must hold the canary, and where its enclosure keeps its
+    /// record and its secrets: in place of stand-ins, which an enclosure that has no such things gets.
+    pub fn keep(&mut self, neighbour: &Path, record: &Path, secrets: Option<&Path>) {
+        self.plant(Plant::Neighbour, told(neighbour));
+        self.plant(Plant::LedgerFile, told(record));
+        if let Some(secrets) = secrets {
+            self.plant(Plant::SecretStore, told(secrets));
+        }
+    }
+
     /// Grants what `other` does: what is inapplicable on one scene is so on both.
     pub(crate) fn grant_as(&mut self, other: &Self) {
         for plant in [Plant::OriginHost, Plant::ModelHost, Plant::HandleVariable, Plant::Secret] {
@@ -181,9 +197,12 @@ impl Scene {
 
     fn make_directories(&mut self, program: &Path) -> io::Result<()> {
         let (workspace, outside) = (self.workspace(), self.outside());
-        for path in [&workspace, &outside, &workspace.join(OWN_DIRECTORY)] {
+        let own = workspace.join(OWN_DIRECTORY);
+        let scratch = own.join("scratch");
+        for path in [&workspace, &outside, &own, &scratch] {
             directory(path)?;
         }
+        self.plants.set(Plant::Scratch, told(&scratch));
         fs::copy(program, self.program())?;
         fs::set_permissions(self.program(), fs::Permissions::from_mode(0o755))?;
         let set_user_id = self.program().with_file_name("set-user-id");

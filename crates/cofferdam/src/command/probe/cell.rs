@@ -13,10 +13,11 @@ use cofferdam_session::error::{Error, ErrorKind};
 use cofferdam_session::machine::Machine;
 use cofferdam_session::policies::Policies;
 use cofferdam_session::resolve;
+use cofferdam_session::sessions;
 use cofferdam_session::state::State;
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What the planted grant lets out.
@@ -102,12 +103,17 @@ impl<'c> Cell<'c> {
     fn resolved(&self, scene: &Scene) -> Result<Authority, Error> {
         let mut authority = self.arguments.authority.clone();
         authority.workspaces.insert(0, scene.workspace());
+        let context = self.context_apart()?;
+        let state = State::open(&context)?;
+        Ok(resolve::resolve(&context, &state, &Machine::look(), &request(authority)?)?.authority)
+    }
+
+    /// The owner's context, with the state and settings of the probe's sessions.
+    fn context_apart(&self) -> Result<Context, Error> {
         let mut environment = self.context.environment.clone();
         environment.extend(self.apart.iter().cloned());
         let context = Context::new(environment, self.context.current.clone(), self.context.now)?;
-        let context = Context { program: self.context.program.clone(), ..context };
-        let state = State::open(&context)?;
-        Ok(resolve::resolve(&context, &state, &Machine::look(), &request(authority)?)?.authority)
+        Ok(Context { program: self.context.program.clone(), ..context })
     }
 
     /// Whether sets are named: what they come to lies in the owner's state.
@@ -153,6 +159,29 @@ impl<'c> Cell<'c> {
         self.cofferdam(["secret", "add", &secret, "--from", &from], "cannot plant a secret")?;
         scene.bind_secret(HANDLE, &value);
         self.arguments.authority.policy = Some(file);
+        Ok(())
+    }
+
+    /// Has another session, with a workspace of its own, whose layer, whose record and whose secrets are gone for.
+    fn settle_neighbour(&self, scene: &mut Scene) -> Result<(), Error> {
+        const ACT: &str = "cannot plant another session";
+        let workspace = scene.scratch().join("neighbour");
+        let failed = |error: std::io::Error| Error::new(ErrorKind::State, ACT).because(error);
+        std::fs::create_dir(&workspace).map_err(failed)?;
+        let (name, text) = (self.name(scene), format!("printf %s {} > note", scene.canary()));
+        let flags = [OsStr::new("run"), OsStr::new("--name"), OsStr::new(&name), OsStr::new("--workspace")];
+        let words = flags.into_iter().chain([workspace.as_os_str()]);
+        self.cofferdam(words.chain(["--", "sh", "-c", &text].map(OsStr::new)), ACT)?;
+        let context = self.context_apart()?;
+        let state = State::open(&context)?;
+        let record = sessions::find(&context, &state, Some(&name))?;
+        let note = find_file(state.session(&record.id).root(), "note", DEPTH_MAX);
+        let ledger = find_file(&context.state.as_path().join("ledger"), "ledger.db", DEPTH_MAX);
+        let key = find_file(context.config.as_path(), "secrets.key", DEPTH_MAX);
+        let (Some(note), Some(ledger)) = (note, ledger) else {
+            return Err(Error::new(ErrorKind::Internal, ACT).since("what it wrote is not where it is kept"));
+        };
+        scene.keep(&note, &ledger, key.as_deref());
         Ok(())
     }
 
@@ -206,6 +235,9 @@ impl Enclosure for Cell<'_> {
         if !self.arguments.no_planted_grant {
             self.plant_grant(scene, !takes_from_owner)?;
         }
+        if !takes_from_owner {
+            self.settle_neighbour(scene)?;
+        }
         self.authority = Some(self.resolved(scene)?);
         Ok(())
     }
@@ -242,6 +274,21 @@ impl Enclosure for Cell<'_> {
         }
         Ok(())
     }
+}
+
+/// How deep a session's own directories are, above what its program wrote.
+const DEPTH_MAX: usize = 12;
+
+/// The first file of this name below `directory`.
+fn find_file(directory: &Path, name: &str, depth_max: usize) -> Option<PathBuf> {
+    let entries: Vec<_> = std::fs::read_dir(directory).ok()?.flatten().collect();
+    let of_name = entries.iter().find(|entry| entry.file_name() == name && entry.path().is_file());
+    if let Some(found) = of_name {
+        return Some(found.path());
+    }
+    let deeper = depth_max.checked_sub(1)?;
+    let directories = entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    directories.map(std::fs::DirEntry::path).find_map(|below| find_file(&below, name, deeper))
 }
 
 /// The flags as they were given.
