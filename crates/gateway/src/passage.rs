@@ -10,7 +10,7 @@ use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::host::Destination;
 use cofferdam_policy::net::refusal::RefusalReason;
 use cofferdam_policy::net::verdict::Permitted;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -24,8 +24,10 @@ pub(crate) struct Passage {
     destination: Destination,
     method: String,
     path: String,
+    /// The one that is due to it.
     credential: Option<CredentialName>,
     mark: Option<Mark>,
+    has_carried: AtomicBool,
     status: AtomicU16,
     up: AtomicU64,
     down: AtomicU64,
@@ -78,12 +80,18 @@ impl Passage {
             path,
             credential,
             mark,
+            has_carried: AtomicBool::new(false),
             status: AtomicU16::new(0),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             cut: OnceLock::new(),
             started,
         }))
+    }
+
+    /// The secret is about to be put into it.
+    pub(crate) fn carries(&self) {
+        self.has_carried.store(true, Ordering::Relaxed);
     }
 
     /// Bytes to the origin.
@@ -136,6 +144,10 @@ impl Drop for Passage {
     fn drop(&mut self) {
         self.traffic.open.fetch_sub(1, Ordering::Relaxed);
         let status = self.status.load(Ordering::Relaxed);
+        let has_carried = self.has_carried.load(Ordering::Relaxed);
+        // What was refused for its body or found no origin is no use of the secret, and must not take the room of one.
+        let unused = self.mark.take_if(|_| !has_carried);
+        unused.into_iter().for_each(Mark::wipe_out);
         let note = RequestNote {
             destination: self.destination.clone(),
             method: std::mem::take(&mut self.method),
@@ -144,7 +156,7 @@ impl Drop for Passage {
             up: self.up.load(Ordering::Relaxed),
             down: self.down.load(Ordering::Relaxed),
             milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            credential: self.credential.take(),
+            credential: self.credential.take().filter(|_| has_carried),
         };
         self.words.request(note, self.mark.take());
     }

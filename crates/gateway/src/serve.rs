@@ -345,7 +345,8 @@ impl Server {
                 Outgoing::Passed(Counted::new(body, Arc::clone(&passage), Arc::clone(exchange), trailers))
             }
         };
-        let request = Unfilled::new(Request::from_parts(parts, body), due, Arc::clone(exchange));
+        let request = Request::from_parts(parts, body);
+        let request = Unfilled::new(request, due, Arc::clone(exchange), Arc::clone(&passage));
         let (response, lease) = gate.origins.send(permit, reuse, request).await.map_err(failed)?;
         let (mut head, body) = response.into_parts();
         passage.answered(head.status.as_u16());

@@ -46,7 +46,7 @@ pub const SETUP_BYTES_MAX: usize = 16 << 20;
 /// The longest path in a word, in bytes; more is cut.
 pub const WORD_PATH_BYTES_MAX: usize = 512;
 /// The most requests in one word.
-pub const WORD_REQUESTS_MAX: usize = 64;
+pub const WORD_REQUESTS_MAX: usize = 48;
 /// The most hosts in one word of traffic: those with the most requests.
 pub const WORD_HOSTS_MAX: usize = 128;
 /// The most ports of one cell that are published at once.

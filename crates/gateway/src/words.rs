@@ -1,7 +1,8 @@
 //! What is said to the supervisor: joined where it is alike, and never more than can be listened to.
 //!
 //! An agent can cause as many refusals as it likes. Those that are alike are said once and then counted; a flood of
-//! different ones is joined by host. Nothing here waits for the supervisor to listen.
+//! different ones is joined by host. Only requests that carried a secret are each said, before all else. Nothing here waits
+//! for the supervisor to listen.
 
 use crate::exchange::Leak;
 use crate::trail::{Begun, Mark, Trail};
@@ -22,11 +23,13 @@ use tokio::sync::Notify;
 pub(crate) const LOT_EVERY: Duration = Duration::from_millis(50);
 /// Words of one lot: 200 a second.
 const LOT_WORDS_MAX: usize = 10;
+/// Of these, what requests that carried a secret have before anything else.
+const LOT_CARRIED_WORDS_MAX: usize = LOT_WORDS_MAX / 2;
 /// The same refusal is said again, with a count, no earlier than this.
 pub(crate) const REPEATED_AFTER: Duration = Duration::from_secs(5);
 /// Different refusals that are remembered; beyond, they are joined by host.
 const REFUSALS_MAX: usize = 1_024;
-/// Requests that wait to be said; beyond, they are counted.
+/// Requests without a secret that wait to be said; beyond, they are counted.
 const REQUESTS_MAX: usize = 1_024;
 /// Different leaks that are remembered; beyond, they are joined by credential.
 const LEAKS_MAX: usize = 256;
@@ -66,7 +69,11 @@ struct Waiting {
     others: VecDeque<Word>,
     refusals: HashMap<Alike, Said>,
     leaks: HashMap<AlikeLeak, Said>,
-    requests: VecDeque<(RequestNote, Option<Mark>)>,
+    /// Each of them is said, whatever else there is to say: there are as many at most as the trail has places, and a
+    /// request that finds none is not made.
+    carried: VecDeque<(RequestNote, Option<Mark>)>,
+    requests: VecDeque<RequestNote>,
+    /// Requests without a secret beyond those.
     unsaid: u64,
     /// Nothing was said since what had been said was last forgotten: there is nothing more to forget.
     is_tidy: bool,
@@ -185,15 +192,15 @@ impl Words {
         self.0.something.notify_one();
     }
 
-    /// A request that has ended, and the note of its beginning.
+    /// A request that has ended, and the note of its beginning, if it carried a secret.
     pub(crate) fn request(&self, note: RequestNote, mark: Option<Mark>) {
         let mut waiting = self.waiting();
-        if waiting.requests.len() < REQUESTS_MAX {
-            waiting.requests.push_back((note, mark));
+        if note.credential.is_some() {
+            waiting.carried.push_back((note, mark));
+        } else if waiting.requests.len() < REQUESTS_MAX {
+            waiting.requests.push_back(note);
         } else {
             waiting.unsaid += 1;
-            // It is counted.
-            mark.into_iter().for_each(Mark::wipe_out);
         }
         drop(waiting);
         self.0.something.notify_one();
@@ -250,6 +257,7 @@ impl Words {
         let mut waiting = self.waiting();
         let Lot { words: mut lot, mut marks } = Lot::default();
         waiting.is_tidy = false;
+        waiting.say_carried(LOT_CARRIED_WORDS_MAX, &mut lot, &mut marks);
         while lot.len() < LOT_WORDS_MAX
             && let Some(word) = waiting.others.pop_front()
         {
@@ -267,11 +275,11 @@ impl Words {
         }
         while lot.len() < LOT_WORDS_MAX && (!waiting.requests.is_empty() || waiting.unsaid > 0) {
             let count = waiting.requests.len().min(WORD_REQUESTS_MAX);
-            let (requests, noted): (_, Vec<_>) = waiting.requests.drain(..count).unzip();
-            marks.extend(noted.into_iter().flatten());
+            let requests = waiting.requests.drain(..count).collect();
             lot.push(Word::Requests { requests, unsaid: std::mem::take(&mut waiting.unsaid) });
         }
-        let more = !waiting.others.is_empty() || !waiting.requests.is_empty();
+        waiting.say_carried(LOT_WORDS_MAX, &mut lot, &mut marks);
+        let more = !waiting.others.is_empty() || !waiting.requests.is_empty() || !waiting.carried.is_empty();
         drop(waiting);
         if more {
             self.0.something.notify_one();
@@ -288,6 +296,16 @@ impl Waiting {
     /// Whether something that was said has come again, and waits for its time.
     fn repeats(&self) -> bool {
         self.refusals.values().chain(self.leaks.values()).any(|said| said.count > 0)
+    }
+
+    /// Requests that carried a secret, until there are so many words.
+    fn say_carried(&mut self, words_max: usize, lot: &mut Vec<Word>, marks: &mut Vec<Mark>) {
+        while lot.len() < words_max && !self.carried.is_empty() {
+            let count = self.carried.len().min(WORD_REQUESTS_MAX);
+            let (requests, noted): (_, Vec<_>) = self.carried.drain(..count).unzip();
+            marks.extend(noted.into_iter().flatten());
+            lot.push(Word::Requests { requests, unsaid: 0 });
+        }
     }
 }
 

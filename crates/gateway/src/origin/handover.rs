@@ -7,6 +7,7 @@
 use super::Failure;
 use crate::body::Outgoing;
 use crate::exchange::{Due, Exchange};
+use crate::passage::Passage;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::{Request, Response};
@@ -18,6 +19,7 @@ pub(crate) struct Unfilled {
     request: Request<Outgoing>,
     due: Option<Due>,
     exchange: Arc<Exchange>,
+    passage: Arc<Passage>,
 }
 
 /// A connection that takes a request at once. It is all that a secret is put into a request for.
@@ -28,8 +30,13 @@ pub(crate) struct Live<'c, C>(&'c mut C);
 pub(super) type Unanswered = (Failure, Option<Unfilled>);
 
 impl Unfilled {
-    pub(crate) fn new(request: Request<Outgoing>, due: Option<Due>, exchange: Arc<Exchange>) -> Self {
-        Self { request, due, exchange }
+    pub(crate) fn new(
+        request: Request<Outgoing>,
+        due: Option<Due>,
+        exchange: Arc<Exchange>,
+        passage: Arc<Passage>,
+    ) -> Self {
+        Self { request, due, exchange, passage }
     }
 
     /// All of it but its secret.
@@ -44,14 +51,17 @@ impl Unfilled {
             Ok(live) => live,
             Err(error) => return Err((Failure::of_request(error), Some(self))),
         };
-        let put = self.due.as_ref().map_or(Ok(()), |due| self.exchange.put(due, &mut self.request, &live));
+        let put = self.due.as_ref().map_or(Ok(()), |due| {
+            self.passage.carries();
+            self.exchange.put(due, &mut self.request, &live)
+        });
         if let Err(reason) = put {
             return Err((Failure::Withheld(reason), None));
         }
-        let Self { request, due, exchange } = self;
+        let Self { request, due, exchange, passage } = self;
         live.0.carry(request).await.map_err(|mut error| {
             // It holds the secret by now; before it is sent again that is looked at, and put, anew.
-            let unsent = error.take_message().map(|request| Self { request, due, exchange });
+            let unsent = error.take_message().map(|request| Self { request, due, exchange, passage });
             (Failure::of_request(error.into_error()), unsent)
         })
     }

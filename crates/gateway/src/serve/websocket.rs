@@ -72,7 +72,7 @@ pub(super) async fn open(
     let is_offered = parts.headers.contains_key(SEC_WEBSOCKET_EXTENSIONS);
     let mut request = Request::from_parts(parts, Outgoing::Empty);
     Site::of(permit)?.address_old(&mut request);
-    let request = Unfilled::new(request, due, Arc::clone(&gate.exchange));
+    let request = Unfilled::new(request, due, Arc::clone(&gate.exchange), Arc::clone(&passage));
     let credential = permit.credential();
     let asked = async {
         match gate.origins.dialer.old_http(permit).await? {

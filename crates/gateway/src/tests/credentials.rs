@@ -75,6 +75,19 @@ fn the_secret_goes_out_and_comes_back_neither_in_head_nor_body() {
 }
 
 #[test]
+fn a_request_that_the_secret_was_not_put_into_is_no_use_of_it() {
+    run(async {
+        let b = listen(echo).await;
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let host = format!("a.test:{}", closed.port());
+        let cell = holding(closed, b);
+        let mut client = cell.connect_tls(&host, "a.test", &["http/1.1"]).await;
+        assert!(say(&mut client, &get("/x", &host)).await.contains("upstream-unreachable"));
+        assert_eq!(cell.request().await.credential, None);
+    });
+}
+
+#[test]
 fn what_a_grant_with_the_secret_had_an_origin_store_is_not_read_by_a_grant_without() {
     run(async {
         let told = |mut socket: tokio::net::TcpStream| async move {

@@ -60,7 +60,8 @@ fn the_password_of_a_proxy_is_not_shown() {
 
 #[test]
 fn the_longest_word_fits_a_message() {
-    let host = format!("{}.test", ["a".repeat(63), "b".repeat(63), "c".repeat(63)].join("."));
+    let host = format!("{}.test", ["a".repeat(63), "b".repeat(63), "c".repeat(55)].join("."));
+    let longest = "c".repeat(cofferdam_policy::net::credential::CREDENTIAL_NAME_BYTES_MAX);
     let request = RequestNote {
         destination: Destination::parse(&host, cofferdam_policy::net::host::Port::HTTPS).unwrap(),
         method: "M".repeat(32),
@@ -69,7 +70,7 @@ fn the_longest_word_fits_a_message() {
         up: u64::MAX,
         down: u64::MAX,
         milliseconds: u64::MAX,
-        credential: None,
+        credential: Some(longest.parse().unwrap()),
     };
     let (near, far) = pair();
     let word = Word::Requests { requests: vec![request; WORD_REQUESTS_MAX], unsaid: 1 };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exchange::LeakPlace;
+use crate::trail;
 use cofferdam_policy::net::host::Port;
 
 fn refusal(host: &str, path: &str) -> Refusal {
@@ -90,19 +91,85 @@ fn a_flood_of_refusals_is_joined_by_host_and_said_in_lots() {
     assert_eq!(said, 200_000, "none is lost");
 }
 
-#[test]
-fn requests_are_said_in_batches_and_the_rest_is_counted() {
-    let words = Words::default();
-    let note = RequestNote {
+fn request(path: &str, credential: Option<&str>) -> RequestNote {
+    RequestNote {
         destination: Destination::parse("a.test", Port::HTTPS).unwrap(),
         method: "GET".to_owned(),
-        path: "/".to_owned(),
+        path: path.to_owned(),
         status: Some(200),
         up: 0,
         down: 0,
         milliseconds: 0,
-        credential: None,
+        credential: credential.map(|name| name.parse().unwrap()),
+    }
+}
+
+/// Requests with a secret, as many as there can be until one is refused.
+fn carry(words: &Words, most: usize) -> usize {
+    let begun = |path: &str| Begun {
+        destination: Destination::parse("a.test", Port::HTTPS).unwrap(),
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        credential: "github".parse().unwrap(),
     };
+    let carry = |number: &usize| {
+        let path = format!("/{number}");
+        let mark = words.begun(|| begun(&path)).ok()?;
+        words.request(request(&path, Some("github")), mark);
+        Some(())
+    };
+    (0..most).map_while(|number| carry(&number)).count()
+}
+
+/// How many requests with a secret are told one by one, whose notes are wiped out then.
+fn told_of_secret(lot: Lot) -> usize {
+    let told: usize = lot
+        .words
+        .iter()
+        .map(|word| {
+            let Word::Requests { requests, .. } = word else { return 0 };
+            requests.iter().filter(|note| note.credential.is_some()).count()
+        })
+        .sum();
+    assert_eq!(lot.marks.len(), told, "what is said has no note any more, and nothing else");
+    lot.marks.into_iter().for_each(Mark::wipe_out);
+    told
+}
+
+#[test]
+fn the_attack_of_a_flood_has_no_use_of_a_secret_go_unsaid() {
+    let file = trail::blank().unwrap();
+    let words = Words::leaving(Trail::new(file.try_clone().unwrap()));
+    let (mut made, mut told, mut unsaid) = (0, 0, 0);
+    for round in 0..40 {
+        for number in 0..300 {
+            words.refused(&refusal("x.test", &format!("/{round}/{number}")));
+            words.request(request("/plain", None), None);
+        }
+        made += carry(&words, 200);
+        let lot = words.lot(Instant::now());
+        unsaid += lot
+            .words
+            .iter()
+            .map(|word| if let Word::Requests { unsaid, .. } = word { *unsaid } else { 0 })
+            .sum::<u64>();
+        told += told_of_secret(lot);
+    }
+    assert_eq!((made, told), (8_000, 8_000), "each is said within its lot");
+    // The control: of the others, most were only counted.
+    assert!(unsaid > 0);
+    // Where nobody listens, a request that could go untold is not made.
+    let made = carry(&words, 100_000);
+    assert!(made < 5_000 && carry(&words, 1) == 0, "{made}");
+    assert_eq!(trail::left(rustix::fd::AsFd::as_fd(&file)).unwrap().len(), made);
+    let told: usize = (0..20).map(|_| told_of_secret(words.lot(Instant::now()))).sum();
+    assert_eq!((told, carry(&words, 1)), (made, 1));
+}
+
+#[test]
+fn requests_are_said_in_batches_and_the_rest_is_counted() {
+    let words = Words::default();
+    let note = request("/", None);
     for _ in 0..REQUESTS_MAX + 5 {
         words.request(note.clone(), None);
     }
