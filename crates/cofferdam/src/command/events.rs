@@ -142,7 +142,7 @@ fn of_requested(requested: &Requested) -> String {
     let (up, down) = (requested.up, requested.down);
     let (host, port) = (&requested.host, requested.port);
     if requested.is_cut_off {
-        return format!("{method} {host}:{port}{path}{by} was under way when its gateway ended");
+        return format!("{method} {host}:{port}{path}{by} was under way when its gateway ended{times}");
     }
     format!("{method} {host}:{port}{path}{status}{by} ({up} bytes up, {down} down{times})")
 }
