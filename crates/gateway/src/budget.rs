@@ -45,6 +45,8 @@ impl Exhausted {
 /// What is left under one grant.
 #[derive(Debug)]
 pub(crate) struct Allowance {
+    /// Those of other grants, from which as much is taken.
+    shared: Vec<Arc<Allowance>>,
     up: Option<AtomicU64>,
     down: Option<AtomicU64>,
     requests: Option<AtomicU64>,
@@ -60,9 +62,10 @@ struct Bucket {
 }
 
 impl Allowance {
-    fn of(budget: Budget, now: Instant) -> Self {
+    fn of(budget: Budget, shared: Vec<Arc<Self>>, now: Instant) -> Self {
         let bucket = |per_second| Mutex::new(Bucket { per_second, left: per_second, at: now });
         Self {
+            shared,
             up: budget.up.map(|count| AtomicU64::new(count.0)),
             down: budget.down.map(|count| AtomicU64::new(count.0)),
             requests: budget.requests.map(AtomicU64::new),
@@ -87,15 +90,18 @@ impl Allowance {
             }
             bucket.left -= 1.0;
         }
-        spend(self.requests.as_ref(), 1, Exhausted::Requests)
+        let own = spend(self.requests.as_ref(), 1, Exhausted::Requests);
+        self.shared.iter().map(|shared| shared.request(now)).fold(own, Result::and)
     }
 
     pub(crate) fn up(&self, bytes: u64) -> Result<(), Exhausted> {
-        spend(self.up.as_ref(), bytes, Exhausted::Up)
+        let own = spend(self.up.as_ref(), bytes, Exhausted::Up);
+        self.shared.iter().map(|shared| shared.up(bytes)).fold(own, Result::and)
     }
 
     pub(crate) fn down(&self, bytes: u64) -> Result<(), Exhausted> {
-        spend(self.down.as_ref(), bytes, Exhausted::Down)
+        let own = spend(self.down.as_ref(), bytes, Exhausted::Down);
+        self.shared.iter().map(|shared| shared.down(bytes)).fold(own, Result::and)
     }
 }
 
@@ -112,15 +118,31 @@ fn spend(left: Option<&AtomicU64>, amount: u64, exhausted: Exhausted) -> Result<
     }
 }
 
-/// Those of all grants, by the grants' places.
+/// Those of all grants that hold until the session ends, by the grants' places, of which none is ever another grant's.
 #[derive(Debug, Default)]
 pub(crate) struct Budgets(Mutex<HashMap<usize, Arc<Allowance>>>);
 
 impl Budgets {
     pub(crate) fn of(&self, grant: usize, budget: Budget) -> Arc<Allowance> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowance = all.entry(grant).or_insert_with(|| Arc::new(Allowance::of(budget, Instant::now())));
-        Arc::clone(allowance)
+        let made = || Arc::new(Allowance::of(budget, Vec::new(), Instant::now()));
+        Arc::clone(all.entry(grant).or_insert_with(made))
+    }
+
+    /// Of a grant that is the owner's answer to a question. It has its budget from others, and what passes under it is
+    /// taken from those: an answer says what may be asked for, and not that there is more to spend.
+    pub(crate) fn of_answer(
+        &self,
+        budget: Budget,
+        others: impl Iterator<Item = (usize, Budget)>,
+    ) -> Arc<Allowance> {
+        let shared = others.map(|(grant, budget)| self.of(grant, budget)).collect();
+        Arc::new(Allowance::of(budget, shared, Instant::now()))
+    }
+
+    /// Takes it for a grant that has come last.
+    pub(crate) fn put(&self, grant: usize, allowance: Arc<Allowance>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(grant, allowance);
     }
 }
 
@@ -132,7 +154,7 @@ mod tests {
 
     fn allowance(words: &str, now: Instant) -> Allowance {
         let grant = Grant::from_line(&format!("GET a.test:443/** {words}"), GrantOrigin::Flag).unwrap();
-        Allowance::of(grant.budget, now)
+        Allowance::of(grant.budget, Vec::new(), now)
     }
 
     #[test]
@@ -160,5 +182,26 @@ mod tests {
         assert_eq!(bounded.request(now), Err(Exhausted::Rate));
         bounded.request(now + Duration::from_millis(500)).unwrap();
         assert_eq!(bounded.request(now + Duration::from_millis(900)), Err(Exhausted::Rate));
+    }
+
+    #[test]
+    fn what_an_answer_lets_through_is_taken_from_the_budgets_that_it_has_and_from_none_else() {
+        let budgets = Budgets::default();
+        let budget = |words: &str| {
+            Grant::from_line(&format!("GET a.test:443/** {words}"), GrantOrigin::Flag).unwrap().budget
+        };
+        let (narrow, wide) = (budget("up=10B"), budget("up=1kB requests=3"));
+        let others = || [(0, narrow), (1, wide)].into_iter();
+        let once = || budgets.of_answer(budget("up=10B requests=3"), others());
+        let first = once();
+        first.request(Instant::now()).unwrap();
+        first.up(6).unwrap();
+        assert_eq!(once().up(5), Err(Exhausted::Up), "another answer is no other budget");
+        assert_eq!(budgets.of(0, narrow).up(1), Err(Exhausted::Up), "nor is the grant's own use");
+        budgets.of(1, wide).up(900).unwrap();
+        // The control: what has a budget of its own has all of it, whatever was answered before.
+        budgets.put(2, budgets.of_answer(Budget::default(), [].into_iter()));
+        budgets.of(3, narrow).up(10).unwrap();
+        budgets.of(2, narrow).up(5_000_000).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::asking::Asking;
 use crate::authority::Authority;
-use crate::budget::Budgets;
+use crate::budget::{Allowance, Budgets};
 use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
@@ -20,6 +20,8 @@ use tokio::sync::Semaphore;
 #[derive(Debug)]
 pub(crate) struct Gate {
     grants: Mutex<Arc<Grants>>,
+    /// How many of them there were before any question.
+    given: usize,
     denied: Vec<HostPattern>,
     pub(crate) authority: Authority,
     pub(crate) exchange: Arc<Exchange>,
@@ -52,9 +54,11 @@ pub(crate) struct Parts {
 impl Gate {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let Parts { grants, denied, authority, exchange, origins, renewals, words, asking, revoked } = parts;
+        let given = grants.len();
         let compiled = Arc::new(Grants::but(grants, denied.clone()));
         Arc::new(Self {
             grants: Mutex::new(compiled),
+            given,
             denied,
             authority,
             exchange,
@@ -88,15 +92,20 @@ impl Gate {
         Arc::clone(&self.grants.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What would be granted with one grant more, which comes last, so that the others keep their places.
-    pub(crate) fn grants_with(&self, grant: Grant) -> Arc<Grants> {
-        let all = self.grants().iter().cloned().chain([grant]).collect();
-        Arc::new(Grants::but(all, self.denied.clone()))
+    /// What would be granted with one grant more, which comes last, so that the others keep their places; and what there
+    /// is to spend under it.
+    pub(crate) fn grants_with(&self, grant: Grant, to: &Destination) -> (Arc<Grants>, Arc<Allowance>) {
+        let grants = self.grants();
+        let others = grants.budgets_at(to).take_while(|(at, _)| *at < self.given);
+        let allowance = self.budgets.of_answer(grant.budget, others);
+        let all = grants.iter().cloned().chain([grant]).collect();
+        (Arc::new(Grants::but(all, self.denied.clone())), allowance)
     }
 
     /// One grant more until the session ends.
-    pub(crate) fn grant(&self, grant: Grant) -> Arc<Grants> {
-        let all = self.grants_with(grant);
+    pub(crate) fn grant(&self, grant: Grant, to: &Destination) -> Arc<Grants> {
+        let (all, allowance) = self.grants_with(grant, to);
+        self.budgets.put(all.iter().count().saturating_sub(1), allowance);
         *self.grants.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&all);
         all
     }

@@ -15,6 +15,7 @@ mod websocket;
 use crate::asking::Asked;
 use crate::body::{Answer, Counted, Outgoing, Passed, Scrubbing, Trailers, drain};
 use crate::bounds::{BUFFER_BYTES_MAX, CELL_CONNECTION_WINDOW_BYTES, CELL_WINDOW_BYTES, SENDING_BYTES_MAX};
+use crate::budget::Allowance;
 use crate::exchange::Due;
 use crate::gate::Gate;
 use crate::origin::{Failure, Reuse, Unfilled};
@@ -102,6 +103,9 @@ struct Lawful<'p> {
     due: Option<Due>,
     passage: Arc<Passage>,
 }
+
+/// What a request may do, on whose connection, and what it may spend.
+type Permission = (RequestPermit, Reuse, Arc<Allowance>);
 
 /// The service of one connection.
 #[derive(Debug, Clone)]
@@ -288,7 +292,7 @@ impl Server {
         if seen.asks_socket_of_model(&parts, &gate.grants()) {
             return Ok(said::status_only(StatusCode::UPGRADE_REQUIRED));
         }
-        let (permit, reuse) = self.permit(&parts, &seen).await?;
+        let (permit, reuse, allowance) = self.permit(&parts, &seen).await?;
         let asked = model::asked(&permit, &seen, &parts)?;
         // 3. Swap the handle, in what is left without what concerns the cell's connection only.
         request::clean(&mut parts);
@@ -304,7 +308,6 @@ impl Server {
         model::narrow(asked.as_ref(), &gate.exchange, &mut parts)?;
         // 4. Charge budgets.
         let named = Named { method: parts.method.as_str(), path: &seen.path };
-        let allowance = gate.budgets.of(permit.index(), permit.budget());
         let passage = Passage::begin(&gate.words, allowance, &permit, named)
             .map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
         passage.up(head_bytes).map_err(|exhausted| seen.refusal(&parts, exhausted.reason()))?;
@@ -359,10 +362,13 @@ impl Server {
     }
 
     /// The policy's verdict, or the owner's where the owner is to be asked.
-    async fn permit(&self, parts: &request::Parts, seen: &Seen) -> Result<(RequestPermit, Reuse), Refusal> {
+    async fn permit(&self, parts: &request::Parts, seen: &Seen) -> Result<Permission, Refusal> {
         let gate = &self.talk.gate;
         let refusal = match seen.judge(parts, &gate.grants()) {
-            Ok(permit) => return Ok((permit, Reuse::OfGrant)),
+            Ok(permit) => {
+                let allowance = gate.budgets.of(permit.index(), permit.budget());
+                return Ok((permit, Reuse::OfGrant, allowance));
+            }
             Err(refusal) => refusal,
         };
         if let Some(leak) = seen.leak(parts, &gate.exchange) {
@@ -381,12 +387,19 @@ impl Server {
         };
         let grant = refusal.allow.as_deref().and_then(|line| Grant::from_line(line, GrantOrigin::Flag).ok());
         let Some(grant) = grant else { return Err(refusal) };
-        let (grants, reuse) = match decision {
-            Decision::AllowForSession => (gate.grant(grant), Reuse::OfGrant),
-            Decision::AllowOnce => (gate.grants_with(grant), Reuse::Never),
-            Decision::Deny => return Err(refusal),
-        };
-        Ok((seen.judge(parts, &grants)?, reuse))
+        match decision {
+            Decision::AllowForSession => {
+                let permit = seen.judge(parts, &gate.grant(grant, &seen.destination))?;
+                let allowance = gate.budgets.of(permit.index(), permit.budget());
+                Ok((permit, Reuse::OfGrant, allowance))
+            }
+            // Nothing of it stays: neither its connection nor what was counted for it.
+            Decision::AllowOnce => {
+                let (grants, allowance) = gate.grants_with(grant, &seen.destination);
+                Ok((seen.judge(parts, &grants)?, Reuse::Never, allowance))
+            }
+            Decision::Deny => Err(refusal),
+        }
     }
 }
 

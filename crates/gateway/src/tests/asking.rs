@@ -60,6 +60,45 @@ fn a_yes_lets_it_through_once_or_for_the_session() {
 }
 
 #[test]
+fn the_attack_of_an_earlier_answer_gives_a_later_one_no_budget_of_its_own() {
+    run(async {
+        let origin = listen(echo).await;
+        let host = format!("127.0.0.1:{}", origin.port());
+        let grants = vec![format!("GET http://{host}/up/** up=1kB")];
+        let cell = start(Wishes { grants, ask: Some(Ask { seconds: 20, held_max: 4 }), ..Wishes::default() });
+        let answered = async |to: &str, request: String, decision: Decision| {
+            let mut client = cell.connect(to).await;
+            let owner = async {
+                let id = held(&cell).await;
+                cell.order(&Order::Decide { id, decision });
+            };
+            let (answer, ()) = tokio::join!(say(&mut client, &request), owner);
+            answer
+        };
+        let put = |path: &str, length: usize| {
+            let fields = format!("Host: {host}\r\nContent-Length: {length}\r\nConnection: close");
+            format!("PUT {path} HTTP/1.1\r\n{fields}\r\n\r\n{}", "x".repeat(length))
+        };
+        // No budget is bound to that place.
+        let nobody = "127.0.0.9:1";
+        let answer = answered(nobody, get("/x", nobody), Decision::AllowOnce).await;
+        assert!(answer.contains("upstream-unreachable"), "{answer}");
+        let answer = answered(&host, put("/other", 5), Decision::AllowForSession).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let answer = say(&mut cell.connect(&host).await, &put("/other", 5_000)).await;
+        assert!(answer.contains("budget-exhausted-up"), "{answer}");
+        // Nor is another answer a way around it, nor does one that is spent leave something to its grant.
+        for decision in [Decision::AllowOnce, Decision::AllowForSession] {
+            let path = format!("/{decision:?}");
+            let answer = answered(&host, put(&path, 5), decision).await;
+            assert!(answer.contains("budget-exhausted-up"), "{answer}");
+        }
+        let answer = say(&mut cell.connect(&host).await, &get("/up/x", &host)).await;
+        assert!(answer.contains("budget-exhausted-up"), "{answer}");
+    });
+}
+
+#[test]
 fn what_is_allowed_once_serves_nothing_else_over_its_connection() {
     run(async {
         let (seen, mut connections) = tokio::sync::mpsc::unbounded_channel();

@@ -172,6 +172,19 @@ impl Grants {
         self.grants.iter().map(AsRef::as_ref)
     }
 
+    /// The grants that mean `destination` and have a budget, by their places in the list.
+    pub fn budgets_at<'g>(
+        &'g self,
+        destination: &'g Destination,
+    ) -> impl Iterator<Item = (usize, Budget)> + 'g {
+        let is_there =
+            |grant: &Grant| grant.port == destination.port && grant.host.matches(&destination.host);
+        let bounded = self.iter().enumerate().map(|(at, grant)| (at, grant, grant.budget));
+        bounded
+            .filter(move |(_, grant, budget)| *budget != Budget::default() && is_there(grant))
+            .map(|(at, _, budget)| (at, budget))
+    }
+
     /// Whether anything is granted at `destination`, and how it may be spoken to.
     ///
     /// # Errors
