@@ -110,8 +110,9 @@ fn unix(plants: &Plants, id: &str, address: &io::Result<UnixAddress>) -> Result<
     Ok(judged(&format!("{address:?}"), sent))
 }
 
+/// Another name for each: two of the directories may be one and the same inside.
 fn shared(directory: &str, tag: &str) -> String {
-    format!("{directory}/{tag}-left")
+    format!("{directory}/{tag}-left{}", directory.replace('/', "-"))
 }
 
 fn leave(plants: &Plants, directory: &str) -> Result<Finding, PlantError> {
