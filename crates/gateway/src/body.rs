@@ -229,7 +229,25 @@ pub(crate) struct Passed {
     lease: Option<Lease>,
     scrubbing: Option<Scrubbing>,
     has_ended: bool,
-    _room: OwnedSemaphorePermit,
+    room: Arc<OwnedSemaphorePermit>,
+}
+
+/// Bytes that keep the room of their answer until they are written: hyper has them for as long as the client takes none,
+/// when the answer itself is long gone.
+struct Kept {
+    bytes: Bytes,
+    _room: Arc<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The same bytes, with their room.
+pub(crate) fn kept(bytes: Bytes, room: &Arc<OwnedSemaphorePermit>) -> Bytes {
+    Bytes::from_owner(Kept { bytes, _room: Arc::clone(room) })
 }
 
 /// Where a secret was sent, none comes back.
@@ -278,10 +296,16 @@ impl Passed {
         scrubbing: Option<Scrubbing>,
         room: OwnedSemaphorePermit,
     ) -> Self {
-        Self { inner, passage, lease: Some(lease), scrubbing, has_ended: false, _room: room }
+        Self { inner, passage, lease: Some(lease), scrubbing, has_ended: false, room: Arc::new(room) }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let frame = std::task::ready!(self.poll_bare(context));
+        let kept = |frame: Frame<Bytes>| frame.map_data(|data| kept(data, &self.room));
+        Poll::Ready(frame.map(|frame| frame.map(kept)))
+    }
+
+    fn poll_bare(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         loop {
             if let Some(last) = self.scrubbing.as_mut().and_then(|scrubbing| scrubbing.last.take()) {
                 return Poll::Ready(Some(Ok(last)));

@@ -2,7 +2,7 @@
 //! undone: chosen by what it comes to for as many of them as there may be.
 
 use crate::protocol::head::HEAD_BYTES_MAX;
-use crate::serve::REQUESTS_MAX;
+use crate::serve::{LONG_HEADS_MAX, NEWER_MAX, REFUSED_MAX, REQUESTS_MAX, WEBSOCKET_BUFFER_BYTES};
 
 /// Of an HTTP/1 connection from the cell: a head, and what is read beyond it; and as much of an answer.
 pub(crate) const BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX + (16 << 10);
@@ -28,13 +28,28 @@ pub(crate) const UNSENT_BYTES_MAX: u32 = 128 << 10;
 /// What all tunnels hold together for peers that take nothing; beyond, each reads little at once.
 pub(crate) const TUNNELS_BYTES_MAX: usize = 64 << 20;
 
-/// Of its 512 MiB, what may be held for bodies that came by HTTP/2 and are not taken.
-const BODIES_BYTES_MAX: usize = 384 << 20;
+/// A refusal with its reason; beyond, it has no grant that would allow.
+pub(crate) const REFUSAL_BYTES_MAX: usize = 8 << 10;
+
+/// What one request holds, or a WebSocket, which holds less: its body both ways by HTTP/2, what is not taken of either, and
+/// what TLS keeps.
+const REQUEST_BYTES_MAX: usize =
+    CELL_WINDOW_BYTES as usize + NARROW_WINDOW_BYTES as usize + 2 * (SENDING_BYTES_MAX + SEALED_BYTES_MAX);
+/// A WebSocket: a buffer and what hyper has read for each side, and a frame's part on its way through.
+const _: () = assert!(6 * WEBSOCKET_BUFFER_BYTES + 2 * SEALED_BYTES_MAX <= REQUEST_BYTES_MAX);
+/// An HTTP/2 connection beside its requests: a frame that has not come whole, what TLS keeps, and heads of answers.
+const NEWER_BYTES_MAX: usize = (16 << 10) + SEALED_BYTES_MAX + (16 << 10);
+/// A long head, which is in memory up to three times.
+const LONG_HEAD_BYTES_MAX: usize = 3 * HEAD_BYTES_MAX;
+
+/// Of its 512 MiB, what may be held for requests, refusals and heads that are not taken or do not end. Tunnels and the
+/// bodies that models are asked with have bounds of their own.
+const HELD_BYTES_MAX: usize = 480 << 20;
 const _: () = assert!(
-    REQUESTS_MAX
-        * (CELL_WINDOW_BYTES as usize
-            + NARROW_WINDOW_BYTES as usize
-            + 2 * (SENDING_BYTES_MAX + SEALED_BYTES_MAX))
+    REQUESTS_MAX * REQUEST_BYTES_MAX
         + WIDE_CONNECTIONS_MAX * WIDE_CONNECTION_WINDOW_BYTES as usize
-        <= BODIES_BYTES_MAX
+        + REFUSED_MAX * REFUSAL_BYTES_MAX
+        + NEWER_MAX * NEWER_BYTES_MAX
+        + LONG_HEADS_MAX * LONG_HEAD_BYTES_MAX
+        <= HELD_BYTES_MAX
 );

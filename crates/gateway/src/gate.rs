@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::origin::Origins;
 use crate::passage::Revoked;
 use crate::renewal::Renewals;
-use crate::serve::{Desk, LongHeads, REQUESTS_MAX};
+use crate::serve::{Desk, LongHeads, NEWER_MAX, REFUSED_MAX, REQUESTS_MAX};
 use crate::words::Words;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Grant;
@@ -35,6 +35,10 @@ pub(crate) struct Gate {
     pub(crate) revoked: Revoked,
     /// For requests under way.
     pub(crate) room: Arc<Semaphore>,
+    /// For refusals with their reasons.
+    pub(crate) refused_room: Arc<Semaphore>,
+    /// For connections by HTTP/2.
+    pub(crate) newer: Arc<Semaphore>,
 }
 
 /// The parts that need making.
@@ -71,6 +75,8 @@ impl Gate {
             asking,
             revoked,
             room: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            refused_room: Arc::new(Semaphore::new(REFUSED_MAX)),
+            newer: Arc::new(Semaphore::new(NEWER_MAX)),
         })
     }
 

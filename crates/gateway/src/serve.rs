@@ -20,14 +20,15 @@ use crate::exchange::Due;
 use crate::gate::Gate;
 use crate::origin::{Failure, Reuse, Unfilled};
 use crate::passage::{Named, Passage};
-use crate::protocol::head::{FIELDS_MAX, HeadError};
+use crate::protocol::block::Blocks;
+use crate::protocol::head::{FIELDS_MAX, Requests};
 use crate::wire::Decision;
 use cofferdam_policy::net::addresses;
 use cofferdam_policy::net::grant::{self, Grant, GrantOrigin, Protocol, Scheme};
 use cofferdam_policy::net::host::{Destination, Host, Port};
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
 use cofferdam_policy::net::verdict::RequestPermit;
-pub(crate) use crowd::LongHeads;
+pub(crate) use crowd::{LONG_HEADS_MAX, LongHeads};
 use guarded::Guarded;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, EXPECT, HeaderValue};
@@ -46,6 +47,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::OwnedSemaphorePermit;
+pub(crate) use websocket::BUFFER_BYTES as WEBSOCKET_BUFFER_BYTES;
 use websocket::WebSocket;
 
 /// Streams of one HTTP/2 connection at once.
@@ -54,6 +56,10 @@ const STREAMS_MAX: u32 = 100;
 const FIELDS_BYTES_MAX: u32 = 16 << 10;
 /// Requests at once of a session, whose answers wait as long as the client likes.
 pub(crate) const REQUESTS_MAX: usize = 1_024;
+/// Refusals at once whose reasons wait as long as the client likes.
+pub(crate) const REFUSED_MAX: usize = 1_024;
+/// HTTP/2 connections of a session, each of which holds much where its client takes nothing.
+pub(crate) const NEWER_MAX: usize = 512;
 /// An HTTP/2 connection that says nothing is asked after this long whether it still stands.
 const PING_AFTER: Duration = Duration::from_secs(60);
 
@@ -162,7 +168,14 @@ impl Talk {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let Ok(_place) = Arc::clone(&self.gate.newer).try_acquire_owned() else {
+            return self.gate.words.refused(&self.refusal(RefusalReason::TooManyOpen));
+        };
         let server = Server::new(self);
+        let talk = Arc::clone(&server.talk);
+        let idleness = Arc::clone(&server.idleness);
+        let guarded = Guarded::new(stream, Blocks::new(), idleness, &talk.gate.long_heads);
+        let verdict = guarded.verdict();
         let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
@@ -172,23 +185,25 @@ impl Talk {
             .initial_connection_window_size(CELL_CONNECTION_WINDOW_BYTES)
             .keep_alive_interval(PING_AFTER)
             .auto_date_header(false)
-            .serve_connection(TokioIo::new(stream), server);
+            .serve_connection(TokioIo::new(guarded), server);
         // How it ended is the client's affair: its requests have been told of.
         let _ended = served.await;
+        if let Some(broken) = verdict.get() {
+            talk.gate.words.refused(&talk.refusal(broken.reason()));
+        }
+    }
+
+    /// Of the whole connection.
+    fn refusal(&self, reason: RefusalReason) -> Refusal {
+        match &self.place {
+            Place::At(destination, _) => Refusal::of_connection(reason, destination),
+            Place::Named(_) | Place::Proxy => Refusal::of_nowhere(reason),
+        }
     }
 
     /// What is no request is answered in the plainest way, and ends the connection.
     async fn refuse_stream<S: AsyncWrite + Unpin>(&self, stream: &mut S, error: guarded::Broken) {
-        let reason = match error {
-            guarded::Broken::Malformed(HeadError::TooLong) => RefusalReason::TooLarge,
-            guarded::Broken::Malformed(_) => RefusalReason::MessageMalformed,
-            guarded::Broken::Slow => RefusalReason::TooSlow,
-            guarded::Broken::Crowded => RefusalReason::TooManyOpen,
-        };
-        let refusal = match &self.place {
-            Place::At(destination, _) => Refusal::of_connection(reason, destination),
-            Place::Named(_) | Place::Proxy => Refusal::of_nowhere(reason),
-        };
+        let refusal = self.refusal(error.reason());
         self.gate.words.refused(&refusal);
         // The client may not want to hear it.
         let _gone = stream.write_all(&said::plain(&refusal)).await;
@@ -210,7 +225,8 @@ where
         .max_headers(FIELDS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .auto_date_header(false);
-    let mut guarded = Guarded::new(stream, Arc::clone(&server.idleness), &server.talk.gate.long_heads);
+    let mut guarded =
+        Guarded::new(stream, Requests::new(), Arc::clone(&server.idleness), &server.talk.gate.long_heads);
     loop {
         let mut connection = Box::new(builder.serve_connection(TokioIo::new(guarded), server.clone()));
         let ended = std::future::poll_fn(|context| match connection.poll_without_shutdown(context) {
@@ -241,7 +257,7 @@ impl Server {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
-        let is_last = request::is_last(&parts);
+        let (is_last, is_head) = (request::is_last(&parts), parts.method == Method::HEAD);
         // Who asks before sending a body sends none when refused.
         let is_sending = !is_last && !parts.headers.contains_key(EXPECT);
         let mut body = Some(body);
@@ -252,7 +268,9 @@ impl Server {
                 if let Some(unread) = body.filter(|_| is_sending) {
                     drain(unread).await;
                 }
-                said::refused(&refusal)
+                // Whoever does not take why keeps it from being said to others; that it was refused is always said.
+                let room = Arc::clone(&self.talk.gate.refused_room).try_acquire_owned().ok();
+                said::refused(&refusal, room.filter(|_| !is_head))
             }
         };
         if is_last && self.becomes.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
@@ -334,7 +352,8 @@ impl Server {
         if permit.protocol() == Protocol::Websocket {
             let opening = Box::pin(websocket::open(gate, permit, parts, due, Arc::clone(&passage)));
             let (response, websocket) = opening.await.map_err(failed)?;
-            if let Some(websocket) = websocket {
+            if let Some(mut websocket) = websocket {
+                websocket.keep(room);
                 *self.becomes.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Becomes::WebSocket(Box::new(websocket)));
             }

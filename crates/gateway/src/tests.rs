@@ -4,7 +4,7 @@ mod asking;
 mod attacks;
 mod credentials;
 mod frames;
-mod harness;
+pub(crate) mod harness;
 mod heads;
 mod hostile;
 mod idle;

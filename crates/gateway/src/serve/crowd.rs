@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 /// A head that is no longer needs no room: it fits in what hyper has for each connection that asks anything.
 pub(super) const SHORT_BYTES_MAX: usize = 8 << 10;
 /// Longer heads that are read at once. Each is in memory up to three times.
-const LONG_HEADS_MAX: usize = 256;
+pub(crate) const LONG_HEADS_MAX: usize = 256;
 
 /// The room of a session.
 #[derive(Debug, Default)]

@@ -1,11 +1,13 @@
-//! A stream whose HTTP/1 is followed byte by byte on its way in: what is malformed, or comes too slowly, ends it.
+//! A stream whose HTTP is followed byte by byte on its way in: what is malformed, or comes too slowly, ends it.
 
 use super::crowd::{LongHeads, Room, SHORT_BYTES_MAX};
 use super::idle::{Idleness, Waited};
+use crate::protocol::block::Blocks;
 use crate::protocol::head::{HeadError, Requests};
+use cofferdam_policy::net::refusal::RefusalReason;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,30 +30,98 @@ pub(super) enum Broken {
     Crowded,
 }
 
+impl Broken {
+    pub(super) fn reason(self) -> RefusalReason {
+        match self {
+            Self::Malformed(HeadError::TooLong) => RefusalReason::TooLarge,
+            Self::Malformed(_) => RefusalReason::MessageMalformed,
+            Self::Slow => RefusalReason::TooSlow,
+            Self::Crowded => RefusalReason::TooManyOpen,
+        }
+    }
+}
+
+/// How far heads have come, by what is spoken.
+pub(super) trait Heads: Unpin {
+    /// Takes the next bytes, which may go on iff it is `Ok`.
+    fn push(&mut self, bytes: &[u8]) -> Result<(), HeadError>;
+    /// How much of a head has come that is not whole; `None` where bytes are not gathered.
+    fn gathered(&self) -> Option<usize>;
+    /// Whether a head is begun and not whole.
+    fn is_in_a_head(&self) -> bool;
+    /// Whether all that has come are whole requests.
+    fn is_between_requests(&self) -> bool;
+}
+
+impl Heads for Requests {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
+        self.push(bytes)
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        self.gathered()
+    }
+
+    fn is_in_a_head(&self) -> bool {
+        self.is_in_a_head()
+    }
+
+    fn is_between_requests(&self) -> bool {
+        self.is_between_requests()
+    }
+}
+
+impl Heads for Blocks {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
+        self.push(bytes)
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        self.gathered()
+    }
+
+    fn is_in_a_head(&self) -> bool {
+        self.gathered().is_some()
+    }
+
+    /// Never so that the connection could be taken from hyper.
+    fn is_between_requests(&self) -> bool {
+        false
+    }
+}
+
+/// Why a stream was given up, for those who have it no more; once at most.
+pub(super) type Verdict = Arc<OnceLock<Broken>>;
+
 /// The stream, and how far its requests have come.
 #[derive(Debug)]
-pub(super) struct Guarded<S> {
+pub(super) struct Guarded<S, H = Requests> {
     stream: S,
-    requests: Requests,
-    broken: Option<Broken>,
+    requests: H,
+    broken: Verdict,
     /// Runs while a head is begun and not whole.
     clock: Option<Pin<Box<Sleep>>>,
     room: Room,
     idleness: Arc<Idleness>,
 }
 
-impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, idleness: Arc<Idleness>, heads: &Arc<LongHeads>) -> Self {
+impl<S, H: Heads> Guarded<S, H> {
+    pub(super) fn new(stream: S, requests: H, idleness: Arc<Idleness>, heads: &Arc<LongHeads>) -> Self {
         let room = Room::new(heads);
-        Self { stream, requests: Requests::new(), broken: None, clock: None, room, idleness }
+        Self { stream, requests, broken: Verdict::default(), clock: None, room, idleness }
     }
 
     pub(super) fn into_parts(self) -> (Option<Broken>, S) {
-        (self.broken, self.stream)
+        (self.broken.get().copied(), self.stream)
+    }
+
+    /// Where it stands why it was given up, if it was.
+    pub(super) fn verdict(&self) -> Verdict {
+        Arc::clone(&self.broken)
     }
 
     fn give_up(&mut self, broken: Broken) -> Poll<io::Result<()>> {
-        self.broken = Some(broken);
+        let _before = self.broken.set(broken);
         Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
     }
 
@@ -111,13 +181,13 @@ impl<S: Waited> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + Unpin, H: Heads> AsyncRead for Guarded<S, H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(broken) = self.broken {
+        if let Some(broken) = self.broken.get().copied() {
             return self.give_up(broken);
         }
         let Poll::Ready(most) = self.poll_most(context) else { return self.wait(context) };
@@ -142,7 +212,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncWrite + Unpin, H: Heads> AsyncWrite for Guarded<S, H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -173,5 +243,53 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::block::tests::{PREFACE, frame};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const HEADERS: u8 = 1;
+    const END_HEADERS: u8 = 4;
+
+    /// What is read of a connection by HTTP/2 on which so much is said, until nothing more is to be had.
+    async fn read(said: &[u8], heads: &Arc<LongHeads>) -> (usize, Option<Broken>) {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        client.write_all(said).await.unwrap();
+        let mut guarded = Guarded::new(server, Blocks::new(), Arc::default(), heads);
+        let (mut read, mut buffer) = (0, vec![0; 4 << 10]);
+        let patience = Duration::from_millis(50);
+        while let Ok(Ok(more)) = tokio::time::timeout(patience, guarded.read(&mut buffer)).await {
+            read += more;
+        }
+        (read, guarded.into_parts().0)
+    }
+
+    #[test]
+    fn the_attack_of_blocks_without_an_end_gets_no_more_room_than_long_heads_have() {
+        crate::tests::harness::run(async {
+            let heads: Arc<LongHeads> = Arc::default();
+            let begun = [PREFACE, &frame(HEADERS, 0, &[1; 16_000])].concat();
+            let (all, broken) = read(&begun, &heads).await;
+            assert!(all == begun.len() && broken.is_none(), "there is room: {all}");
+            let context = Context::from_waker(std::task::Waker::noop());
+            let mut rooms: Vec<Room> = (0..1_000).map(|_| Room::new(&heads)).collect();
+            let taken =
+                rooms.iter_mut().filter_map(|room| room.poll(&context).is_ready().then_some(())).count();
+            assert!(taken < 1_000);
+            let (some, broken) = read(&begun, &heads).await;
+            assert!(some < begun.len() && broken.is_none(), "it waits: {some}");
+            assert!(rooms.iter().any(|room| room.is_pressed(&context)), "and presses the oldest");
+            // The control: what ends needs no room.
+            let whole =
+                [PREFACE, &frame(HEADERS, END_HEADERS, &[1; 5_000]), &frame(0, 0, &[2; 90_000])].concat();
+            assert_eq!(read(&whole, &heads).await.0, whole.len());
+            let endless = [&begun[..], &frame(9, 0, &[1; 60_000])].concat();
+            let (_, broken) = read(&endless, &Arc::default()).await;
+            assert!(matches!(broken, Some(Broken::Malformed(HeadError::TooLong))), "{broken:?}");
+        });
     }
 }

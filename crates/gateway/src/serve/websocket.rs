@@ -22,9 +22,10 @@ use std::io;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-const BUFFER_BYTES: usize = 16 << 10;
+pub(crate) const BUFFER_BYTES: usize = 16 << 10;
 
 /// A WebSocket that an origin has agreed to.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) struct WebSocket {
     /// Where a secret was sent.
     from_server: Option<FromServer>,
     revoked: Revoked,
+    /// That of its request, for as long as it lasts.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a WebSocket ends before its ends have said so.
@@ -100,7 +103,7 @@ pub(super) async fn open(
     let from_client = FromClient::new(&gate.exchange, is_extended);
     let from_server = gate.exchange.scrubber().map(FromServer::new);
     let revoked = gate.revoked.clone();
-    let websocket = WebSocket { origin, passage, credential, from_client, from_server, revoked };
+    let websocket = WebSocket { origin, passage, credential, from_client, from_server, revoked, room: None };
     Ok((Response::from_parts(head, said::nothing()), Some(websocket)))
 }
 
@@ -122,10 +125,16 @@ where
 }
 
 impl WebSocket {
+    /// It takes as much as a request under way.
+    pub(super) fn keep(&mut self, room: OwnedSemaphorePermit) {
+        self.room = Some(room);
+    }
+
     /// Passes frames both ways until either side ends, sends what may not pass, the budget is spent or the credential
     /// revoked.
     pub(super) async fn pass<S: AsyncRead + AsyncWrite + Unpin>(self, client: S, early: &[u8]) {
-        let Self { origin, passage, credential, mut from_client, mut from_server, revoked } = self;
+        let Self { origin, passage, credential, mut from_client, mut from_server, revoked, room: _room } =
+            self;
         let (mut reader, mut to_client) = tokio::io::split(client);
         let (mut from_origin, mut to_origin) = tokio::io::split(TokioIo::new(origin));
         let up = async {

@@ -132,6 +132,21 @@ fn a_handle_in_a_frame_ends_the_websocket_however_it_is_cut_and_written() {
 }
 
 #[test]
+fn a_websocket_has_the_room_of_its_request_until_it_ends() {
+    run(async {
+        let (address, _heard) = origin("", Vec::new()).await;
+        let cell = holding(address);
+        let room = cell.gate.room.available_permits();
+        let (client, answer) = open(&cell, address, "/ws").await;
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        assert_eq!(cell.gate.room.available_permits(), room - 1);
+        drop(client);
+        cell.request().await;
+        assert_eq!(cell.gate.room.available_permits(), room);
+    });
+}
+
+#[test]
 fn frames_without_a_handle_pass_as_they_are() {
     run(async {
         let says = [frame(0x81, None, b"welcome"), frame(0x88, None, b"")].concat();

@@ -37,7 +37,7 @@ use tokio_rustls::client::TlsStream;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs a test on one thread, as the gateway runs.
-pub(super) fn run<F: Future>(test: F) -> F::Output {
+pub(crate) fn run<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { timeout(Duration::from_secs(50), test).await.expect("the test hangs") })
 }
@@ -61,6 +61,7 @@ pub(super) struct Wishes {
 
 /// A gateway, and the ends of its sockets that others hold.
 pub(super) struct Cell {
+    pub(super) gate: Arc<Gate>,
     home: tempfile::TempDir,
     supervisor: OwnedFd,
     relay: OwnedFd,
@@ -109,8 +110,8 @@ pub(super) fn start(wishes: Wishes) -> Cell {
     let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
     let ((supervisor, theirs), (relay, arrivals)) = (pair(), pair());
     let published = Published::new(Peers::open().ok());
-    tokio::spawn(process::live(gate, published, theirs, arrivals));
-    Cell { home, supervisor, relay, seen: std::cell::RefCell::default() }
+    tokio::spawn(process::live(Arc::clone(&gate), published, theirs, arrivals));
+    Cell { gate, home, supervisor, relay, seen: std::cell::RefCell::default() }
 }
 
 impl Cell {

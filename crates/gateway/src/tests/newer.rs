@@ -2,6 +2,7 @@
 
 use super::harness::{Cell, cell, hear, run, say};
 use super::origin::{head, listen, listen_tls, tls};
+use crate::serve::REFUSED_MAX;
 use cofferdam_policy::net::refusal::RefusalReason;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -46,6 +47,30 @@ fn the_attack_of_a_query_that_http1_could_not_have_is_refused() {
             assert_eq!(answered, status, "{query}: {body}");
             assert!(status == 200 || body.contains("message-malformed"), "{query}: {body}");
         }
+    });
+}
+
+#[test]
+fn the_attack_of_many_connections_that_take_nothing_leaves_reasons_and_connections_out_and_honest_ones_in() {
+    run(async {
+        let cell = cell(&[]);
+        let mut client = newer(&cell, "no.test:443", "no.test").await;
+        let uri = "https://no.test/x";
+        let room = cell.gate.refused_room.try_acquire_many(REFUSED_MAX.try_into().unwrap()).unwrap();
+        assert_eq!(ask(&mut client, uri).await, (403, String::new()));
+        drop(room);
+        let (status, body) = ask(&mut client, uri).await;
+        assert!(status == 403 && body.contains("host-not-granted"), "{status} {body}");
+        let request = Request::head(uri).body(Full::default()).unwrap();
+        assert_eq!(client.send_request(request).await.unwrap().status().as_u16(), 403, "HEAD has no body");
+        let rest = u32::try_from(cell.gate.newer.available_permits()).unwrap();
+        let places = cell.gate.newer.try_acquire_many(rest).unwrap();
+        let mut another = cell.connect_tls("no.test:443", "no.test", &["h2"]).await;
+        assert_eq!(hear(&mut another).await, "");
+        cell.refused(RefusalReason::TooManyOpen).await;
+        assert_eq!(ask(&mut client, uri).await.0, 403, "those that stand go on");
+        drop(places);
+        assert_eq!(ask(&mut newer(&cell, "no.test:443", "no.test").await, uri).await.0, 403);
     });
 }
 
