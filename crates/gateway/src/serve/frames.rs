@@ -32,20 +32,24 @@ pub(super) struct FromClient {
     scanners: Option<Scanners>,
 }
 
-/// All messages are one stream, and so is what stands in control frames between their pieces: wherever a handle is cut, it
-/// is found.
+/// All messages are one stream, and so is what stands in control frames between their pieces, and so is all of it in the
+/// order in which it comes: wherever a handle is cut, it is found.
 #[derive(Debug)]
 struct Scanners {
     messages: BodyScanner,
     controls: BodyScanner,
+    all: BodyScanner,
     unmasked: Vec<u8>,
 }
 
 impl FromClient {
     pub(super) fn new(exchange: &Exchange, is_extended: bool) -> Self {
-        let scanners = exchange.body_scanner().zip(exchange.body_scanner());
-        let scanners =
-            scanners.map(|(messages, controls)| Scanners { messages, controls, unmasked: Vec::new() });
+        let scanner = || exchange.body_scanner();
+        let scanners = scanner().zip(scanner()).zip(scanner());
+        let scanners = scanners.map(|((messages, controls), all)| {
+            let unmasked = Vec::new();
+            Scanners { messages, controls, all, unmasked }
+        });
         Self { frames: Frames::of(Speaker::Client, is_extended), scanners }
     }
 
@@ -76,6 +80,7 @@ impl Scanners {
             self.unmasked.extend_from_slice(piece);
             unmask(&mut self.unmasked, mask);
             scanner.push(&self.unmasked)?;
+            self.all.push(&self.unmasked)?;
         }
         Ok(())
     }
@@ -97,13 +102,15 @@ pub(super) enum Unclean {
 pub(super) struct FromServer {
     frames: Frames,
     scrubber: Scrubber,
-    seam: Seam,
+    messages: Seam,
+    controls: Seam,
+    all: Seam,
 }
 
 impl FromServer {
     pub(super) fn new(scrubber: Scrubber) -> Self {
-        let seam = scrubber.seam();
-        Self { frames: Frames::of(Speaker::Server, false), scrubber, seam }
+        let [messages, controls, all] = [scrubber.seam(), scrubber.seam(), scrubber.seam()];
+        Self { frames: Frames::of(Speaker::Server, false), scrubber, messages, controls, all }
     }
 
     /// Takes what came, and gives what can go on.
@@ -122,7 +129,11 @@ impl FromServer {
                         passed.extend_from_slice(&self.scrubber.finish());
                     }
                     let content = passed.get(start..).unwrap_or_default();
-                    if kind == Kind::Message && self.seam.is_cut(content) {
+                    let seam = match kind {
+                        Kind::Message => &mut self.messages,
+                        Kind::Control => &mut self.controls,
+                    };
+                    if seam.is_cut(content) | self.all.is_cut(content) {
                         return Err(Unclean::Cut);
                     }
                 }
@@ -174,8 +185,21 @@ mod tests {
                 server(0x00, b""),
                 server(0x80, second.as_bytes()),
             ];
-            let messages = [server(0x81, first.as_bytes()), server(0x81, second.as_bytes())];
-            for frames in [pieces.concat(), messages.concat()] {
+            let two = |one: u8, other: u8| {
+                [server(one, first.as_bytes()), server(other, second.as_bytes())].concat()
+            };
+            let (ping, message, close) = (0x89, 0x81, 0x88);
+            let apart =
+                [server(ping, first.as_bytes()), server(message, b"-"), server(ping, second.as_bytes())];
+            for frames in [
+                pieces.concat(),
+                two(message, message),
+                two(ping, ping),
+                two(ping, message),
+                two(message, ping),
+                two(ping, close),
+                apart.concat(),
+            ] {
                 assert_eq!(FromServer::new(scrubber()).pass(&frames), Err(Unclean::Cut), "{cut}");
                 let mut one_by_one = FromServer::new(scrubber());
                 let ended = frames.chunks(1).find_map(|byte| one_by_one.pass(byte).err());
