@@ -11,12 +11,24 @@ pub(super) struct Form {
     pub(super) may_break: bool,
 }
 
-/// What is left as it is in a URL, beside letters and digits, by what encodes it: RFC 3986, those that encode a path,
-/// and the two of JavaScript.
+/// What is left as it is in a URL, beside letters and digits, by what encodes it: RFC 3986 first.
 const UNRESERVED: &[u8] = b"-._~";
-const UNRESERVED_OF_PATHS: &[u8] = b"-._~/";
-const UNRESERVED_OF_COMPONENTS: &[u8] = b"-._~!'()*";
-const UNRESERVED_OF_URLS: &[u8] = b"-._~!'()*;,/?:@&=+$#";
+const KEPT_IN_URLS: [&[u8]; 10] = [
+    UNRESERVED,
+    // Paths, and what else may stand in one.
+    b"-._~/",
+    b"-._~$&+=:@",
+    // JavaScript's two, and those that follow them without apostrophes.
+    b"-._~!'()*",
+    b"-._~!'()*;,/?:@&=+$#",
+    b"-._!()*",
+    b"-._~*",
+    // Forms (the URL standard, Java), and those of older PHP.
+    b"*-._",
+    b"-._",
+    // Whoever makes sure.
+    b"",
+];
 
 /// Characters that are written by their numbers in JSON texts, by what writes them: for a place in HTML, more of that,
 /// all that could mean something, and those with and without the slash.
@@ -25,7 +37,7 @@ const ESCAPED_BY_NUMBER: [&[u8]; 5] = [b"&<>", b"&<>='", b"\"&'+<>`", b"+&<>='",
 /// Every form, the text itself first, none twice.
 pub(super) fn forms(text: &[u8]) -> Vec<Form> {
     let mut all = vec![text.to_vec()];
-    for kept in [UNRESERVED, UNRESERVED_OF_PATHS, UNRESERVED_OF_COMPONENTS, UNRESERVED_OF_URLS] {
+    for kept in KEPT_IN_URLS {
         let encoded = percent_encoded_but(kept, text);
         all.push(encoded.to_ascii_lowercase_escapes());
         all.push(encoded.replace("%20", "+").into_bytes());
@@ -224,8 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn a_form_that_is_sent_encodes_a_text_as_no_path_does() {
+        let found = forms(b"Zq88Q~planted-like.this_one 0*1");
+        for form in [
+            "Zq88Q~planted-like.this_one%200*1",
+            "Zq88Q%7Eplanted-like.this_one+0*1",
+            "Zq88Q%7eplanted-like.this_one%200*1",
+            "Zq88Q%7Eplanted-like.this_one+0%2A1",
+            "Zq88Q~planted-like.this_one%200%2A1",
+            "Zq88Q%7Eplanted%2Dlike%2Ethis%5Fone%200%2A1",
+        ] {
+            assert!(found.iter().any(|known| known.bytes == form.as_bytes()), "{form}");
+        }
+    }
+
+    #[test]
     fn a_plain_token_has_few_forms() {
-        assert_eq!(forms(b"ghp_0123456789abcdef").len(), 4);
+        assert_eq!(forms(b"ghp_0123456789abcdef").len(), 6);
         let odd: Vec<String> =
             forms(b"a/b\"c+d e").into_iter().map(|form| String::from_utf8(form.bytes).unwrap()).collect();
         for form in [
