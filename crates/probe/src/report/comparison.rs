@@ -1,13 +1,14 @@
 //! Several measurements beside each other: a page of Markdown and a picture, with no word that the figures don't carry.
 //!
-//! It ranks nothing and advises nothing. What could not be measured is said with the reason, and not counted.
+//! It ranks nothing and advises nothing. Only what can be tried in each of them is compared, so that none gains by what
+//! it alone has. What could not be measured is said with the reason, and not counted.
 
 use std::collections::BTreeSet;
 
 use super::rings::{self, Drawn};
 use super::{Sums, release, shortened, visible};
 use crate::attempt::Radius;
-use crate::measurement::{Measured, Measurement, Verdict};
+use crate::measurement::{Measured, Measurement, Tally, Verdict};
 use crate::outside::adapters;
 
 const CELLS_A_ROW: u32 = 3;
@@ -33,6 +34,8 @@ pub struct NotMeasured {
 /// path of the picture as seen from the page.
 #[must_use]
 pub fn page(measurements: &[Measurement], missing: &[NotMeasured], picture: Option<&str>) -> String {
+    let all = measurements;
+    let measurements = &shared(all);
     let mut parts = vec![introduction(measurements)];
     if let Some(path) = picture {
         parts.push(format!("![Five rings for each sandbox: what was held of what was tried]({path})"));
@@ -45,16 +48,49 @@ pub fn page(measurements: &[Measurement], missing: &[NotMeasured], picture: Opti
     parts.push(
         "Reached of tried, of what is counted in the class; – where nothing of it could be tried.".to_owned(),
     );
-    let mut untried = Vec::new();
-    for radius in Radius::ALL {
-        parts.extend(classes_table(radius, measurements, &mut untried));
-    }
+    parts.extend(Radius::ALL.into_iter().filter_map(|radius| classes_table(radius, measurements)));
     parts.push("## What was not measured".to_owned());
-    parts.push(not_measured(measurements, missing, &untried));
+    parts.push(not_measured(measurements, missing, &left_out(all, measurements)));
     parts.push(again());
     let mut text = parts.join("\n\n");
     text.push('\n');
     text
+}
+
+/// The same measurements, less the attempts that one of them had nothing to try on.
+fn shared(measurements: &[Measurement]) -> Vec<Measurement> {
+    let attempts = measurements.iter().flat_map(|it| it.attempts.iter());
+    let lacking: BTreeSet<&str> = attempts
+        .filter(|measured| measured.verdict == Verdict::Inapplicable)
+        .map(|measured| measured.id.as_str())
+        .collect();
+    measurements
+        .iter()
+        .map(|measurement| {
+            let mut measurement = measurement.clone();
+            measurement.attempts.retain(|measured| !lacking.contains(measured.id.as_str()));
+            measurement.radii =
+                Radius::ALL.into_iter().map(|radius| Tally::of(radius, &measurement.attempts)).collect();
+            measurement
+        })
+        .collect()
+}
+
+/// The classes of which nothing is compared: those that some could try, and those that none could.
+fn left_out(all: &[Measurement], compared: &[Measurement]) -> [Vec<String>; 2] {
+    let tried = |measurements: &[Measurement]| -> BTreeSet<(Radius, String)> {
+        let attempts = measurements.iter().flat_map(|it| it.attempts.iter());
+        let tried = attempts.filter(|measured| measured.is_counted && is_tried(measured.verdict));
+        tried.map(|measured| (measured.radius, measured.class.clone())).collect()
+    };
+    let attempts = all.iter().flat_map(|it| it.attempts.iter());
+    let classes: BTreeSet<(Radius, String)> =
+        attempts.map(|measured| (measured.radius, measured.class.clone())).collect();
+    let (by_some, compared) = (tried(all), tried(compared));
+    let (some, none) = classes.difference(&compared).partition::<Vec<_>, _>(|class| by_some.contains(*class));
+    [some, none].map(|classes| {
+        classes.into_iter().map(|(radius, class)| format!("{class} ({})", radius.name())).collect()
+    })
 }
 
 fn introduction(measurements: &[Measurement]) -> String {
@@ -81,8 +117,8 @@ fn introduction(measurements: &[Measurement]) -> String {
 fn radii_table(measurements: &[Measurement]) -> String {
     let mut lines = vec![row(std::iter::once("held of tried".to_owned())
         .chain(Radius::ALL.iter().map(|radius| radius.name().to_owned()))
-        .chain(["all", "declared", "inconclusive", "inapplicable"].map(str::to_owned)))];
-    lines.push(format!("|---|{}", "--:|".repeat(Radius::ALL.len() + 4)));
+        .chain(["all", "declared", "inconclusive"].map(str::to_owned)))];
+    lines.push(format!("|---|{}", "--:|".repeat(Radius::ALL.len() + 3)));
     for measurement in measurements {
         let sums = Sums::of(measurement);
         let radii = measurement.radii.iter().map(|tally| of(tally.held, tally.tried()));
@@ -90,7 +126,7 @@ fn radii_table(measurements: &[Measurement]) -> String {
         lines.push(row(std::iter::once(format!("{}{mark}", cell(&measurement.enclosure.name)))
             .chain(radii)
             .chain(std::iter::once(of(sums.held, sums.tried())))
-            .chain([sums.declared, sums.inconclusive, sums.inapplicable].map(|number| number.to_string()))));
+            .chain([sums.declared, sums.inconclusive].map(|number| number.to_string()))));
     }
     lines.join("\n")
 }
@@ -98,8 +134,8 @@ fn radii_table(measurements: &[Measurement]) -> String {
 fn counting() -> String {
     filled(
         "*Held*: reached outside, not inside. *Declared*: reached inside, and the sandbox had said so beforehand in a form \
-     that a program can read. *Inconclusive*: nothing was learnt. *Inapplicable*: there is no such thing to try on this \
-     machine, for this user or with this sandbox. Neither of the last two counts as tried. Of one class of attempts at most \
+     that a program can read. *Inconclusive*: nothing was learnt, and so it does not count as tried. What one of them \
+         has nothing to try on, such as a grant, is compared in none; nor is what this machine or this user has not. Of one class of attempts at most \
      six are counted. The five columns are five questions: what inside the work directory can be lost (destruction), \
      what outside it can be touched (collateral), what comes back or runs without a person having seen it (review), \
      which secrets can be seen (credential), and where data can leave to (exfiltration).",
@@ -113,8 +149,7 @@ fn enclosure(measurement: &Measurement) -> String {
         enclosed.version.as_deref().map(|version| format!("{}; ", cell(version))).unwrap_or_default();
     let source = adapters::find(&enclosed.name).map(|adapter| adapter.documented);
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
-    let seconds = measurement.took_millis.div_ceil(1000);
-    let said = filled(&format!("**{}**: {version}{seconds} s{source}", cell(&enclosed.name)));
+    let said = filled(&format!("**{}**{version}{source}", cell(&enclosed.name)));
     let mut text = format!("{said}\n\n    {}", visible(&enclosed.command));
     if let Some(why) = &measurement.cut_short {
         text.push_str("\n\n");
@@ -123,9 +158,10 @@ fn enclosure(measurement: &Measurement) -> String {
     text
 }
 
-/// One table of the classes of `radius`, if any was tried; `untried` gets those of which nothing was.
-fn classes_table(radius: Radius, measurements: &[Measurement], untried: &mut Vec<String>) -> Option<String> {
-    let of_radius = |measured: &&Measured| measured.radius == radius && measured.is_counted;
+/// One table of the classes of `radius`, if any was tried.
+fn classes_table(radius: Radius, measurements: &[Measurement]) -> Option<String> {
+    let of_radius =
+        |measured: &&Measured| measured.radius == radius && measured.is_counted && is_tried(measured.verdict);
     let mut names: Vec<&str> = Vec::new();
     for measured in measurements.iter().flat_map(|it| it.attempts.iter()).filter(of_radius) {
         if !names.contains(&measured.class.as_str()) {
@@ -133,15 +169,6 @@ fn classes_table(radius: Radius, measurements: &[Measurement], untried: &mut Vec
         }
     }
     names.sort_unstable();
-    names.retain(|name| {
-        let is_of_it = |measured: &&Measured| of_radius(measured) && measured.class == *name;
-        let mut all = measurements.iter().flat_map(|it| it.attempts.iter()).filter(is_of_it);
-        let is_any_tried = all.any(|measured| is_tried(measured.verdict));
-        if !is_any_tried {
-            untried.push(format!("{name} ({})", radius.name()));
-        }
-        is_any_tried
-    });
     if names.is_empty() {
         return None;
     }
@@ -154,7 +181,7 @@ fn classes_table(radius: Radius, measurements: &[Measurement], untried: &mut Vec
                 .attempts
                 .iter()
                 .filter(of_radius)
-                .filter(|measured| measured.class == name && is_tried(measured.verdict))
+                .filter(|measured| measured.class == name)
                 .collect();
             let reached = of_class.iter().filter(|measured| measured.verdict == Verdict::Reached).count();
             match reached {
@@ -174,7 +201,11 @@ const fn is_tried(verdict: Verdict) -> bool {
     }
 }
 
-fn not_measured(measurements: &[Measurement], missing: &[NotMeasured], untried: &[String]) -> String {
+fn not_measured(
+    measurements: &[Measurement],
+    missing: &[NotMeasured],
+    left_out: &[Vec<String>; 2],
+) -> String {
     let mut lines: Vec<String> =
         missing.iter().map(|it| item(&format!("**{}**: {}.", cell(&it.name), cell(&it.why)))).collect();
     for measurement in measurements {
@@ -189,8 +220,12 @@ fn not_measured(measurements: &[Measurement], missing: &[NotMeasured], untried: 
             lines.push(item(&format!("inconclusive in **{name}**: {}.", cell(&doubtful.join(", ")))));
         }
     }
-    if !untried.is_empty() {
-        lines.push(item(&format!("in none of them: {}.", cell(&untried.join(", ")))));
+    for (classes, why) in
+        left_out.iter().zip(["can be tried in some of them only", "can be tried in none here"])
+    {
+        if !classes.is_empty() {
+            lines.push(item(&format!("{why}: {}.", cell(&classes.join(", ")))));
+        }
     }
     match lines.is_empty() {
         true => "Nothing that was to be measured is missing.".to_owned(),
@@ -208,6 +243,7 @@ fn again() -> String {
 /// A picture with the rings of each.
 #[must_use]
 pub fn picture(measurements: &[Measurement]) -> String {
+    let measurements = &shared(measurements);
     let count = u32::try_from(measurements.len()).unwrap_or(u32::MAX).max(1);
     let across = count.min(CELLS_A_ROW);
     let down = count.div_ceil(CELLS_A_ROW);
@@ -338,6 +374,24 @@ mod tests {
     fn a_page_has_the_numbers_the_command_lines_and_what_is_missing() {
         let missing = [NotMeasured { name: "docker".into(), why: "no engine runs on this machine".into() }];
         insta::assert_snapshot!(page(&three(), &missing, Some("comparison.svg")));
+    }
+
+    #[test]
+    fn nobody_gains_by_what_can_be_tried_in_one_alone() {
+        let less = [[3, 1, 0, 0, 2], [5, 0, 0, 0, 0], [5, 0, 0, 0, 0], [5, 0, 0, 0, 0], [0, 0, 0, 0, 5]];
+        let mut all = vec![made_up::measurement("a", less), made_up::measurement("b", less)];
+        // In b, what a has nothing to try on is held; and so is all of a class that a cannot try at all.
+        for measured in all.last_mut().into_iter().flat_map(|it| it.attempts.iter_mut()) {
+            if measured.verdict == Verdict::Inapplicable {
+                measured.verdict = Verdict::Held;
+            }
+        }
+        let text = page(&all, &[], None);
+        for name in ["a", "b"] {
+            assert!(text.contains(&format!("| {name} | 3 of 4 | 5 of 5 | 5 of 5 | 5 of 5 | – |")), "{text}");
+        }
+        assert!(text.contains("in some of them only: exfiltration-class-0 (exfiltration)."), "{text}");
+        assert!(!picture(&all).contains("5/6"));
     }
 
     #[test]
