@@ -145,8 +145,8 @@ fn counting() -> String {
 /// What was run of one enclosure, and where its documentation says so.
 fn enclosure(measurement: &Measurement) -> String {
     let enclosed = &measurement.enclosure;
-    let version =
-        enclosed.version.as_deref().map(|version| format!("{}; ", cell(version))).unwrap_or_default();
+    let version = enclosed.version.as_deref().map(|version| format!(": {}", cell(version)));
+    let version = version.unwrap_or_default();
     let source = adapters::find(&enclosed.name).map(|adapter| adapter.documented);
     let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
     let said = filled(&format!("**{}**{version}{source}", cell(&enclosed.name)));
@@ -254,14 +254,15 @@ pub fn picture(measurements: &[Measurement]) -> String {
     rings::put(
         &mut out,
         "<text class=\"bold\" x=\"28\" y=\"40\" font-size=\"20\">Ways out, tried</text>\n\
-         <text class=\"soft\" x=\"28\" y=\"62\" font-size=\"13\">held of tried, in each of the five radii</text>\n",
+         <text class=\"soft\" x=\"28\" y=\"62\" font-size=\"13\">held of tried, in each of the five radii, of what can be tried in all of them</text>\n",
     );
     for (measurement, at) in measurements.iter().zip(0_u32..) {
         let x = 8 + at % CELLS_A_ROW * CELL_WIDTH;
         let y = HEAD_HEIGHT + at / CELLS_A_ROW * CELL_HEIGHT;
         small(&mut out, measurement, x + CELL_WIDTH / 2, y);
     }
-    legend(&mut out, height - 24);
+    let is_any_declared = measurements.iter().any(|it| Sums::of(it).declared > 0);
+    legend(&mut out, height - 24, is_any_declared);
     rings::put(&mut out, "</svg>\n");
     out
 }
@@ -290,9 +291,9 @@ fn small(out: &mut String, measurement: &Measurement, x: u32, top: u32) {
     );
 }
 
-fn legend(out: &mut String, y: u32) {
+fn legend(out: &mut String, y: u32, is_any_declared: bool) {
     let parts = [("held", 28, "held"), ("out", 118, "reached"), ("given", 226, "reached, as declared")];
-    for (class, x, words) in parts {
+    for (class, x, words) in parts.into_iter().take(if is_any_declared { 3 } else { 2 }) {
         rings::put(out, &rings::key(class, x, y));
         rings::put(
             out,
