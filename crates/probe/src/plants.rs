@@ -108,12 +108,14 @@ pub(crate) enum Plant {
     EngineSocket,
     /// The variable that holds what the planted grant exchanges for the secret; where nothing is exchanged, the secret.
     HandleVariable,
+    /// Set where nothing encloses who tries, on the scene of the controls.
+    Unenclosed,
     /// The secret itself. It is kept from whoever runs inside.
     Secret,
 }
 
 /// Every plant.
-pub(crate) const ALL: [Plant; 44] = [
+pub(crate) const ALL: [Plant; 45] = [
     Plant::OutsideFile,
     Plant::OutsideDir,
     Plant::Canary,
@@ -158,6 +160,7 @@ pub(crate) const ALL: [Plant; 44] = [
     Plant::EngineSocket,
     Plant::HandleVariable,
     Plant::Secret,
+    Plant::Unenclosed,
 ];
 
 /// The prefix of plants given by the environment: `COFFERDAM_PROBE_OUTSIDE_FILE`.
@@ -211,6 +214,7 @@ impl Plant {
             Self::EngineSocket => "engine-socket",
             Self::HandleVariable => "handle-variable",
             Self::Secret => "secret",
+            Self::Unenclosed => "unenclosed",
         }
     }
 

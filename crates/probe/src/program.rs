@@ -15,7 +15,7 @@ use crate::failure::{EXIT_MADE, Failure};
 use crate::finding::Report;
 use crate::inside::{control, outlive, processes, runner, terminal};
 use crate::outside::{self, Sandbox, Setting};
-use crate::plants::Plants;
+use crate::plants::{Plant, Plants};
 use crate::showing;
 
 /// What stands before each word of `inside`.
@@ -125,7 +125,9 @@ fn inside(options: &Options, out: &mut dyn Write) -> Result<(), Failure> {
     let mut say =
         |word: &str| writeln!(out, "\n{MARK}{word}").and_then(|()| out.flush()).map_err(Failure::Output);
     say("begun")?;
-    for attempt in catalog::measured().filter(|attempt| attempt.id.starts_with(&options.only)) {
+    let is_control = plants.text(Plant::Unenclosed).is_ok();
+    let attempts = if is_control { catalog::measured_apart() } else { catalog::measured().collect() };
+    for attempt in attempts.into_iter().filter(|attempt| attempt.id.starts_with(&options.only)) {
         say(&serde_json::to_string(&runner::run(attempt, &plants)).map_err(Failure::Report)?)?;
     }
     say("ended")

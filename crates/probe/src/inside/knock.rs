@@ -104,24 +104,36 @@ fn to_granted(name: &str, port: u16) -> impl Iterator<Item = Way> {
         .chain(std::iter::once_with(move || ways::named(name, port)).flatten())
 }
 
-/// Says the pieces to the HTTP proxy of the environment, and to the origin itself.
+/// Says the pieces to the HTTP proxy of the environment.
 pub(crate) fn by_proxy(plants: &Plants, id: &str, said: &[Piece]) -> Result<Finding, PlantError> {
-    let port = plants.port(Plant::OriginPort)?;
-    let mut ways = std::iter::once(ways::straight(port)).chain(std::iter::once_with(ways::proxy).flatten());
-    knock(&mut ways, &mark(plants, id)?, |_| said.to_vec())
+    talk_into(plants, id, ways::proxy, said)
 }
 
-/// Says a request to the origin by the SOCKS proxy, which is told to go to `target`, and to the origin itself.
+/// Says a request to the origin by the SOCKS proxy, which is told to go to `target`.
 pub(crate) fn by_socks(
     plants: &Plants,
     id: &str,
     target: &[u8],
     said: &[Piece],
 ) -> Result<Finding, PlantError> {
+    let greeting = [socks_greeting(target, plants.port(Plant::OriginPort)?), said.to_vec()].concat();
+    talk_into(plants, id, ways::socks, &greeting)
+}
+
+/// Where there is no proxy there is nobody to be talked into anything. Outside of any enclosure the origin itself gets
+/// the same bytes: so it is seen that it would take them.
+fn talk_into(
+    plants: &Plants,
+    id: &str,
+    proxy: fn() -> Option<Way>,
+    said: &[Piece],
+) -> Result<Finding, PlantError> {
     let port = plants.port(Plant::OriginPort)?;
-    let greeting = [socks_greeting(target, port), said.to_vec()].concat();
-    let mut ways = std::iter::once(ways::straight(port)).chain(std::iter::once_with(ways::socks).flatten());
-    knock(&mut ways, &mark(plants, id)?, |_| greeting.clone())
+    let way = if plants.text(Plant::Unenclosed).is_ok() { Some(ways::straight(port)) } else { proxy() };
+    let Some(way) = way else {
+        return Ok(Finding::Inapplicable("no variable names a proxy".to_owned()));
+    };
+    knock(&mut std::iter::once(way), &mark(plants, id)?, |_| said.to_vec())
 }
 
 /// A SOCKS5 address: a name.
@@ -270,6 +282,7 @@ pub(crate) mod tests {
         thread::spawn(move || origin::serve(listener, note));
         let mut plants = Plants::default();
         plants.add("origin-port", &port.to_string()).unwrap();
+        plants.add("unenclosed", "yes").unwrap();
         plants.add("canary", CANARY).unwrap();
         Scene { plants, contacts }
     }

@@ -23,6 +23,7 @@ use crate::outside::judge::{self, Came};
 use crate::outside::listeners::Contacts;
 use crate::outside::process::{self, Place, Ran};
 use crate::outside::scene::Scene;
+use crate::plants::Plant;
 use crate::program::MARK;
 use crate::witness::{Contact, HostSide};
 
@@ -126,6 +127,7 @@ pub fn measure<E: Enclosure>(
     let prepared = enclosure.prepare(&mut scene);
     let measured = prepared.and_then(|()| {
         control.grant_as(&scene);
+        control.plant(Plant::Unenclosed, "yes");
         Ok(both(&control, &scene, &|inner| enclosure.command(&scene, inner), setting, wanted.len(), told)?)
     });
     let declared = enclosure.declared();

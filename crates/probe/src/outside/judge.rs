@@ -78,6 +78,9 @@ const ABSENCE: [&str; 9] = [
     "EADDRNOTAVAIL",
 ];
 
+/// Limits of the runner's own.
+const SCARCITY: [&str; 4] = ["EAGAIN", "EMFILE", "ENOMEM", "ENOSPC"];
+
 /// Judges one attempt.
 pub(crate) fn judge(attempt: &Attempt, control: Came, inside: Came, granted: Option<String>) -> Judged {
     let judged = |verdict, control, errno, evidence| Judged { verdict, control, errno, evidence };
@@ -116,6 +119,12 @@ fn refused_outside(attempt: &Attempt, errno: Option<&str>) -> (Verdict, String) 
     };
     if PRIVILEGE.contains(&errno) {
         return (Verdict::Inapplicable, format!("whoever runs this may not do it outside either: {errno}"));
+    }
+    if SCARCITY.contains(&errno) {
+        return (
+            Verdict::Inapplicable,
+            format!("whoever runs this has not so much of it outside either: {errno}"),
+        );
     }
     // A path that was planted must be there.
     let is_absent = ABSENCE.contains(&errno) || (errno == "ENOENT" && attempt.needs.is_empty());
