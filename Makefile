@@ -45,9 +45,15 @@ quick: ## The short loop: layout, lints and the fast tests
 	$(CARGO) nextest run --locked $(PACKAGES) --profile quick $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## Mutated inputs for the parsers of hostile text
+fuzz: ## Mutated inputs for the parsers of hostile text; what breaks one is kept in target/fuzz-crashes
 	@scripts/prerequisites quick
-	COFFERDAM_FUZZ_SECONDS=$(SECONDS_EACH) $(CARGO) nextest run --locked --workspace --lib --bins --profile fuzz $(ARGS)
+	COFFERDAM_FUZZ_SECONDS=$(SECONDS_EACH) COFFERDAM_FUZZ_CRASHES=$(CURDIR)/target/fuzz-crashes $(CARGO) nextest run --locked --workspace --lib --bins --profile fuzz $(ARGS)
+
+.PHONY: mutate
+mutate: ## Each part of the enforcement left out: does the probe, or a test, notice?
+	@scripts/prerequisites quick
+	@$(CARGO) build --locked --quiet --workspace --bins
+	$(CARGO) run --locked --quiet -p cofferdam --example mutate -- $(ARGS)
 
 .PHONY: lint
 lint: ## Layout and lints only

@@ -15,6 +15,7 @@
 mod root {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Root;
 
+    mod aims;
     mod answers;
     mod attempts;
     mod beyond;
@@ -37,6 +38,7 @@ mod root {
 mod ordinary {
     const OWNER: cofferdam_testkit::Owner = cofferdam_testkit::Owner::Ordinary;
 
+    mod aims;
     mod answers;
     mod attempts;
     mod beyond;

@@ -11,6 +11,7 @@
 #![expect(clippy::panic, reason = "a harness fails its test by panicking, with the remedy in the message")]
 
 mod budget;
+mod crash;
 mod mutate;
 mod shrink;
 mod watch;
@@ -104,9 +105,10 @@ impl<T: Debug> Run<'_, T> {
                 let fails = |input: &[u8]| catch_unwind(AssertUnwindSafe(|| (self.target)(input))).is_err();
                 let smallest = shrink::shrunk(input, fails);
                 panic!(
-                    "{name} breaks on b\"{bytes}\": mend it, and keep these bytes as a file in crates/fuzz/corpus/{name}",
+                    "{name} breaks on b\"{bytes}\": mend it, and keep these bytes as a file in crates/fuzz/corpus/{name}{kept}",
                     name = self.name,
                     bytes = smallest.escape_ascii(),
+                    kept = crash::kept(self.name, &smallest),
                 )
             }
         }

@@ -56,6 +56,10 @@ impl Watch {
 
 fn tell_and_end(name: &str, current: &Current) -> ! {
     let input = current.input.lock().unwrap_or_else(PoisonError::into_inner);
-    crate::tell(&format!("{name} takes longer than {INPUT_TIME_MAX:?} on b\"{}\"", input.escape_ascii()));
+    let kept = crate::crash::kept(name, &input);
+    crate::tell(&format!(
+        "{name} takes longer than {INPUT_TIME_MAX:?} on b\"{}\"{kept}",
+        input.escape_ascii()
+    ));
     std::process::exit(1)
 }

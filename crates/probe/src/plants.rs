@@ -337,6 +337,8 @@ impl Plants {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;

@@ -175,3 +175,38 @@ fn every_rule_is_short_enough_to_be_jumped_over() {
 fn the_filter_is_short_enough_for_the_kernel() {
     assert!(filter(&Profile::ALL).len() < 4096);
 }
+
+#[test]
+fn no_call_that_reaches_beyond_the_cell_is_allowed_with_any_arguments() {
+    for &number in REFUSED {
+        for arguments in [[0; 6], [1; 6], [u64::MAX; 6], [0, 1, 2, 3, 4, 5]] {
+            let verdict = call(number, arguments);
+            assert!([errno(libc::EPERM), errno(libc::ENOSYS)].contains(&verdict), "{number}: {verdict:#x}");
+        }
+    }
+    assert_eq!(call(libc::SYS_getpid, [0; 6]), RETURN_ALLOW);
+}
+
+/// Every call of x86-64 that is not for a program in a cell, up to Linux 6.18; by number where the C library's headers of
+/// the least supported system lack it: uretprobe, uprobe, statmount, listmount, lsm_get_self_attr, lsm_set_self_attr, lsm_list_modules,
+/// open_tree_attr, file_getattr, file_setattr.
+#[rustfmt::skip]
+const REFUSED: &[i64] = &[
+    libc::SYS_syslog, libc::SYS_uselib, libc::SYS_ustat, libc::SYS_sysfs, libc::SYS_vhangup,
+    libc::SYS_modify_ldt, libc::SYS_pivot_root, libc::SYS__sysctl, libc::SYS_adjtimex, libc::SYS_chroot,
+    libc::SYS_acct, libc::SYS_settimeofday, libc::SYS_mount, libc::SYS_umount2, libc::SYS_swapon,
+    libc::SYS_swapoff, libc::SYS_reboot, libc::SYS_sethostname, libc::SYS_setdomainname, libc::SYS_iopl,
+    libc::SYS_ioperm, libc::SYS_create_module, libc::SYS_init_module, libc::SYS_delete_module,
+    libc::SYS_get_kernel_syms, libc::SYS_query_module, libc::SYS_quotactl, libc::SYS_nfsservctl,
+    libc::SYS_getpmsg, libc::SYS_putpmsg, libc::SYS_afs_syscall, libc::SYS_tuxcall, libc::SYS_security,
+    libc::SYS_lookup_dcookie, libc::SYS_clock_settime, libc::SYS_vserver, libc::SYS_kexec_load,
+    libc::SYS_add_key, libc::SYS_request_key, libc::SYS_keyctl, libc::SYS_migrate_pages,
+    libc::SYS_unshare, libc::SYS_move_pages, libc::SYS_perf_event_open, libc::SYS_fanotify_init,
+    libc::SYS_fanotify_mark, libc::SYS_name_to_handle_at, libc::SYS_open_by_handle_at,
+    libc::SYS_clock_adjtime, libc::SYS_setns, libc::SYS_finit_module, libc::SYS_kexec_file_load,
+    libc::SYS_bpf, libc::SYS_userfaultfd, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register, libc::SYS_open_tree, libc::SYS_move_mount, libc::SYS_fsopen,
+    libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_fspick, libc::SYS_clone3, libc::SYS_pidfd_getfd,
+    libc::SYS_mount_setattr, libc::SYS_quotactl_fd, libc::SYS_memfd_secret, libc::SYS_process_mrelease,
+    libc::SYS_set_mempolicy_home_node, 335, 336, 457, 458, 459, 460, 461, 467, 468, 469,
+];

@@ -3,15 +3,12 @@
 //! Outside, the same acts must reach nearly all that their kind of user can: a suite that cannot fail proves nothing.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
 
-use cofferdam_testkit::{Owner, Plants};
-use serde_json::{Value, json};
+use cofferdam_testkit::Owner;
+use serde_json::Value;
 
 use super::OWNER;
+use super::aims::Aims;
 use super::answers::{CONCERNS_THE_CELL_ONLY, REFUSED};
 use super::beyond;
 use super::reports::reports;
@@ -19,21 +16,6 @@ use super::scene::Scene;
 
 /// The share of what is within reach outside that must be reached there, in percent.
 const REACHED_PERCENT_MIN: usize = 95;
-
-/// Far below what any machine has, and below the cell's limits: in a cell they are reached, which is allowed. The
-/// floods that must be held have tests of their own.
-const CAPS: [(&str, &str); 10] = [
-    ("cap-processes", "20"),
-    ("cap-threads", "20"),
-    ("cap-memory-mib", "16"),
-    ("cap-open-files", "100"),
-    ("cap-disk-mib", "4"),
-    ("cap-inodes", "100"),
-    ("cap-signals", "100"),
-    ("cap-watchers", "8"),
-    ("cap-watches", "50"),
-    ("cap-terminals", "8"),
-];
 
 #[test]
 fn every_forbidden_act_is_refused_for_its_own_reason_and_every_allowed_one_works() {
@@ -136,59 +118,4 @@ fn pid_1_serves_the_owner_after_the_agent_has_signalled_it() {
     assert_eq!(exec.assert_success().stdout(), "still here\n");
     scene.cofferdam(["stop", "--grace", "0", "signalled"]).run().assert_success();
     scene.home.wait_until_quiet();
-}
-
-/// What the probe aims at: the plants, and a process that holds the canary as the probe knows it.
-struct Aims {
-    named: Value,
-    holder: Child,
-}
-
-impl Aims {
-    fn at(scene: &Scene, plants: &Plants) -> Self {
-        let mut named = plants.for_probe();
-        let mut hold = scene.home.invoke(scene.home.probe()).args(["control", "hold-secret"]);
-        hold = hold.arg(format!("canary={}", plants.canary()));
-        let mut holder = hold.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(holder.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
-        named["outside-pid"] = json!(ready.trim());
-        named["setuid-probe"] = json!(setuid_probe(scene));
-        named["workspace"] = json!(scene.project());
-        for (name, cap) in CAPS {
-            named[name] = json!(cap);
-        }
-        Self { named, holder }
-    }
-
-    fn inside(&self) -> Value {
-        self.with_init("1")
-    }
-
-    /// Outside, the holder stands for pid 1: the machine's own is left alone.
-    fn outside(&self) -> Value {
-        self.with_init(&self.holder.id().to_string())
-    }
-
-    fn with_init(&self, pid: &str) -> Value {
-        let mut named = self.named.clone();
-        named["init-pid"] = json!(pid);
-        named
-    }
-}
-
-impl Drop for Aims {
-    fn drop(&mut self) {
-        let _dead_already = self.holder.kill().is_err();
-        let _reaped = self.holder.wait().is_ok();
-    }
-}
-
-/// A copy of the probe that belongs to whoever runs the tests, with the set-user-id bit.
-fn setuid_probe(scene: &Scene) -> std::path::PathBuf {
-    let probe = scene.home.probe();
-    let copy = probe.with_file_name("setuid-probe");
-    fs::copy(&probe, &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).unwrap();
-    copy
 }

@@ -1,0 +1,112 @@
+//! Tests that notice what the probe can't: each mutant that has one is tried against it.
+
+use crate::copy::Built;
+use crate::mutant::Mutant;
+use crate::program;
+use cofferdam_testkit::Owner;
+use std::process::{Command, Stdio};
+
+/// Mutants whose name begins so, the test binary, and words that the tests' names hold, with `OWNER` for `root` or
+/// `ordinary`. Tests of the crate `cell` run for both owners.
+const TESTS: &[(&str, &str, &str)] = &[
+    ("call ", CELL_UNITS, "seccomp::"),
+    ("condition ", CELL_UNITS, "seccomp::"),
+    ("filter ", CELL_UNITS, "seccomp::"),
+    ("act launcher-own-session", CELL, "a_signal_from_the_owners_terminal"),
+    ("act lifeline-wakes", CELL, "killed_while_the_guardian_is_stopped"),
+    ("act guardian-ends-cell", CELL, "nothing_outlives_a_killed_supervisor"),
+    ("act plan-continues", CELL, "a_plan_that_does_not_continue"),
+    ("act init-plan-continues", CELL, "a_plan_that_does_not_continue"),
+    ("act source-same-inode", CELL, "a_workspace_that_was_replaced"),
+    ("source any inode", CELL, "a_workspace_that_was_replaced"),
+    ("act source-no-links", CELL, "a_workspace_that_became_a_link"),
+    ("act init-dies-with-guardian", CELL, "nothing_outlives_a_killed_guardian"),
+    ("act init-dies-with-guardian", CELL, "nothing_outlives_a_guardian"),
+    ("act init-joins-groups", ESCAPE, "root::resources::memory_ends_at_its_limit_or_the_limit_is_refused"),
+    ("group ", ESCAPE, "root::resources::memory_ends_at_its_limit_or_the_limit_is_refused"),
+    ("act init-leaves-keyring", CELL, "the_owners_keys_are_not_to_be_seen"),
+    ("step bind /proc/key", CELL, "the_owners_keys_are_not_to_be_seen"),
+    ("act init-not-dumpable", CELL, "pid_1_can_be_neither"),
+    ("act inner-namespace", CELL, "pid_1_can_be_neither"),
+    ("act entry-inner-namespace", CELL, "pid_1_can_be_neither"),
+    ("act namespace-limits", CELL, "a_fork_bomb_is_bounded"),
+    ("act namespace-limits", CELL, "share_its_limit"),
+    ("act namespace-limits", CELL, "other_processes_do_not_count"),
+    (
+        "act limit-watches",
+        ESCAPE,
+        "OWNER::resources::a_session_gets_half_of_the_owners_watches_and_cannot_take_more",
+    ),
+    ("act entry-own-", CELL, "a_program_with_a_terminal"),
+    ("act entry-closes-descriptors", CELL, "a_program_begins_with_nothing"),
+    ("act entry-closes-descriptors", CELL, "is_open_nowhere_in_the_cell"),
+    ("act entry-limits", CELL, "no_crash_starts_a_dump_program"),
+    ("act entry-limits", ESCAPE, "OWNER::resources::open_files_end_at_their_limit"),
+    ("limit Core", CELL, "no_crash_starts_a_dump_program"),
+    ("limit OpenFiles", ESCAPE, "OWNER::resources::open_files_end_at_their_limit"),
+    ("limit Processes", ESCAPE, "OWNER::resources::a_fork_bomb_ends_at_the_limit_of_processes"),
+    (
+        "limit ",
+        ESCAPE,
+        "OWNER::resources::what_is_counted_for_each_user_ends_in_the_cell_before_it_ends_for_the_owner",
+    ),
+    ("act entry-", CELL, "a_program_begins_with_nothing"),
+    ("act entry-", CELL, "the_agent_is_the_owner"),
+    ("act entry-not-dumpable", CELL, "an_entering_process_that_the_agent_stops"),
+    ("act bind-leads-nowhere", CELL, "a_fifo_is_never_bound"),
+    ("act targets-beneath", CELL, "link_that_the_agent_left_in_its_home"),
+    ("act refresh-parent-writable", CELL, "a_mount_directly_below_the_root"),
+    ("act empties-the-cell", ESCAPE, "OWNER::lifecycle::stop_ends_programs_that_ignore_being_asked"),
+    ("act redirect", CELL, "every_connection_arrives"),
+    ("act routes-all-local", CELL, "datagrams_to_anywhere"),
+    (
+        "value mount a tmpfs at /tmp",
+        ESCAPE,
+        "OWNER::resources::a_full_tmp_is_full_at_its_size_in_bytes_and_in_files",
+    ),
+    ("value mount ", ESCAPE, "OWNER::secrets::secrets_are_masked_at_any_depth_and_their_neighbours_are_not"),
+    ("value mount ", CELL, "a_socket_or_fifo_of_the_host_leads_nowhere"),
+];
+
+/// The unit tests of the crate `cell`, and its real cells, which are mutants themselves; the escape suite.
+const CELL_UNITS: &str = "cofferdam-cell";
+const CELL: &str = "cell";
+const ESCAPE: &str = "escape-cell";
+
+/// The test that fails with this mutant, if one does.
+pub(crate) fn notices(built: &Built, mutant: &Mutant, owner: Owner) -> Option<String> {
+    let tests = TESTS.iter().filter(|(prefix, _, _)| mutant.name.starts_with(prefix));
+    let owner = if owner == Owner::Root { "root" } else { "ordinary" };
+    let mut tests = tests.map(|(_, binary, test)| (binary, test.replace("OWNER", owner)));
+    tests.find_map(|(binary, test)| {
+        fails(built, mutant, binary, &test).map(|failed| format!("test {binary} {failed}"))
+    })
+}
+
+/// Runs the tests of this name with the mutant in the product's place; the first that fails.
+fn fails(built: &Built, mutant: &Mutant, binary: &str, test: &str) -> Option<String> {
+    let directory = tempfile::tempdir_in(&built.scratch).unwrap();
+    let (product, tests) = (directory.path().join("cofferdam"), directory.path().join("tests"));
+    let program = built.tests.get(binary).unwrap_or_else(|| panic!("no test binary {binary}"));
+    if [CELL_UNITS, CELL].contains(&binary) {
+        program::write(program, Some(mutant), &tests);
+    } else {
+        program::write(&built.cofferdam, Some(mutant), &product);
+        std::fs::hard_link(program, &tests).or_else(|_| std::fs::copy(program, &tests).map(drop)).unwrap();
+    }
+    let ended = Command::new(&tests)
+        .args([test, "--test-threads=1"])
+        .env("NEXTEST_BIN_EXE_cofferdam", &product)
+        .env("NEXTEST_BIN_EXE_cofferdam-gateway", built.programs.join("cofferdam-gateway"))
+        .env("NEXTEST_BIN_EXE_cofferdam-probe", built.programs.join("cofferdam-probe"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    if ended.status.success() {
+        return None;
+    }
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let failed = said.lines().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    Some(failed.unwrap_or(test).to_owned())
+}
