@@ -177,6 +177,7 @@ pub(crate) const CLASSES: &[Class] = &[
         ],
     ),
     class("setns", 6, &["setns-mnt", "setns-pid", "setns-net", "setns-ipc", "setns-uts", "setns-cgroup"]),
+    class("namespace-owners", 4, &["owns-mnt", "owns-net", "owns-pid"]),
     class(
         "shared-namespaces",
         4,

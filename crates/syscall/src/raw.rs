@@ -27,6 +27,8 @@ pub enum Act<'fd> {
     Foreign(ForeignAbi),
     /// An ioctl on a terminal, with a null pointer; without a terminal on no descriptor at all.
     Terminal(TerminalAct, Option<BorrowedFd<'fd>>),
+    /// `NS_GET_USERNS` of a namespace: a descriptor of the user namespace that owns it, which stays open.
+    NamespaceOwner(BorrowedFd<'fd>),
     /// A clock; set, if at all, to what it shows.
     Clock(ClockAct),
     /// `execveat` of an open file with the arguments `probe control answer`; it returns only when it fails.
@@ -185,6 +187,8 @@ const MS_BIND: usize = 4096;
 const MS_MOVE: usize = 8192;
 const TIOCSTI: usize = 0x5412;
 const TIOCLINUX: usize = 0x541C;
+/// `ioctl_nsfs(2)`.
+const NS_GET_USERNS: usize = 0xB701;
 const ABSENT: *const libc::c_char = c"/cofferdam-absent".as_ptr();
 const ABSENT_NAME: *const libc::c_char = c"cofferdam_absent".as_ptr();
 const ROOT: *const libc::c_char = c"/".as_ptr();
@@ -215,6 +219,7 @@ pub fn attempt(act: Act<'_>) -> Result<i64, Errno> {
             let fd = fd.map_or(NO_FD, |fd| word(fd.as_raw_fd()));
             enter(&call(libc::SYS_ioctl, [fd, request, 0]))
         }
+        Act::NamespaceOwner(fd) => enter(&call(libc::SYS_ioctl, [word(fd.as_raw_fd()), NS_GET_USERNS, 0])),
         Act::Clock(act) => clock(act),
         Act::Execute(fd) => execute(fd),
     }

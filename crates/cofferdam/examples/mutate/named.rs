@@ -4,7 +4,9 @@ use crate::copy::Built;
 use crate::mutant::Mutant;
 use crate::program;
 use cofferdam_testkit::Owner;
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// Mutants whose name begins so, the test binary, and words that the tests' names hold, with `OWNER` for `root` or
 /// `ordinary`. Tests of the crate `cell` run for both owners.
@@ -73,28 +75,46 @@ const CELL_UNITS: &str = "cofferdam-cell";
 const CELL: &str = "cell";
 const ESCAPE: &str = "escape-cell";
 
-/// The test that fails with this mutant, if one does.
+/// The test that fails with this mutant, if one does: twice, and never without it.
 pub(crate) fn notices(built: &Built, mutant: &Mutant, owner: Owner) -> Option<String> {
     let tests = TESTS.iter().filter(|(prefix, _, _)| mutant.name.starts_with(prefix));
     let owner = if owner == Owner::Root { "root" } else { "ordinary" };
     let mut tests = tests.map(|(_, binary, test)| (binary, test.replace("OWNER", owner)));
     tests.find_map(|(binary, test)| {
-        fails(built, mutant, binary, &test).map(|failed| format!("test {binary} {failed}"))
+        let failed = fails(built, Some(mutant), binary, &test)?;
+        fails(built, Some(mutant), binary, &test)?;
+        passes_soundly(built, binary, &test).then(|| format!("test {binary} {failed}"))
+    })
+}
+
+/// The control: a test that fails in a sound cell too notices nothing.
+fn passes_soundly(built: &Built, binary: &str, test: &str) -> bool {
+    static KNOWN: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let name = format!("{binary} {test}");
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&name).copied();
+    known.unwrap_or_else(|| {
+        let failed = fails(built, None, binary, test);
+        if let Some(failed) = &failed {
+            println!("{binary} {failed} fails without a mutant too");
+        }
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(name, failed.is_none());
+        failed.is_none()
     })
 }
 
 /// Runs the tests of this name with the mutant in the product's place; the first that fails.
-fn fails(built: &Built, mutant: &Mutant, binary: &str, test: &str) -> Option<String> {
+fn fails(built: &Built, mutant: Option<&Mutant>, binary: &str, test: &str) -> Option<String> {
     let directory = tempfile::tempdir_in(&built.scratch).unwrap();
     let (product, tests) = (directory.path().join("cofferdam"), directory.path().join("tests"));
     let program = built.tests.get(binary).unwrap_or_else(|| panic!("no test binary {binary}"));
-    if [CELL_UNITS, CELL].contains(&binary) {
-        program::write(program, Some(mutant), &tests);
+    let mutates_itself = [CELL_UNITS, CELL].contains(&binary);
+    if mutates_itself {
+        program::write(program, mutant, &tests);
     } else {
-        program::write(&built.cofferdam, Some(mutant), &product);
-        std::fs::hard_link(program, &tests).or_else(|_| std::fs::copy(program, &tests).map(drop)).unwrap();
+        program::write(&built.cofferdam, mutant, &product);
     }
-    let ended = Command::new(&tests)
+    // The test binary's own name is nobody's concern but the crate `cell`'s, whose launcher is the test itself.
+    let ended = Command::new(if mutates_itself { &tests } else { program })
         .args([test, "--test-threads=1"])
         .env("NEXTEST_BIN_EXE_cofferdam", &product)
         .env("NEXTEST_BIN_EXE_cofferdam-gateway", built.programs.join("cofferdam-gateway"))

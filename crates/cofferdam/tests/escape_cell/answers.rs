@@ -122,6 +122,9 @@ pub(super) const REFUSED: &[Answer] = &[
     Answer {
         errnos: &["EPERM"],
         acts: &[
+            "owns-mnt",
+            "owns-net",
+            "owns-pid",
             "init-ptrace",
             "init-vm-read",
             "init-vm-write",

@@ -148,3 +148,33 @@ impl From<Rate> for String {
         rate.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_is_what_it_is_called() {
+        for (text, bytes) in [
+            ("3B", 3),
+            ("3kB", 3_000),
+            ("3KiB", 3 * 1024),
+            ("3MB", 3_000_000),
+            ("3MiB", 3 * 1024 * 1024),
+            ("3GB", 3_000_000_000),
+            ("3GiB", 3 * 1024 * 1024 * 1024),
+            ("3TB", 3_000_000_000_000),
+            ("3TiB", 3 * 1024 * 1024 * 1024 * 1024),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteCount(bytes)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bound_that_is_written_down_is_read_again() {
+        let (count, rate): (ByteCount, Rate) = ("5MiB".parse().unwrap(), "20/s".parse().unwrap());
+        assert_eq!(String::from(count).parse(), Ok(count));
+        assert_eq!(String::from(rate).parse(), Ok(rate));
+        assert_eq!((String::from(count), String::from(rate)), ("5MiB".to_owned(), "20/s".to_owned()));
+    }
+}

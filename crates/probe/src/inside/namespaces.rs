@@ -156,6 +156,24 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     })
     .needs(HOST),
     Attempt::forbidden(
+        "owns-mnt",
+        "Belongs to the user namespace that owns its mounts, so that root in it is root over them.",
+        "ioctl_nsfs(2)",
+        |_| owner("mnt"),
+    ),
+    Attempt::forbidden(
+        "owns-net",
+        "Belongs to the user namespace that owns its network, so that root in it is root over that.",
+        "ioctl_nsfs(2)",
+        |_| owner("net"),
+    ),
+    Attempt::forbidden(
+        "owns-pid",
+        "Belongs to the user namespace that owns its pid namespace, so that root in it is root over pid 1.",
+        "ioctl_nsfs(2)",
+        |_| owner("pid"),
+    ),
+    Attempt::forbidden(
         "user-map-identity",
         "Bears the numbers of all the host's users.",
         "user_namespaces(7)",
@@ -199,6 +217,17 @@ fn shared(plants: &Plants, kind: &str) -> Result<Finding, PlantError> {
         Ok(ours) if ours == theirs => Finding::Reached(format!("{ours} is the host's")),
         Ok(ours) => Finding::Held(format!("{ours} is not the host's {theirs}")),
         Err(errno) => Finding::Inconclusive(format!("/proc/self/ns/{kind}: {}", errno::name(errno))),
+    })
+}
+
+/// The kernel tells the owner of a namespace only to those in the owning user namespace, or above it.
+fn owner(kind: &str) -> Result<Finding, PlantError> {
+    let path = format!("/proc/self/ns/{kind}");
+    Ok(match fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(namespace) => {
+            Gate::CALL.judge(&format!("{path}: its owner"), attempt(Act::NamespaceOwner(namespace.as_fd())))
+        }
+        Err(errno) => Finding::Inconclusive(format!("{path}: {}", errno::name(errno))),
     })
 }
 

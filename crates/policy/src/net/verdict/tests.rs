@@ -316,6 +316,29 @@ fn the_narrowest_grant_holds_and_a_tie_between_secrets_is_refused() {
     assert!(judged(&grants, "GET a.example/a/c").is_ok() && judged(&grants, "GET a.example/c").is_ok());
 }
 
+/// Else the budget that a request is charged to would depend on the order of the lines.
+#[test]
+fn which_of_two_equal_grants_holds_does_not_depend_on_their_order() {
+    for (one, other) in [
+        ("GET a.example/a up=1MB", "GET a.example/a up=2MB"),
+        ("GET a.example/a/* credential=x", "GET,HEAD a.example/a/* credential=x"),
+    ] {
+        let chosen = |lines: &[&str]| {
+            let permit = judged(&grants(lines), "GET a.example/a/b")
+                .or_else(|_| judged(&grants(lines), "GET a.example/a"));
+            permit.unwrap().grant().to_string()
+        };
+        assert_eq!(chosen(&[one, other]), chosen(&[other, one]), "{one}");
+    }
+}
+
+#[test]
+fn all_grants_are_listed_in_their_order() {
+    let lines = ["GET b.example:443/", "GET a.example:443/"];
+    let listed: Vec<Grant> = grants(&lines).iter().cloned().collect();
+    assert_eq!(listed, lines.map(|line| Grant::from_line(line, GrantOrigin::Flag).unwrap()));
+}
+
 #[test]
 fn what_can_be_read_is_never_passed_on_unread() {
     let mixed = grants(&[
