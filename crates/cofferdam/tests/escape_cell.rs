@@ -23,6 +23,7 @@ mod root {
     mod destruction;
     mod fail_open;
     mod lifecycle;
+    mod mounts;
     mod neighbours;
     mod no_room;
     mod reports;
@@ -46,6 +47,7 @@ mod ordinary {
     mod destruction;
     mod fail_open;
     mod lifecycle;
+    mod mounts;
     mod neighbours;
     mod no_room;
     mod reports;

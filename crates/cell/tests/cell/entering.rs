@@ -11,6 +11,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     ("a_program_that_can_not_be_started_is_refused_with_stage_and_errno", stages),
     ("a_program_begins_with_nothing_of_ours", begins_with_nothing),
     ("a_program_with_a_terminal_has_one_of_its_own", terminal),
+    ("a_program_leads_a_session_of_its_own_without_the_owners_groups", session_of_its_own),
     ("pid_1_can_be_neither_seen_nor_signalled_nor_limited", pid_1),
     ("an_entering_process_that_the_agent_stops_holds_up_nobody", stopped_on_entry),
     ("the_owners_keys_are_not_to_be_seen", keys),
@@ -43,6 +44,18 @@ fn begins_with_nothing(owner: Owner) {
         scene.workspace().display()
     );
     assert_eq!(text, expected);
+}
+
+/// Nobody reaches it by the group or the terminal of another, and it has no group of uid 0's. (An ordinary owner can't
+/// give groups up: theirs are shown as nobody's.)
+fn session_of_its_own(owner: Owner) {
+    let (text, _) =
+        Scene::of(owner).script("ps -o sid=,pgid= -p $$; echo $$ $$; grep ^Groups: /proc/self/status");
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], lines[1], "{text}");
+    if matches!(owner, Owner::Root) {
+        assert_eq!(lines[2], ["Groups:"], "{text}");
+    }
 }
 
 fn terminal(owner: Owner) {

@@ -1,13 +1,16 @@
-//! The limit on processes is the cell's, in both modes.
+//! The limits of a cell: that on processes is the cell's own, in both modes, and each holds in every program.
 
 use crate::Promise;
 use crate::scene::{Owner, Scene};
+use cofferdam_policy::plan::LimitedResource;
+use rustix::process::{Resource, getrlimit};
 use std::process::{Child, Command};
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("a_fork_bomb_is_bounded_by_the_cells_own_limit", fork_bomb),
     ("two_commands_in_a_cell_share_its_limit", shared),
     ("the_owners_other_processes_do_not_count", others),
+    ("every_limit_of_the_plan_holds_in_a_program", every_limit),
 ];
 
 const PROCESSES_MAX: u64 = 30;
@@ -59,4 +62,26 @@ fn others(owner: Owner) {
     }
     let number = started(&text);
     assert!((PROCESSES_MAX - 6..PROCESSES_MAX).contains(&number), "{number}");
+}
+
+fn every_limit(owner: Owner) {
+    let scene = scene(owner);
+    let (text, _) = scene.script("cat /proc/self/limits");
+    let limits = scene.plan().entry.limits;
+    assert!(limits.len() >= 6, "{limits:?}");
+    for limit in limits {
+        let (name, resource) = match limit.resource {
+            LimitedResource::Processes => ("Max processes", Resource::Nproc),
+            LimitedResource::OpenFiles => ("Max open files", Resource::Nofile),
+            LimitedResource::Core => ("Max core file size", Resource::Core),
+            LimitedResource::PendingSignals => ("Max pending signals", Resource::Sigpending),
+            LimitedResource::LockedMemory => ("Max locked memory", Resource::Memlock),
+            LimitedResource::MessageQueues => ("Max msgqueue size", Resource::Msgqueue),
+        };
+        let most = getrlimit(resource).maximum.map_or(limit.most, |ours| ours.min(limit.most)).to_string();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let (soft, hard) = line.trim().split_once(' ').unwrap();
+        let hard = hard.split_whitespace().next().unwrap();
+        assert_eq!((soft, hard), (most.as_str(), most.as_str()), "{name}");
+    }
 }

@@ -21,6 +21,7 @@ mod refusing;
 mod relaying;
 mod scene;
 mod starting;
+mod walls;
 
 use scene::Owner;
 use std::process::{Command, ExitCode};
@@ -39,6 +40,7 @@ fn promises() -> Vec<Promise> {
         ending::PROMISES,
         refreshing::PROMISES,
         relaying::PROMISES,
+        walls::PROMISES,
     ]
     .concat()
 }

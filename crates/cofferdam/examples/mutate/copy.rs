@@ -48,18 +48,7 @@ pub(crate) fn build() -> Built {
     let cell = ["test", "--no-run", "-p", "cofferdam-cell", "--lib", "--test", "cell"];
     let mut tests = executables(&cargo(&sources, &built, &cell));
     // The others know the product by its path alone: they are the tests of the sources as they are.
-    let suites = [
-        "test",
-        "--no-run",
-        "-p",
-        "cofferdam",
-        "--test",
-        "escape_cell",
-        "--test",
-        "cli_run",
-        "--test",
-        "network",
-    ];
+    let suites = ["test", "--no-run", "-p", "cofferdam", "--test", "escape_cell"];
     tests.extend(executables(&cargo(root, &target_directory(), &suites)));
     let scratch = place.join("scratch");
     fs::create_dir_all(&scratch).unwrap();

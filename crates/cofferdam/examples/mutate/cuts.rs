@@ -51,7 +51,7 @@ const REFRESH: &str = "cell/src/refresh.rs";
 /// Every act, in the order in which a start comes to them.
 pub(crate) const CUTS: &[Cut] = &[
     // The launcher and the guardian.
-    cut("launcher-own-session", LAUNCH, "rustix::process::setsid()", "rustix::process::getsid(None)"),
+    cut("launcher-own-session", LAUNCH, "rustix::process::setsid()", "Ok(rustix::process::getpid())"),
     left_out("lifeline-wakes", LAUNCH, "guardian::wake_when_the_lifeline_ends(lifeline)"),
     left_out("launcher-leaves-directory", LAUNCH, "rustix::process::chdir(\"/\")"),
     cut("plan-continues", LAUNCH, "!next.continues(&plan)", "false"),
@@ -80,7 +80,7 @@ pub(crate) const CUTS: &[Cut] = &[
         INIT,
         "rustix::process::set_parent_process_death_signal(Some(Signal::KILL))",
     ),
-    cut("init-own-session", INIT, "rustix::process::setsid()", "rustix::process::getsid(None)"),
+    cut("init-own-session", INIT, "rustix::process::setsid()", "Ok(rustix::process::getpid())"),
     left_out("init-joins-groups", INIT, "join_groups(&doors)"),
     left_out("init-leaves-keyring", INIT, "leave_the_owners_keys().map_err(during(LaunchAct::Identity))"),
     cut("init-plan-continues", VIEW, "!plan.continues(&self.plan)", "false"),
@@ -110,7 +110,7 @@ pub(crate) const CUTS: &[Cut] = &[
     left_out("limit-watches", INNER, "limit_watches(&proc)"),
     cut("founder-killed", INNER, "pidfd_send_signal(&self.pidfd, Signal::KILL).is_err()", "false"),
     // What each process goes through.
-    cut("entry-own-session", ENTRY, "rustix::process::setsid()", "rustix::process::getsid(None)"),
+    cut("entry-own-session", ENTRY, "rustix::process::setsid()", "Ok(rustix::process::getpid())"),
     left_out("entry-own-terminal", ENTRY, "rustix::process::ioctl_tiocsctty(terminal)"),
     left_out("entry-closes-descriptors", ENTRY, "close_on_exec_from(3)"),
     left_out("entry-limits", ENTRY, "gate.limits.iter().try_for_each(limit)"),

@@ -47,20 +47,43 @@ pub(crate) fn namespaces() -> Namespaces {
 pub(crate) fn plan(text: Vec<u8>) -> Vec<u8> {
     let choice = choice();
     let Ok(mut plan) = serde_json::from_slice::<Value>(&text) else { return text };
-    if let Some(pointer) = choice["remove"].as_str()
-        && let Some((parent, last)) = pointer.rsplit_once('/')
-        && let (Some(list), Ok(at)) = (plan.pointer_mut(parent).and_then(Value::as_array_mut), last.parse::<usize>())
-        && at < list.len()
-    {
-        list.remove(at);
+    change(&mut plan, &choice);
+    serde_json::to_vec(&plan).unwrap_or(text)
+}
+
+fn change(plan: &mut Value, choice: &Value) -> Option<()> {
+    if let Some(wanted) = choice["step"].as_object() {
+        // Found by what it is: another plan has it in another place, or not at all.
+        let steps = plan["steps"].as_array_mut()?;
+        let at = steps.iter().position(|step| wanted.iter().all(|(key, value)| step[key] == *value))?;
+        match choice["act"].as_str()? {
+            "remove" => drop(steps.remove(at)),
+            "bind" => {
+                let source = steps[at]["lower"].as_array()?.last()?.clone();
+                let target = steps[at]["target"].clone();
+                steps[at] = json!({"step": "bind", "source": source, "target": target, "through": choice["through"]});
+            }
+            "unveil" => drop(steps[at]["lower"].as_array_mut()?.remove(0)),
+            field => steps[at][field] = choice["to"].clone(),
+        }
+    }
+    if let Some((list, last)) = choice["remove"].as_str().and_then(|pointer| pointer.rsplit_once('/')) {
+        let list = plan.pointer_mut(list)?.as_array_mut()?;
+        let at = last.parse().ok().filter(|at| *at < list.len())?;
+        drop(list.remove(at));
+    }
+    if let Some(path) = choice["any_inode"].as_str() {
+        for source in plan["sources"].as_array_mut()?.iter_mut().filter(|source| source["path"] == path) {
+            source["identity"] = Value::Null;
+        }
     }
     if let Some(place) = choice["set"].as_str().and_then(|pointer| plan.pointer_mut(pointer)) {
         *place = choice["to"].clone();
     }
-    if let Some(list) = choice["append"].as_str().and_then(|pointer| plan.pointer_mut(pointer)?.as_array_mut()) {
-        list.push(choice["to"].clone());
+    if let Some(list) = choice["append"].as_str() {
+        plan.pointer_mut(list)?.as_array_mut()?.push(choice["to"].clone());
     }
-    serde_json::to_vec(&plan).unwrap_or(text)
+    Some(())
 }
 
 /// Writes down what there is to mutate.

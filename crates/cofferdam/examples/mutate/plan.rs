@@ -8,19 +8,14 @@ use serde_json::{Value, json};
 pub(crate) fn mutants(plan: &Value) -> Vec<Mutant> {
     let plan: Plan = serde_json::from_value(plan.clone()).unwrap();
     let mut mutants = Vec::new();
-    for (at, step) in plan.steps.iter().enumerate() {
+    for step in &plan.steps {
         let name = stable(&step.phrase());
-        mutants.push(Mutant::new(format!("step {name}"), json!({"remove": format!("/steps/{at}")})));
-        mutants.extend(widened(at, step, &name));
+        mutants.push(on(step, format!("step {name}"), "remove", Value::Null));
+        mutants.extend(widened(step, &name));
     }
-    for (at, source) in plan.sources.iter().enumerate() {
-        if source.identity.is_some() {
-            mutants.push(set(
-                format!("source any inode at {}", stable(source.path.as_str())),
-                format!("/sources/{at}/identity"),
-                Value::Null,
-            ));
-        }
+    for source in plan.sources.iter().filter(|source| source.identity.is_some()) {
+        let name = format!("source any inode at {}", stable(source.path.as_str()));
+        mutants.push(Mutant::new(name, json!({"any_inode": source.path})));
     }
     mutants.extend(entry(&plan));
     for (at, group) in plan.groups.iter().enumerate() {
@@ -53,50 +48,35 @@ fn entry(plan: &Plan) -> Vec<Mutant> {
 }
 
 /// One step, holding less than it should.
-fn widened(at: usize, step: &Step, name: &str) -> Vec<Mutant> {
-    let pointer = |field: &str| format!("/steps/{at}/{field}");
+fn widened(step: &Step, name: &str) -> Vec<Mutant> {
+    let widen = |what: &str, field: &str, to: Value| on(step, format!("value {name}: {what}"), field, to);
     match step {
         Step::Tmpfs { owned, .. } => {
             let mut mutants = vec![
-                set(format!("value {name}: any size"), pointer("bytes_max"), json!(0)),
-                set(format!("value {name}: any number of files"), pointer("inodes_max"), json!(0)),
-                set(format!("value {name}: open to all"), pointer("mode"), json!(0o1777)),
+                widen("any size", "bytes_max", json!(0)),
+                widen("any number of files", "inodes_max", json!(0)),
+                widen("open to all", "mode", json!(0o1777)),
             ];
             if !owned {
-                mutants.push(set(format!("value {name}: the agent's"), pointer("owned"), json!(true)));
+                mutants.push(widen("the agent's", "owned", json!(true)));
             }
             mutants
         }
-        Step::Directory { owned: false, .. } => {
-            vec![set(format!("value {name}: the agent's"), pointer("owned"), json!(true))]
-        }
+        Step::Directory { owned: false, .. } => vec![widen("the agent's", "owned", json!(true))],
         // Through a bind mount sockets and FIFOs lead to the host.
-        Step::Overlay { target, lower, upper } => {
-            let bound = |source: usize, through: &str| json!({"step": "bind", "source": source, "target": target, "through": through});
-            let through = if upper.is_some() { "writing" } else { "reading" };
-            let bottom = lower.last().copied().unwrap_or_default();
-            let mut mutants =
-                vec![set(format!("value {name}: bound"), format!("/steps/{at}"), bound(bottom, through))];
-            if lower.len() > 1 {
-                let unveiled = format!("/steps/{at}/lower/0");
-                mutants
-                    .push(Mutant::new(format!("value {name}: without its top"), json!({"remove": unveiled})));
-            }
-            mutants
+        Step::Overlay { lower, upper, .. } => {
+            let mut bound = widen("bound", "bind", Value::Null);
+            bound.choice["through"] = json!(if upper.is_some() { "writing" } else { "reading" });
+            let unveiled = (lower.len() > 1).then(|| widen("without its top", "unveil", Value::Null));
+            std::iter::once(bound).chain(unveiled).collect()
         }
-        Step::Bind { through, .. } => match through {
-            Through::Reading => {
-                vec![set(format!("value {name}: writable"), pointer("through"), json!("writing"))]
-            }
-            Through::Writing | Through::Device => Vec::new(),
-        },
-        Step::Stage { .. } => vec![set(format!("value {name}: any size"), pointer("bytes_max"), json!(0))],
-        Step::Capture { .. } => {
-            vec![set(format!("value {name}: any-ip"), pointer("capture"), json!({"any_ip": {"ports": []}}))]
-        }
-        Step::Hostname { .. }
+        Step::Bind { through: Through::Reading, .. } => vec![widen("writable", "through", json!("writing"))],
+        Step::Stage { .. } => vec![widen("any size", "bytes_max", json!(0))],
+        Step::Capture { .. } => vec![widen("any-ip", "capture", json!({"any_ip": {"ports": []}}))],
+        Step::Bind { through: Through::Writing | Through::Device, .. }
+        | Step::Directory { owned: true, .. }
+        | Step::Hostname { .. }
         | Step::Loopback
-        | Step::Directory { .. }
         | Step::File { .. }
         | Step::Symlink { .. }
         | Step::Proc { .. }
@@ -106,6 +86,16 @@ fn widened(at: usize, step: &Step, name: &str) -> Vec<Mutant> {
         | Step::Leave
         | Step::View => Vec::new(),
     }
+}
+
+/// An act on a step, which is known by its kind and its target.
+fn on(step: &Step, name: String, act: &str, to: Value) -> Mutant {
+    let written = serde_json::to_value(step).unwrap();
+    let mut known = json!({"step": written["step"]});
+    if let Some(target) = written.get("target") {
+        known["target"] = target.clone();
+    }
+    Mutant::new(name, json!({"step": known, "act": act, "to": to}))
 }
 
 fn set(name: String, pointer: String, to: Value) -> Mutant {
