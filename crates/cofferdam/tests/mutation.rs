@@ -1,6 +1,5 @@
 //! The list of what `make mutate` leaves out follows the sources: what it names is still there, once.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 #[path = "../examples/mutate/cuts.rs"]
 mod cuts;

@@ -109,6 +109,7 @@ impl Gate {
             Errno::ROFS,
             Errno::NOTDIR,
             Errno::AFNOSUPPORT,
+            Errno::OPNOTSUPP,
             Errno::PROTONOSUPPORT,
             Errno::SOCKTNOSUPPORT,
             Errno::ADDRNOTAVAIL,

@@ -8,6 +8,7 @@ mod collector;
 pub(crate) mod confidant;
 pub(crate) mod datagrams;
 mod enclosure;
+pub(crate) mod janitor;
 mod judge;
 mod listeners;
 pub(crate) mod origin;

@@ -1,11 +1,20 @@
 //! Declared against measured, in our own cell and elsewhere; and that nothing planted stays behind.
 
+use std::time::Duration;
+
+use cofferdam_testkit::{until, until_within};
+use rustix::process::Signal;
+
 use super::scene::{Scene, sum, with};
 
 /// The share of what can be tried that must be reached where nothing encloses the probe, in percent.
 const REACHED_PERCENT_MIN: u64 = 95;
 /// The least that is held in each radius, for an ordinary user too.
 const HELD_MIN: u64 = 15;
+/// What both scenes hold at the least.
+const SCENE_PATHS_MIN: usize = 50;
+/// How long it may take until what a killed collector planted is gone.
+const TIDYING: Duration = Duration::from_secs(60);
 
 #[test]
 fn what_is_reached_in_our_own_cell_is_what_is_granted() {
@@ -100,4 +109,19 @@ fn a_command_without_a_place_for_the_probe_is_refused() {
     let scene = Scene::set();
     let ran = scene.home.cofferdam().args(["probe", "--against", "true"]).run();
     assert!(ran.stderr().contains("{}"), "{}", ran.stderr());
+}
+
+#[test]
+fn whoever_ends_the_collector_leaves_nothing_behind() {
+    for signal in [Signal::INT, Signal::KILL] {
+        let scene = Scene::set();
+        scene.home.cofferdam().args(["ls"]).run().assert_success();
+        let before = scene.paths();
+        let running = scene.home.cofferdam().args(["probe", "--against", "none"]).start();
+        until("the scenes to be set", || {
+            (scene.paths().len() > before.len() + SCENE_PATHS_MIN).then_some(())
+        });
+        running.signal(signal);
+        until_within("the scenes to be gone", TIDYING, || (scene.paths() == before).then_some(()));
+    }
 }

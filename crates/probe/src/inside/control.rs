@@ -11,6 +11,7 @@ use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -18,6 +19,7 @@ use cofferdam_syscall::raw::{Act, attempt};
 use rustix::fs::{MemfdFlags, Mode};
 
 use crate::failure::Failure;
+use crate::outside::janitor;
 use crate::plants::{Plant, Plants};
 
 /// This very program, whatever its name and wherever it lies.
@@ -40,6 +42,10 @@ pub(crate) fn run(words: &[&str], plants: &Plants, out: &mut dyn Write) -> Resul
         ["whoami"] => say(out, format!("{}\n", rustix::process::geteuid().as_raw()).as_bytes()),
         ["crash"] => std::process::abort(),
         ["allocate", mib] => allocate(mib),
+        ["tidy", scratch] => {
+            janitor::run(Path::new(scratch), plants);
+            Ok(())
+        }
         ["leave-orphan"] => leave_orphan(out),
         ["memfd-exec"] => execute_from_memory(),
         ["hold-secret"] => hold_secret(plants),

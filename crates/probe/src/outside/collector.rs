@@ -252,7 +252,12 @@ fn run(
     let environment: Vec<(OsString, OsString)> = environment.iter().cloned().chain(stand_ins).collect();
     let workspace = scene.workspace();
     let outside = scene.outside();
-    let place = Place { directory: &workspace, environment: &environment, left_open: &outside };
+    let place = Place {
+        directory: &workspace,
+        environment: &environment,
+        left_open: &outside,
+        janitor: scene.janitor(),
+    };
     let words = |words: &[&str]| -> Vec<OsString> {
         let program = [scene.program().into_os_string()];
         program.into_iter().chain(words.iter().map(OsString::from)).collect()

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::pty;
 
 use crate::outside::enclosure::CommandLine;
+use crate::outside::janitor::Janitor;
 
 /// The most that is kept of what a program prints, in bytes.
 const PRINTED_BYTES_MAX: usize = 16 << 20;
@@ -40,6 +41,8 @@ pub(crate) struct Place<'p> {
     pub(crate) environment: &'p [(OsString, OsString)],
     /// A directory that whoever starts it has left open: an enclosure is to close it.
     pub(crate) left_open: &'p Path,
+    /// Who is to end it if the collector is ended.
+    pub(crate) janitor: Option<&'p Janitor>,
 }
 
 /// Runs a program with pipes; `heard` gets everything that it has printed so far, each time there is more.
@@ -54,12 +57,14 @@ pub(crate) fn through_pipes(
     let left_open = left_open(place.left_open)?;
     let mut child = command.spawn()?;
     drop(left_open);
+    place.watch(&child);
     let printed = child.stdout.take().map(pieces);
     let complained = child.stderr.take().map(pieces);
     let end = Instant::now() + time_max;
     let mut all = Vec::new();
     let in_time = printed.is_none_or(|printed| gather(&printed, end, &mut all, heard));
     let status = ended(&mut child, in_time, end)?;
+    place.forget(&child);
     let mut complaint = Vec::new();
     if let Some(complained) = complained {
         gather(&complained, Instant::now() + LATE, &mut complaint, &mut |_| ());
@@ -73,12 +78,14 @@ pub(crate) fn on_terminal(line: &CommandLine, place: Place<'_>, time_max: Durati
     let mut command = prepared(line, place);
     command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
     let mut child = command.spawn()?;
+    place.watch(&child);
     // The command holds the other end open.
     drop(command);
     let printed = pieces(File::from(ours));
     let (end, mut all) = (Instant::now() + time_max, Vec::new());
     let in_time = gather(&printed, end, &mut all, &mut |_| ());
     let status = ended(&mut child, in_time, end)?;
+    place.forget(&child);
     Ok(Ran { printed: all, complaint: String::new(), status })
 }
 
@@ -152,6 +159,20 @@ fn ended(child: &mut Child, in_time: bool, end: Instant) -> io::Result<Option<Ex
     }
     child.wait()?;
     Ok(None)
+}
+
+impl Place<'_> {
+    fn watch(&self, child: &Child) {
+        if let Some(janitor) = self.janitor {
+            janitor.watch(child.id());
+        }
+    }
+
+    fn forget(&self, child: &Child) {
+        if let Some(janitor) = self.janitor {
+            janitor.forget(child.id());
+        }
+    }
 }
 
 impl Ran {

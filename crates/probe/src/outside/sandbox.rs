@@ -36,7 +36,7 @@ impl Sandbox {
             let name = text.split_whitespace().next().unwrap_or(text).to_owned();
             return Ok(Self { enclosed: Enclosed { name, version: None, command: text.to_owned() } });
         };
-        let place = Place { directory: place, environment, left_open: place };
+        let place = Place { directory: place, environment, left_open: place, janitor: None };
         let tried = asked(adapter.trial, place).and_then(|ran| {
             ran.status.is_some_and(|status| status.success()).then_some(()).ok_or(complaint(&ran))
         });

@@ -17,6 +17,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::catalog;
 use crate::inside::proc;
+use crate::outside::janitor::{self, Janitor};
 use crate::outside::listeners::{Contacts, Listener, own_address};
 use crate::outside::{confidant, origin};
 use crate::plants::{Plant, Plants};
@@ -34,11 +35,10 @@ pub struct Scene {
     tag: String,
     home: PathBuf,
     scratch: PathBuf,
-    in_tmp: Option<PathBuf>,
     plants: Plants,
     contacts: Contacts,
     holder: Option<Child>,
-    is_planted: bool,
+    janitor: Option<Janitor>,
 }
 
 impl Scene {
@@ -54,18 +54,17 @@ impl Scene {
             tag,
             home: home.to_owned(),
             scratch,
-            in_tmp: None,
             plants: Plants::default(),
             contacts: Contacts::default(),
             holder: None,
-            is_planted: false,
+            janitor: None,
         };
         scene.make_directories(program)?;
         scene.make_files()?;
         scene.listen()?;
         scene.hold()?;
         scene.name_the_host();
-        scene.is_planted = true;
+        scene.janitor = Some(Janitor::start(&scene.program(), &scene.scratch, &scene.plants)?);
         for planting in catalog::PLANTINGS {
             (planting.plant)(&scene.plants)?;
         }
@@ -163,6 +162,11 @@ impl Scene {
         &self.contacts
     }
 
+    /// Who takes the scene away.
+    pub(crate) fn janitor(&self) -> Option<&Janitor> {
+        self.janitor.as_ref()
+    }
+
     /// The program as it is called inside.
     pub(crate) fn program(&self) -> PathBuf {
         self.workspace().join(OWN_DIRECTORY).join(NAME)
@@ -236,7 +240,6 @@ impl Scene {
         let in_tmp = Path::new("/tmp").join(format!("{NAME}-{}", self.tag));
         file(&in_tmp, canary.as_bytes())?;
         self.plants.set(Plant::TmpCanary, told(&in_tmp));
-        self.in_tmp = Some(in_tmp);
         self.plants.set(Plant::Canary, canary);
         Ok(())
     }
@@ -336,39 +339,16 @@ impl Scene {
             holder.kill().ok();
             holder.wait().ok();
         }
-        if std::mem::take(&mut self.is_planted) {
-            // What the first made may hold what the last did.
-            for planting in catalog::PLANTINGS.iter().rev() {
-                (planting.tidy)(&self.plants).ok();
-            }
+        let is_done = self.janitor.take().is_some_and(|janitor| janitor.finish().is_ok());
+        if !is_done || self.scratch.exists() {
+            janitor::tidy(&self.scratch, &self.plants);
         }
-        if let Some(path) = self.in_tmp.take() {
-            fs::remove_file(path).ok();
-        }
-        remove(&self.scratch);
     }
 }
 
 impl Drop for Scene {
     fn drop(&mut self) {
         self.leave();
-    }
-}
-
-/// Removes a directory in which attempts may have taken all rights away.
-fn remove(path: &Path) {
-    if fs::remove_dir_all(path).is_ok() {
-        return;
-    }
-    open_up(path);
-    fs::remove_dir_all(path).ok();
-}
-
-fn open_up(path: &Path) {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).ok();
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        open_up(&entry.path());
     }
 }
 

@@ -1,0 +1,115 @@
+//! Takes a scene away, in a process of its own: so that it is done however the collector ends.
+//!
+//! The janitor reads orders from a pipe, and begins when that ends: the collector has left the scene, was interrupted or
+//! was killed. It is in a process group of its own, so that Ctrl-C does not end it, too.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::catalog;
+use crate::plants::{Plant, Plants};
+
+/// How long what was ended is given to be gone, with what it holds open.
+const ENDING: Duration = Duration::from_millis(300);
+/// How often a directory is tried that something still writes to.
+const REMOVALS_MAX: u32 = 5;
+
+/// The janitor of one scene.
+#[derive(Debug)]
+pub(crate) struct Janitor {
+    child: Child,
+    orders: Option<ChildStdin>,
+}
+
+impl Janitor {
+    /// Starts one for the scene in `scratch`.
+    pub(crate) fn start(program: &Path, scratch: &Path, plants: &Plants) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command.args(["control", "tidy"]).arg(scratch).args(plants.as_arguments()).process_group(0);
+        // It outlives the directory in which it was started.
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let orders = child.stdin.take();
+        Ok(Self { child, orders })
+    }
+
+    /// From now on the process group `group` is to be ended with the scene.
+    pub(crate) fn watch(&self, group: u32) {
+        self.order("watch", group);
+    }
+
+    /// It has ended, and its number may be another's.
+    pub(crate) fn forget(&self, group: u32) {
+        self.order("forget", group);
+    }
+
+    fn order(&self, order: &str, group: u32) {
+        if let Some(mut orders) = self.orders.as_ref() {
+            // A janitor that is gone can't be told; the collector tidies then.
+            writeln!(orders, "{order} {group}").ok();
+        }
+    }
+
+    /// Has the scene taken away, and waits until it is.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        drop(self.orders.take());
+        self.child.wait().map(|_| ())
+    }
+}
+
+/// The janitor's work: waits for the end of its orders, then takes the scene away.
+pub(crate) fn run(scratch: &Path, plants: &Plants) {
+    let mut groups = BTreeSet::new();
+    for line in BufReader::new(io::stdin().lock()).lines().map_while(Result::ok) {
+        let Some((order, group)) = line.split_once(' ') else { continue };
+        let Ok(group) = group.parse::<i32>() else { continue };
+        match order {
+            "watch" => groups.insert(group),
+            _ => groups.remove(&group),
+        };
+    }
+    if !groups.is_empty() {
+        for group in groups.into_iter().filter_map(Pid::from_raw) {
+            kill_process_group(group, Signal::KILL).ok();
+        }
+        thread::sleep(ENDING);
+    }
+    tidy(scratch, plants);
+}
+
+/// Takes away what was planted, and the scratch directory.
+pub(crate) fn tidy(scratch: &Path, plants: &Plants) {
+    // What the first made may hold what the last did.
+    for planting in catalog::PLANTINGS.iter().rev() {
+        (planting.tidy)(plants).ok();
+    }
+    if let Ok(path) = plants.text(Plant::TmpCanary) {
+        fs::remove_file(path).ok();
+    }
+    for _ in 0..REMOVALS_MAX {
+        if fs::remove_dir_all(scratch).is_ok() || !scratch.exists() {
+            return;
+        }
+        // Attempts may have taken all rights away.
+        open_up(scratch);
+        thread::sleep(ENDING / 10);
+    }
+    fs::remove_dir_all(scratch).ok();
+}
+
+fn open_up(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).ok();
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        open_up(&entry.path());
+    }
+}
