@@ -2,15 +2,17 @@
 //!
 //! What a request came to is said when it has ended. A gateway that ends in the midst of some, however that comes about,
 //! has said nothing of them, and each has a secret in it; so each is noted before it is sent, and the note is wiped out when
-//! the supervisor has been told. What is left when the gateway is gone, the supervisor reads here.
+//! the supervisor has been told. What is left when the gateway is gone, the supervisor reads here; and when that is gone,
+//! too, whoever takes up what became of the session.
 
 use crate::wire::WORD_PATH_BYTES_MAX;
 use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::host::Destination;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::MemfdFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Room for one note: its length in two bytes, and JSON.
@@ -34,12 +36,27 @@ pub struct Begun {
     pub credential: CredentialName,
 }
 
-/// A file for notes, for both sides to have.
+/// The file for notes at this place, with what an earlier gateway left there.
 ///
 /// # Errors
-/// What `memfd_create(2)` says.
-pub fn blank() -> Result<OwnedFd, Errno> {
-    rustix::fs::memfd_create("cofferdam-trail", MemfdFlags::CLOEXEC)
+/// What `open(2)` says.
+pub fn at(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+}
+
+/// Forgets all of it, which has been told.
+///
+/// # Errors
+/// What `ftruncate(2)` says.
+pub fn clear(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    rustix::io::retry_on_intr(|| rustix::fs::ftruncate(file, 0))
+}
+
+/// A file for notes that nobody else finds.
+#[cfg(test)]
+pub(crate) fn blank() -> Result<OwnedFd, Errno> {
+    rustix::fs::memfd_create("cofferdam-trail", rustix::fs::MemfdFlags::CLOEXEC)
 }
 
 /// What is noted in the file, in no order. What is no note is left out.
@@ -165,6 +182,20 @@ mod tests {
         assert!(rustix::fs::fstat(&file).unwrap().st_size.cast_unsigned() <= TRAIL_BYTES_MAX);
         marks.into_iter().for_each(Mark::wipe_out);
         assert!(paths(&file).is_empty() && trail.mark(begun("/")).is_some());
+    }
+
+    #[test]
+    fn what_an_earlier_gateway_left_is_there_until_it_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("trail");
+        Trail::new(at(&path).unwrap()).mark(begun("/1")).unwrap();
+        let file = at(&path).unwrap();
+        assert_eq!(paths(&file), ["/1"]);
+        clear(file.as_fd()).unwrap();
+        assert!(paths(&at(&path).unwrap()).is_empty());
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(at(&link).err(), Some(Errno::LOOP));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use cofferdam_gateway::wire::{
     self, Ask, HeldCredential, Looked, PROGRAM, Resolver, SecretStore, Setup, Trust, UpstreamProxy,
 };
 use cofferdam_policy::authority::Authority;
+use cofferdam_policy::event::Requested;
 use cofferdam_policy::net::credential::{CredentialName, OnHandleLeak};
 use cofferdam_policy::net::host::{DnsName, Port};
 use cofferdam_policy::session_id::SessionId;
@@ -105,7 +106,8 @@ impl Networking {
     }
 }
 
-/// Starts the gateway of a session; the line to it, and what it notes of requests under way.
+/// Starts the gateway of a session; the line to it, and what it notes of requests under way. What an earlier one left there
+/// has been taken up.
 ///
 /// # Errors
 /// [`ErrorKind::State`] if it can't be started; the cell has no way out then.
@@ -114,13 +116,42 @@ pub(crate) fn serve(
     state: &State,
     networking: &Networking,
     arrivals: OwnedFd,
-) -> Result<(OwnedFd, OwnedFd), Error> {
+    trail: BorrowedFd<'_>,
+) -> Result<OwnedFd, Error> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(unstartable)?;
-    let trail = trail::blank().map_err(unstartable)?;
-    start(context, &[wire::MODE_SERVE], &[theirs.as_fd(), arrivals.as_fd(), trail.as_fd()])?;
+    trail::clear(trail).map_err(unstartable)?;
+    start(context, &[wire::MODE_SERVE], &[theirs.as_fd(), arrivals.as_fd(), trail])?;
     wire::send_setup(ours.as_fd(), &networking.setup(context, state)).map_err(unstartable)?;
-    Ok((ours, trail))
+    Ok(ours)
+}
+
+/// The file in which the gateway of a session notes requests under way.
+///
+/// # Errors
+/// [`ErrorKind::State`] if it can't be opened.
+pub(crate) fn trail(state: &State, session: &SessionId) -> Result<OwnedFd, Error> {
+    trail::at(&state.session(session).trail()).map_err(unstartable)
+}
+
+/// Requests with a secret that were under way when their gateway ended, and perhaps its session.
+pub(crate) fn cut_off(trail: BorrowedFd<'_>) -> Vec<Requested> {
+    // A file that can't be read has nothing to tell.
+    let left = trail::left(trail).unwrap_or_default();
+    left.into_iter()
+        .map(|begun| Requested {
+            host: begun.destination.host.to_string(),
+            port: begun.destination.port.get(),
+            method: Some(begun.method),
+            path: Some(begun.path),
+            status: None,
+            credential: Some(begun.credential.to_string()),
+            up: 0,
+            down: 0,
+            count: 1,
+            is_cut_off: true,
+        })
+        .collect()
 }
 
 /// The gateway's program: the one beside the running program.

@@ -6,9 +6,11 @@ use crate::cgroup::Hierarchies;
 use crate::changes::{self, Changes};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::gateway;
 use crate::record;
 use crate::state::{self, State};
-use cofferdam_ledger::{EndState, Ending, Filter, SessionState};
+use cofferdam_gateway::trail;
+use cofferdam_ledger::{Durability, EndState, Ending, Filter, SessionState};
 pub use cofferdam_ledger::{RecordedEvent, SessionRecord};
 use cofferdam_policy::authority::Authority;
 use cofferdam_policy::event::{Event, StoppedBy};
@@ -118,11 +120,29 @@ fn record_end(context: &Context, state: &State, record: &SessionRecord) -> Resul
         at: (context.now)(),
     };
     match state.ledger()?.set_ended(&record.id, &ending) {
+        Ok(()) => {
+            record_left(context, state, record)?;
+            Ok(Recorded::Now)
+        }
         // Somebody else was quicker; what counts is what is recorded now.
-        Ok(()) | Err(cofferdam_ledger::Error::WrongState { .. }) => Ok(Recorded::Now),
+        Err(cofferdam_ledger::Error::WrongState { .. }) => Ok(Recorded::Now),
         Err(cofferdam_ledger::Error::DiskFull { .. }) => Ok(Recorded::NoRoom),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What was under way with a secret when nobody was left to record it.
+fn record_left(context: &Context, state: &State, record: &SessionRecord) -> Result<(), Error> {
+    let path = state.session(&record.id).trail();
+    if !path.exists() {
+        return Ok(());
+    }
+    let trail = gateway::trail(state, &record.id)?;
+    let left: Vec<Event> = gateway::cut_off(trail.as_fd()).into_iter().map(Event::Requested).collect();
+    state.ledger()?.record_all(&record.id, (context.now)(), &left, Durability::Process)?;
+    // What stays would be told once more, which is no loss.
+    let _stays = trail::clear(trail.as_fd()).is_err();
+    Ok(())
 }
 
 /// Whether it runs.

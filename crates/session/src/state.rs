@@ -190,6 +190,11 @@ impl SessionPlace {
         self.root.join("stage")
     }
 
+    /// What its gateway noted of requests under way with a secret.
+    pub(crate) fn trail(&self) -> PathBuf {
+        self.root.join("trail")
+    }
+
     /// What the program printed.
     #[must_use]
     pub fn log(&self) -> PathBuf {

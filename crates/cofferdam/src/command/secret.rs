@@ -120,7 +120,10 @@ fn rm(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
 }
 
 fn log(context: &Context, output: &Output, name: &str) -> Result<u8, Error> {
-    let uses = secrets::uses(&State::open(context)?, name)?;
+    let state = State::open(context)?;
+    // What a session that was killed left is recorded first.
+    sessions::list(context, &state)?;
+    let uses = secrets::uses(&state, name)?;
     let object = |used: &Use| {
         let (id, session) = (used.id.as_str(), used.session.as_str());
         serde_json::json!({ "id": id, "session": session, "at": used.at.0, "event": used.event })

@@ -150,6 +150,26 @@ fn what_was_under_way_with_a_secret_when_its_gateway_or_session_ended_is_in_the_
 }
 
 #[test]
+fn what_was_under_way_with_a_secret_when_its_supervisor_was_killed_is_in_the_log() {
+    let scene = Scene::answering(|_| {
+        std::thread::sleep(Duration::from_secs(3));
+        Answer::text("ok")
+    });
+    let policy = with_secret(&scene, "");
+    let script = format!("curl -sS {}", scene.url("/v1/slow"));
+    let words = ["run", "-d", "--name", "one", "--policy", &policy, "--", "sh", "-c", &script];
+    scene.cofferdam(&words).run().assert_success();
+    scene.server.wait_for("the slow request", |seen| seen.path == "/v1/slow");
+    let shown = scene.cofferdam(&["ls", "--json"]).run().assert_success().json();
+    let supervisor = i32::try_from(shown[0]["supervisor_pid"].as_i64().unwrap()).unwrap();
+    assert!(uses(&scene).is_empty(), "it is under way");
+    kill_process(Pid::from_raw(supervisor).unwrap(), Signal::KILL).unwrap();
+    scene.home.wait_until_quiet();
+    assert_eq!(uses(&scene), [("one".to_owned(), "/v1/slow".to_owned(), false)]);
+    assert_eq!(uses(&scene).len(), 1, "and is told once");
+}
+
+#[test]
 fn a_missing_secret_is_said_before_the_agent_starts() {
     let scene = scene();
     let policy = with_secret(&scene, "");

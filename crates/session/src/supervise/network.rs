@@ -4,6 +4,7 @@
 //! relay's line breaks with it, and nothing leaves the cell any more; no other takes its place.
 
 use super::{Ending, Supervisor};
+use crate::error::Error;
 use crate::gateway;
 use crate::network::{Network as Seen, OTHERS, Published, Table, Thrift, Waiting};
 use crate::notify::Occasion;
@@ -51,6 +52,8 @@ pub(super) struct Network {
     ended_for: String,
     /// What it noted of requests under way.
     trail: Option<OwnedFd>,
+    /// The same, when all of it is taken up and not recorded yet.
+    noted: Option<OwnedFd>,
     table: Table,
     waiting: BTreeMap<u64, (Refused, Instant)>,
     /// Given by the owner, and not said to be released yet.
@@ -69,6 +72,7 @@ impl Network {
             began: false,
             ended_for: "it is gone".to_owned(),
             trail: None,
+            noted: None,
             table: Table::default(),
             waiting: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -126,21 +130,12 @@ impl Network {
     /// Takes up what the gateway had begun with a credential, and could not say the end of.
     fn note_left(&mut self) {
         let Some(trail) = self.trail.take() else { return };
-        // A file in memory is always to be read.
-        for begun in trail::left(trail.as_fd()).unwrap_or_default() {
-            let (host, port) = place(&begun.destination);
-            let requested = Requested {
-                host,
-                port,
-                method: Some(begun.method),
-                path: Some(begun.path),
-                status: None,
-                credential: Some(begun.credential.to_string()),
-                up: 0,
-                down: 0,
-                count: 1,
-                is_cut_off: true,
-            };
+        self.note_cut_off(trail.as_fd());
+        self.noted = Some(trail);
+    }
+
+    fn note_cut_off(&mut self, trail: BorrowedFd<'_>) {
+        for requested in gateway::cut_off(trail) {
             self.table.requested(&requested);
             self.note(Event::Requested(requested));
         }
@@ -183,13 +178,20 @@ impl Supervisor<'_> {
 
     pub(super) fn begin_gateway(&mut self, arrivals: OwnedFd) {
         self.network.began = true;
-        match gateway::serve(self.session.context, self.session.state, &self.session.networking, arrivals) {
-            Ok((line, trail)) => {
-                self.network.stage = Stage::Begun(line);
-                self.network.trail = Some(trail);
-            }
+        match self.start_gateway(arrivals) {
+            Ok(line) => self.network.stage = Stage::Begun(line),
             Err(error) => self.network.ended(format!("{error}: {}", error.why())),
         }
+    }
+
+    fn start_gateway(&mut self, arrivals: OwnedFd) -> Result<OwnedFd, Error> {
+        let (context, state) = (self.session.context, self.session.state);
+        let trail = gateway::trail(state, &self.session.id)?;
+        // What is left of an earlier start, and nobody took up.
+        self.network.note_cut_off(trail.as_fd());
+        let line = gateway::serve(context, state, &self.session.networking, arrivals, trail.as_fd())?;
+        self.network.trail = Some(trail);
+        Ok(line)
     }
 
     fn hear_gateway(&mut self) {
@@ -343,6 +345,9 @@ impl Supervisor<'_> {
             self.network.stage = Stage::Gone;
             self.network.ended_for = "what it let through can't be recorded".to_owned();
             self.network.published.clear();
+        } else if let Some(noted) = self.network.noted.take() {
+            // What stays would be told once more, which is no loss.
+            let _stays = trail::clear(noted.as_fd()).is_err();
         }
     }
 
