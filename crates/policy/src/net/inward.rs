@@ -41,10 +41,11 @@ const SPECIAL_V6: [V6; 2] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),     // RFC 9637
 ];
 
-/// Metadata services that lie in private ranges: Alibaba's and Amazon's.
-const METADATA: [IpAddr; 2] = [
+/// Metadata services that lie in private ranges: Alibaba's, Amazon's and Google's.
+const METADATA: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 impl Inward {
@@ -110,6 +111,7 @@ mod tests {
             "169.254.169.254",
             "100.100.100.200",
             "fd00:ec2::254",
+            "fd20:ce::254",
             "168.63.129.16",
             "fe80::1",
             "0.0.0.0",

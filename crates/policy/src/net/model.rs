@@ -93,6 +93,17 @@ impl ModelApi {
         }
     }
 
+    /// Whether the list has something of this name; further down lies what is kept. Those who forward to many put the
+    /// vendor's name before the model's, and behind it who else offers that.
+    fn is_model(self, name: &str) -> bool {
+        let segments: Vec<&str> = name.split('/').collect();
+        let is_one = match (self, segments.as_slice()) {
+            (_, [_]) | (Self::OpenAi, [_, _] | [_, _, "endpoints"]) => true,
+            (Self::Anthropic | Self::OpenAi | Self::Gemini, _) => false,
+        };
+        is_one && !name.contains(':') && segments.iter().all(|segment| !segment.is_empty())
+    }
+
     /// What this method and path (canonical, without the query) ask for, where `base` stands before the paths of
     /// this host; `None` for everything but inference.
     #[must_use]
@@ -100,8 +111,7 @@ impl ModelApi {
         let below = path.strip_prefix(base)?.strip_prefix('/')?;
         if method == "GET" {
             let models = below.strip_prefix("models")?;
-            let one = models.strip_prefix('/');
-            let listed = models.is_empty() || one.is_some_and(|one| !one.is_empty() && !one.contains(':'));
+            let listed = models.is_empty() || models.strip_prefix('/').is_some_and(|one| self.is_model(one));
             return listed.then_some(ModelCall::ModelList);
         }
         if method != "POST" {

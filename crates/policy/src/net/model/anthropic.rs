@@ -3,7 +3,7 @@
 //! A tool without a type, or of type `custom`, is the agent's to run; so are the dated `bash_`, `text_editor_`,
 //! `memory_` and `computer_`. Tool search runs at the vendor's, over the tools of the request only.
 
-use super::spot::{ANY, Fields, Kinds, NO_REMOTE, NOT_FETCHED, NOTHING_KEPT, Rule, Spot};
+use super::spot::{ANY, DATA_OR_BARE, Fields, Kinds, NO_REMOTE, NOT_FETCHED, NOTHING_KEPT, Rule, Spot};
 use super::{MODEL, ModelRefusal};
 
 pub(super) const REQUEST: Fields = &[
@@ -73,7 +73,7 @@ const NAMED_TOOL: Rule = |spot| {
 
 const SOURCE: Rule = |spot| {
     let sources: Kinds = &[
-        ("base64", &[("media_type", ANY), ("data", ANY)]),
+        ("base64", &[("media_type", ANY), ("data", DATA_OR_BARE)]),
         ("text", &[("media_type", ANY), ("data", ANY)]),
         ("content", &[("content", CONTENT)]),
         ("url", &[("url", NOT_FETCHED)]),

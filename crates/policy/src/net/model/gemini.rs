@@ -3,7 +3,7 @@
 //! Its tools have no type: each is a field of its own, and only declared functions are the agent's to run.
 
 use super::MODEL;
-use super::spot::{ANY, Fields, NO_REMOTE, NO_SERVER_TOOL, NOTHING_KEPT, Rule, SWITCHED_ON};
+use super::spot::{ANY, DATA_OR_BARE, Fields, NO_REMOTE, NO_SERVER_TOOL, NOTHING_KEPT, Rule, SWITCHED_ON};
 
 pub(super) const REQUEST: Fields = &[
     ("model", MODEL),
@@ -43,7 +43,7 @@ const PART: Rule = |spot| {
     ])
 };
 
-const INLINE: Rule = |spot| spot.fields(&[("mimeType", ANY), ("data", ANY), ("displayName", ANY)]);
+const INLINE: Rule = |spot| spot.fields(&[("mimeType", ANY), ("data", DATA_OR_BARE), ("displayName", ANY)]);
 
 const RESPONSE: Fields = &[
     ("id", ANY),

@@ -4,9 +4,7 @@
 //! what was said to the model, and nothing else of that host can be asked for it. A stored prompt may bring tools
 //! that are not in the request, and is refused.
 
-use super::spot::{
-    ANY, AUDIO, DATA_OR_BARE, DATA_URL, Fields, Kinds, NO_REMOTE, NOT_FETCHED, NOTHING_KEPT, Rule, Spot,
-};
+use super::spot::{ANY, AUDIO, DATA_OR_BARE, DATA_URL, Fields, Kinds, NOT_FETCHED, NOTHING_KEPT, Rule, Spot};
 use super::{MODEL, ModelRefusal};
 
 pub(super) const RESTING: &[&str] = &["store", "background", "previous_response_id", "conversation"];
@@ -185,11 +183,27 @@ const ENVIRONMENT: Rule = |spot| {
 };
 
 /// It only chooses among the tools that were looked at; a list of it may hold their definitions again.
-const TOOL_CHOICE: Rule = |spot| match spot.field("tools") {
-    Some(tools) => tools.each(|spot| spot.kind(CHOICES, None, refused)),
-    None if spot.field("server_label").is_some() => NO_REMOTE(spot),
-    None => Ok(()),
+const TOOL_CHOICE: Rule = |spot| {
+    if spot.is_null() || spot.text().is_ok() {
+        return Ok(());
+    }
+    spot.kind(CHOICE, None, refused)
 };
+
+const CHOICE: Kinds = &[
+    (
+        "allowed_tools",
+        &[("mode", ANY), ("tools", |spot| spot.each(|spot| spot.kind(CHOICES, None, refused)))],
+    ),
+    ("function", DECLARED),
+    ("custom", DECLARED),
+    ("local_shell", &[]),
+    ("apply_patch", &[]),
+    ("shell", &[]),
+    ("computer", &[]),
+    ("computer_use", &[]),
+    ("computer_use_preview", &[]),
+];
 
 const CHOICES: Kinds = &[
     ("function", DECLARED),

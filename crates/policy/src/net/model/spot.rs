@@ -260,12 +260,14 @@ pub(super) const DATA_URL: Rule = |spot| {
     if scheme.eq_ignore_ascii_case("data:") { Ok(()) } else { NOT_FETCHED(spot) }
 };
 
-/// Base64 by itself, or within a data address; some vendors fetch what is neither.
+/// Base64 by itself, in lines or not, or within a data address; some vendors fetch what is neither.
 pub(super) const DATA_OR_BARE: Rule = |spot| {
     if spot.is_null() {
         return Ok(());
     }
-    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    let bare = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n')
+    };
     if spot.text()?.bytes().all(bare) { Ok(()) } else { DATA_URL(spot) }
 };
 
@@ -278,12 +280,15 @@ pub(super) fn shown(name: &str) -> String {
     name.chars().take(SHOWN_CHARS_MAX).map(plain).collect()
 }
 
-/// Whether two spellings are one name to some reader.
+/// No longer key is a name in any table, however many underscores it is spelled with: it is not known, and refused as that.
+const KEY_BYTES_MAX: usize = 128;
+
+/// Whether two spellings are one name to some reader. A key of megabytes is not gone through for each name that there is.
 pub(super) fn is_same(name: &str, other: &str) -> bool {
     fn letters(name: &str) -> impl Iterator<Item = u8> {
         name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
     }
-    name == other || letters(name).eq(letters(other))
+    name == other || (other.len() <= KEY_BYTES_MAX && letters(name).eq(letters(other)))
 }
 
 fn is_kind(pattern: &str, kind: &str) -> bool {

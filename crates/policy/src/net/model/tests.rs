@@ -206,6 +206,40 @@ fn what_rests_at_the_vendor_is_noted() {
 }
 
 #[test]
+fn the_attack_of_a_tool_that_is_defined_where_one_is_chosen_is_refused() {
+    let choosing = |choice: Value| json!({"model": "m", "input": "x", "tool_choice": choice});
+    for choice in [
+        json!("auto"),
+        json!(null),
+        json!({"type": "function", "name": "f"}),
+        json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]}),
+    ] {
+        assert_eq!(code(RESPONSES, &choosing(choice.clone())), "passes", "{choice}");
+    }
+    for (choice, expected) in [
+        (json!({"type": "mcp", "server_label": "l"}), "model-remote-server"),
+        (json!({"type": "web_search"}), "model-server-tool"),
+        (json!([{"type": "mcp", "server_url": "https://a.test"}]), "model-body-malformed"),
+        (json!({"type": "allowed_tools", "tools": [{"type": "mcp"}]}), "model-remote-server"),
+        (json!({"server_label": "l"}), "model-body-malformed"),
+        (json!({"type": "function", "server_url": "https://a.test"}), "model-feature-unknown"),
+    ] {
+        assert_eq!(code(RESPONSES, &choosing(choice.clone())), expected, "{choice}");
+    }
+}
+
+/// Each name that is known was compared with all of it.
+#[test]
+fn the_attack_of_a_key_of_underscores_takes_no_time_of_others() {
+    let body = format!("{{\"{}\":1}}", "_".repeat(4 << 20));
+    let refused = inspect(MESSAGES, body.as_bytes(), &[]).unwrap_err();
+    assert_eq!(refused.code(), "model-feature-unknown");
+    assert!(!spot::is_same("model", &format!("{}model", "_".repeat(1_000))), "it is not gone through");
+    // The control: spelled with some, it is the name that it is to some reader.
+    assert_eq!(code(MESSAGES, &json!({"mcp__Servers": [{"url": "https://a.test"}]})), "model-remote-server");
+}
+
+#[test]
 fn chat_ways_out_are_refused() {
     let good = recorded(include_str!("cases/opencode.json"));
     let user = |part: Value| json!({"role": "user", "content": [part]});
@@ -239,7 +273,7 @@ fn chat_ways_out_are_refused() {
 #[test]
 fn the_attack_of_an_address_where_content_belongs_is_refused() {
     let urls = ["https://a.test/?stolen", "//a.test/x", "file:///etc/passwd", "gs://b/o", "a.test"];
-    let contents = ["", "AAAA", "data:audio/wav;base64,AAAA"];
+    let contents = ["", "AAAA", "AA\r\nAA\n", "data:audio/wav;base64,AAAA"];
     let responses = |part: Value| json!({"input": [{"role": "user", "content": [part]}]});
     let chat = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
     let audio = |data: &str| json!({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}});
@@ -248,6 +282,9 @@ fn the_attack_of_an_address_where_content_belongs_is_refused() {
         (RESPONSES, &(|data: &str| responses(file(data))) as &dyn Fn(&str) -> Value),
         (RESPONSES, &|data| responses(audio(data))),
         (CHAT, &|data| chat(audio(data))),
+        (MESSAGES, &|data| chat(json!({"type": "image", "source": {"type": "base64", "data": data}}))),
+        (MESSAGES, &|data| chat(json!({"type": "document", "source": {"type": "base64", "data": data}}))),
+        (GENERATE, &|data| json!({"contents": [{"parts": [{"inlineData": {"data": data}}]}]})),
     ] {
         for data in contents {
             assert_eq!(code(call, &body(data)), "passes", "{data}");
@@ -351,6 +388,8 @@ fn only_inference_counting_and_the_list_of_models_are_calls() {
         (Anthropic, "POST /v1/messages/count_tokens", ModelCall::TokenCount(BodyForm::Messages)),
         (Anthropic, "GET /v1/models", ModelCall::ModelList),
         (Anthropic, "GET /v1/models/m-1", ModelCall::ModelList),
+        (OpenAi, "GET /v1/models/author/m-1", ModelCall::ModelList),
+        (OpenAi, "GET /v1/models/author/m-1/endpoints", ModelCall::ModelList),
         (OpenAi, "POST /v1/responses", RESPONSES),
         (OpenAi, "POST /v1/chat/completions", CHAT),
         (Gemini, "POST /v1beta/models/m-1:streamGenerateContent", GENERATE),
@@ -377,6 +416,10 @@ fn only_inference_counting_and_the_list_of_models_are_calls() {
         (Gemini, "POST /v1beta/models/m-1:batchGenerateContent"),
         (Gemini, "POST /v1beta/tunedModels/m:generateContent"),
         (Gemini, "GET /v1beta/models/m-1:generateContent"),
+        (Gemini, "GET /v1beta/models/m-1/operations/123"),
+        (Anthropic, "GET /v1/models/m-1/files"),
+        (OpenAi, "GET /v1/models/author/m-1/files"),
+        (OpenAi, "GET /v1/models/author/"),
     ] {
         assert_eq!(call(api, line), None, "{line}");
     }
@@ -391,11 +434,18 @@ fn beta_features_of_what_is_refused_are_refused_at_once() {
         per-turn-control-2026-07-01,mid-conversation-tool-changes-2026-07-01,thinking-token-count-2026-05-13,\
         advanced-tool-use-2025-11-20,effort-2025-11-24";
     assert_eq!(check_beta(usual, &[]), Ok(()));
-    for name in
-        ["files-api-2025-04-14", "mcp-client-2025-11-20", "code-execution-2025-08-25", "Web-Fetch-2025-09-10"]
-    {
+    for name in [
+        "files-api-2025-04-14",
+        "mcp-client-2025-11-20",
+        "code-execution-2025-08-25",
+        "Web-Fetch-2025-09-10",
+        "x web-search-2025-03-05",
+        "x;web-search-2025-03-05",
+        "\"web-search-2025-03-05\"",
+        "[\"files-api-2025-04-14\"]",
+    ] {
         let refused = check_beta(&format!("effort-2025-11-24, {name}"), &[]);
-        assert_eq!(refused, Err(ModelRefusal::Beta { feature: name.to_owned() }));
+        assert_eq!(refused, Err(ModelRefusal::Beta { feature: name.replace(' ', "?") }));
     }
 }
 
