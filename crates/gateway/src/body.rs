@@ -4,6 +4,7 @@ use crate::exchange::{BodyScanner, Exchange, Scrubber};
 use crate::origin::Lease;
 use crate::passage::Passage;
 use crate::serve::request::field_bytes;
+use cofferdam_policy::net::credential::CredentialName;
 use cofferdam_policy::net::grant::Methods;
 use cofferdam_policy::net::path::PathPattern;
 use cofferdam_policy::net::refusal::{Refusal, RefusalReason};
@@ -255,13 +256,14 @@ pub(crate) fn kept(bytes: Bytes, room: &Arc<OwnedSemaphorePermit>) -> Bytes {
 pub(crate) struct Scrubbing {
     pub(crate) scrubber: Scrubber,
     pub(crate) exchange: Arc<Exchange>,
+    credential: Option<CredentialName>,
     /// What comes after what was held back: nothing, once it is `None`.
     last: Option<Frame<Bytes>>,
 }
 
 impl Scrubbing {
-    pub(crate) fn new(scrubber: Scrubber, exchange: Arc<Exchange>) -> Self {
-        Self { scrubber, exchange, last: None }
+    pub(crate) fn new(scrubber: Scrubber, exchange: Arc<Exchange>, permit: &RequestPermit) -> Self {
+        Self { scrubber, exchange, credential: permit.credential().cloned(), last: None }
     }
 
     /// The part of a frame that can go on now.
@@ -270,7 +272,7 @@ impl Scrubbing {
             Ok(data) => Some(Frame::data(self.scrubber.push(data))).filter(|frame| length(frame) > 0),
             Err(frame) => {
                 let mut trailers = frame.into_trailers().unwrap_or_default();
-                self.exchange.scrub_headers(&mut trailers);
+                self.exchange.scrub_fields(self.credential.as_ref(), &mut trailers);
                 let held = self.scrubber.finish();
                 let trailers = Frame::trailers(trailers);
                 if held.is_empty() {

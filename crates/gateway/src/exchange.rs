@@ -8,7 +8,7 @@
 //! It decides nothing about where requests may go, opens no connection, and never changes which path was judged. That an
 //! answer is scrubbed catches what an honest origin echoes; against one that means ill only the grant helps.
 
-mod foreign;
+pub(crate) mod foreign;
 mod forms;
 mod place;
 mod scan;
@@ -268,22 +268,22 @@ impl Exchange {
 
     /// Takes secrets out of the head of an answer, and what would let somebody in without them.
     pub fn scrub_head(&self, permit: &RequestPermit, parts: &mut response::Parts) {
-        if permit.credential().is_some() {
-            place::remove_minted(&mut parts.headers);
+        self.scrub_fields(permit.credential(), &mut parts.headers);
+    }
+
+    /// The same in its trailers.
+    pub(crate) fn scrub_fields(&self, credential: Option<&CredentialName>, fields: &mut HeaderMap) {
+        if credential.is_some() {
+            place::remove_minted(fields);
         }
-        self.scrub_headers(&mut parts.headers);
+        if let Some(patterns) = self.patterns() {
+            patterns.scrub_headers(fields);
+        }
     }
 
     /// Takes out of a request's trailers what authenticates, routes or frames.
     pub fn clean_trailers(&self, trailers: &mut HeaderMap) {
         place::remove_from_trailers(trailers);
-    }
-
-    /// Takes secrets out of headers, or out of trailers.
-    pub fn scrub_headers(&self, headers: &mut HeaderMap) {
-        if let Some(patterns) = self.patterns() {
-            patterns.scrub_headers(headers);
-        }
     }
 
     /// Something that takes secrets out of the body of any answer, for what an origin was told under one grant may be

@@ -375,7 +375,7 @@ impl Server {
         request::clean_answer(&mut head);
         exchange.scrub_head(permit, &mut head);
         let scrubber = exchange.scrubber();
-        let scrubbing = scrubber.map(|scrubber| Scrubbing::new(scrubber, Arc::clone(exchange)));
+        let scrubbing = scrubber.map(|scrubber| Scrubbing::new(scrubber, Arc::clone(exchange), permit));
         let body = Passed::new(body, passage, lease, scrubbing, room);
         Ok(Response::from_parts(head, Answer::Passed(Box::new(body))))
     }

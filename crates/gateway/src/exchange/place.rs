@@ -1,6 +1,6 @@
 //! Where a secret stands in a request, and the edits that put it there and take away what else authenticates.
 
-use super::foreign::{folded, is_foreign, may_trail, subprotocols};
+use super::foreign::{asks_for_a_part, folded, is_foreign, is_foreign_parameter, may_trail, subprotocols};
 use super::forms::{percent_decoded, percent_encoded};
 use crate::secret::Secret;
 use cofferdam_policy::net::credential::{Credential, Place};
@@ -14,22 +14,9 @@ use hyper::http::request;
 use hyper::http::uri::PathAndQuery;
 use zeroize::Zeroizing;
 
-/// Headers that ask for a part of an answer, or for one that can't be looked through. What some servers take for
-/// `Range`, and the one extension of WebSockets that there is, which compresses (RFC 7692), are among them.
-const SHORTENING_HEADERS: [&str; 5] =
-    ["accept-encoding", "if-range", "range", "request-range", "sec-websocket-extensions"];
-
-/// Parameters of a query that authenticate as headers do. Not `key` and `token`, which mean other things as often.
-const AUTHENTICATING_PARAMETERS: [&str; 8] = [
-    "access_token",
-    "api_key",
-    "apikey",
-    "client_secret",
-    "job_token",
-    "oauth_token",
-    "private_token",
-    "x-amz-security-token",
-];
+/// Headers that ask for an answer that can't be looked through: the one extension of WebSockets that there is compresses
+/// (RFC 7692).
+const ENCODING_HEADERS: [&str; 2] = ["accept-encoding", "sec-websocket-extensions"];
 
 /// What an origin gives to somebody who has authenticated, good without the secret and longer than it: not let in.
 const MINTED_HEADERS: [&str; 4] =
@@ -109,16 +96,12 @@ pub(super) fn remove_authentication(parts: &mut request::Parts, place: &Place) {
             parts.headers.append(SEC_WEBSOCKET_PROTOCOL, kept);
         }
     }
-    let is_ours = |key: &str| {
-        let key = percent_decoded(key.as_bytes());
-        AUTHENTICATING_PARAMETERS.iter().any(|known| key.eq_ignore_ascii_case(known.as_bytes()))
-    };
-    edit_query(parts, &is_ours, None);
+    edit_query(parts, &|key| is_foreign_parameter(&percent_decoded(key.as_bytes())), None);
 }
 
 /// A compressed echo of the secret would not be found, and a part of one neither.
 pub(super) fn ask_for_plain_answer(headers: &mut HeaderMap) {
-    remove(headers, |name| SHORTENING_HEADERS.contains(&folded(name).as_str()));
+    remove(headers, |name| asks_for_a_part(name) || ENCODING_HEADERS.contains(&folded(name).as_str()));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 

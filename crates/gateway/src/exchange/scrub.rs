@@ -6,7 +6,7 @@ use super::forms::{Form, forms};
 use crate::secret::Secret;
 use cofferdam_policy::net::handle::Handle;
 use hyper::body::Bytes;
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem::Finder;
 use std::fmt;
 use std::sync::Arc;
@@ -99,7 +99,13 @@ impl Patterns {
         any
     }
 
+    /// Takes secrets out of the values of fields, and takes away a field that has one for its name, where all letters are
+    /// small.
     pub(super) fn scrub_headers(&self, headers: &mut HeaderMap) {
+        let named: Vec<HeaderName> = headers.keys().filter(|name| self.names(name)).cloned().collect();
+        for name in &named {
+            headers.remove(name);
+        }
         for value in headers.values_mut() {
             let mut bytes = value.as_bytes().to_vec();
             if self.scrub(&mut bytes)
@@ -108,6 +114,17 @@ impl Patterns {
                 *value = scrubbed;
             }
         }
+    }
+}
+
+impl Patterns {
+    fn names(&self, name: &HeaderName) -> bool {
+        let name = name.as_str().as_bytes();
+        let mut fitting = self.all.iter().filter(|pattern| pattern.bytes.len() <= name.len());
+        fitting.any(|pattern| {
+            let small = Zeroizing::new(pattern.bytes.to_ascii_lowercase());
+            Finder::new(small.as_slice()).find(name).is_some()
+        })
     }
 }
 

@@ -332,6 +332,7 @@ fn the_head_of_an_answer_holds_no_secret_and_mints_none() {
         .header("location", format!("https://api.example/?key={SECRET}"))
         .header("x-echo", BASE64.encode(format!("u:{SECRET}").as_bytes()))
         .header("set-cookie", "session=minted")
+        .header(format!("x-{}", SECRET.to_ascii_lowercase()), "1")
         .header("content-type", "text/plain");
     let (mut parts, ()) = answer.body(()).unwrap().into_parts();
     let mut other = Response::builder().header("set-cookie", "own=1").header("x-echo", SECRET);
@@ -348,6 +349,14 @@ fn the_head_of_an_answer_holds_no_secret_and_mints_none() {
     assert!(!echo.windows(7).any(|window| window == b"planted"));
     assert_eq!(parts.headers["content-type"], "text/plain");
     assert!(!parts.headers.contains_key("set-cookie"));
+    assert_eq!(parts.headers.len(), 3, "{:?}", parts.headers.keys());
+    // In trailers as well.
+    let mut trailers = other.headers.clone();
+    trailers.insert("authentication-info", "nextnonce=\"minted\"".parse().unwrap());
+    scene.exchange.scrub_fields(None, &mut trailers);
+    assert_eq!(trailers.len(), 4);
+    scene.exchange.scrub_fields(scene.permit("api.example").credential(), &mut trailers);
+    assert_eq!(trailers.len(), 2, "{trailers:?}");
     assert!(Exchange::new(Vec::new()).unwrap().scrubber().is_none());
 }
 

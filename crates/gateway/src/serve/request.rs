@@ -1,6 +1,7 @@
 //! What a request is for, read once from its head; and heads without what concerns one connection only.
 
 use super::Place;
+use crate::exchange::foreign::folded;
 use crate::exchange::{Exchange, Leak, LeakPlace};
 use crate::protocol::head::METHOD_BYTES_MAX;
 use cofferdam_policy::net::grant::Scheme;
@@ -164,7 +165,12 @@ fn has_one_length(headers: &HeaderMap) -> bool {
     let first = all.next();
     let is_number =
         |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit) && !value.is_empty();
-    all.next().is_none() && first.is_none_or(is_number)
+    // What has the name of a variable is a length to some servers in another spelling, too.
+    let frames = |name: &HeaderName| {
+        let own = [CONTENT_LENGTH, TRANSFER_ENCODING];
+        !own.contains(name) && own.iter().any(|own| own.as_str() == folded(name.as_str()))
+    };
+    all.next().is_none() && first.is_none_or(is_number) && !headers.keys().any(frames)
 }
 
 /// Whether the query could stand in a request line of HTTP/1, into which it may be written: nothing beyond ASCII, whose

@@ -8,6 +8,25 @@ use rustix::fd::OwnedFd;
 use tokio::io::AsyncWriteExt as _;
 
 #[test]
+fn the_attack_of_a_length_that_only_some_servers_see_is_refused() {
+    run(async {
+        let origin = listen(echo).await;
+        let host = format!("a.test:{}", origin.port());
+        let cell = cell(&[&format!("http://{host}/** address=127.0.0.1")]);
+        for (field, status) in [
+            ("Content_Length: 5", 400),
+            ("Transfer_Encoding: chunked", 400),
+            ("Transfer.Encoding: chunked", 400),
+            ("Content_Kind: 5", 200),
+        ] {
+            let request = format!("GET /x HTTP/1.1\r\nHost: {host}\r\n{field}\r\nConnection: close\r\n\r\n");
+            let answer = say(&mut cell.connect(&host).await, &request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{field}: {answer}");
+        }
+    });
+}
+
+#[test]
 fn a_later_request_on_a_connection_is_judged_anew() {
     run(async {
         let origin = listen(echo).await;
