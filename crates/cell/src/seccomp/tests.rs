@@ -89,6 +89,46 @@ fn only_common_sockets_can_be_made() {
     }
 }
 
+/// Every condition of the rule counts: what is a hair beside an allowed socket is none.
+#[test]
+fn no_socket_of_another_family_kind_or_protocol_can_be_made() {
+    let (program, mut allowed) = (filter(&[]), 0);
+    for (family, kind) in (0..=46_u64).flat_map(|family| (0..=10_u64).map(move |kind| (family, kind))) {
+        for protocol in [0, 1, 2, 6, 9, 12, 15, 16, 17, 33, 58, 132, 136, 255, 262] {
+            let expected = match (family, kind, protocol) {
+                (1, _, _) | (2 | 10, 1, 0 | 6) | (2 | 10, 2, 0 | 17) | (16, _, 0) => RETURN_ALLOW,
+                _ => errno(libc::EAFNOSUPPORT),
+            };
+            let arguments = [family, kind, protocol, 0, 0, 0];
+            let verdict = verdict(&program, ARCHITECTURE_X86_64, libc::SYS_socket, arguments);
+            assert_eq!(verdict, expected, "{family} {kind} {protocol}");
+            allowed += u32::from(verdict == RETURN_ALLOW);
+        }
+    }
+    assert_eq!(allowed, 11 * 15 + 8 + 11);
+}
+
+#[test]
+fn pairs_of_sockets_are_unix_sockets() {
+    for family in 0..=46_u64 {
+        let expected = if family == 1 { RETURN_ALLOW } else { errno(libc::EAFNOSUPPORT) };
+        assert_eq!(call(libc::SYS_socketpair, [family, 1, 0, 0, 0, 0]), expected, "{family}");
+    }
+}
+
+/// `personality(2)`: an old layout of memory, or pages that are data and code at once, help who attacks a program.
+#[test]
+fn no_personality_that_weakens_a_program_can_be_taken() {
+    for persona in [0, 0x4_0000, 0xFFFF_FFFF] {
+        assert_eq!(call(libc::SYS_personality, [persona, 0, 0, 0, 0, 0]), RETURN_ALLOW, "{persona:#x}");
+    }
+    for persona in
+        (0..32).map(|bit| 1_u64 << bit).filter(|&persona| persona != 0x4_0000).chain([0x44_0000, 8, 12])
+    {
+        assert_eq!(call(libc::SYS_personality, [persona, 0, 0, 0, 0, 0]), errno(libc::EPERM), "{persona:#x}");
+    }
+}
+
 #[test]
 fn nothing_can_be_typed_into_a_terminal_from_behind() {
     for command in [0x5412, 0x541C, 0x541D, 0x5423, 0xFFFF_FFFF_0000_5412] {
@@ -178,9 +218,10 @@ fn the_filter_is_short_enough_for_the_kernel() {
 
 #[test]
 fn no_call_that_reaches_beyond_the_cell_is_allowed_with_any_arguments() {
+    let program = filter(&[]);
     for &number in REFUSED {
         for arguments in [[0; 6], [1; 6], [u64::MAX; 6], [0, 1, 2, 3, 4, 5]] {
-            let verdict = call(number, arguments);
+            let verdict = verdict(&program, ARCHITECTURE_X86_64, number, arguments);
             assert!([errno(libc::EPERM), errno(libc::ENOSYS)].contains(&verdict), "{number}: {verdict:#x}");
         }
     }

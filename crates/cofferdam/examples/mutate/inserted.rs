@@ -72,11 +72,6 @@ fn change(plan: &mut Value, choice: &Value) -> Option<()> {
         let at = last.parse().ok().filter(|at| *at < list.len())?;
         drop(list.remove(at));
     }
-    if let Some(path) = choice["any_inode"].as_str() {
-        for source in plan["sources"].as_array_mut()?.iter_mut().filter(|source| source["path"] == path) {
-            source["identity"] = Value::Null;
-        }
-    }
     if let Some(place) = choice["set"].as_str().and_then(|pointer| plan.pointer_mut(pointer)) {
         *place = choice["to"].clone();
     }

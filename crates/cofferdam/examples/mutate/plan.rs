@@ -13,10 +13,6 @@ pub(crate) fn mutants(plan: &Value) -> Vec<Mutant> {
         mutants.push(on(step, format!("step {name}"), "remove", Value::Null));
         mutants.extend(widened(step, &name));
     }
-    for source in plan.sources.iter().filter(|source| source.identity.is_some()) {
-        let name = format!("source any inode at {}", stable(source.path.as_str()));
-        mutants.push(Mutant::new(name, json!({"any_inode": source.path})));
-    }
     mutants.extend(entry(&plan));
     for (at, group) in plan.groups.iter().enumerate() {
         mutants.push(Mutant::new(format!("group {at}"), json!({"remove": format!("/groups/{at}")})));

@@ -10,8 +10,9 @@ struct Mounted {
 }
 
 fn mounted(scene: &Scene) -> Vec<Mounted> {
-    let script = "while read -r _ _ _ _ place flags rest; do \
-                  [ -d \"$place\" ] && echo \"$place $flags ${rest##* - }\"; done < /proc/self/mountinfo; true";
+    // What stands before the dash is optional.
+    let script = "while read -r _ _ _ _ place flags rest; do kind=${rest#*- }; \
+                  [ -d \"$place\" ] && echo \"$place $flags ${kind%% *}\"; done < /proc/self/mountinfo; true";
     let bin = scene.home.probe();
     let run = scene.cofferdam(["run", "--rm", "--mount"]).arg(bin.parent().unwrap());
     let run = run.args(["--", "sh", "-c", script]).run();
@@ -55,6 +56,20 @@ fn no_mount_has_set_user_id_programs_or_device_nodes_and_only_the_workspace_is_a
             assert!(has("ro"), "{}: {:?}", mounted.place, mounted.flags);
         }
     }
+}
+
+/// What the view was built on, and the sources without their veils, would lie above it: `/..` leads to what is mounted over
+/// the root.
+#[test]
+fn nothing_lies_above_the_root() {
+    let scene = Scene::set();
+    let script = "[ / -ef /.. ] && [ / -ef /../.. ] && echo the same; ls -a /..";
+    let run = scene.cofferdam(["run", "--rm", "--", "sh", "-c", script]).run();
+    let text = run.assert_success().stdout();
+    assert!(text.starts_with("the same\n") && text.lines().any(|name| name == "usr"), "{text}");
+    assert!(!text.lines().any(|name| name == "src"), "{text}");
+    let roots = mounted(&scene).iter().filter(|mounted| mounted.place == "/").count();
+    assert_eq!(roots, 1);
 }
 
 /// What fills up is bounded, in bytes and in files: what is not would be the machine's memory.
