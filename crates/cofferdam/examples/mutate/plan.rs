@@ -47,14 +47,15 @@ fn entry(plan: &Plan) -> Vec<Mutant> {
 fn widened(step: &Step, name: &str) -> Vec<Mutant> {
     let widen = |what: &str, field: &str, to: Value| on(step, format!("value {name}: {what}"), field, to);
     match step {
-        Step::Tmpfs { owned, .. } => {
+        Step::Tmpfs { owned, mode, .. } => {
             let mut mutants = vec![
                 widen("any size", "bytes_max", json!(0)),
                 widen("any number of files", "inodes_max", json!(0)),
-                widen("open to all", "mode", json!(0o1777)),
             ];
-            if !owned {
-                mutants.push(widen("the agent's", "owned", json!(true)));
+            // One that is open to all already can't be opened further.
+            if mode & 0o002 == 0 {
+                mutants.push(widen("open to all", "mode", json!(0o1777)));
+                mutants.extend((!owned).then(|| widen("the agent's", "owned", json!(true))));
             }
             mutants
         }

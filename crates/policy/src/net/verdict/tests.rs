@@ -172,6 +172,11 @@ fn the_attack_of_an_offer_that_drops_a_rule_credential_or_budget_is_offered_what
             Some("GET a.example:443/c query=deny credential=c"),
         ),
         (
+            &["GET a.example/a", "GET a.example/b address=10.0.0.7"],
+            "GET a.example/c",
+            Some("GET a.example:443/c query=deny address=10.0.0.7"),
+        ),
+        (
             &["GET a.example.com/a credential=c", "GET **.example.com/b credential=c"],
             "GET a.example.com/c",
             Some("GET a.example.com:443/c query=deny credential=c"),
