@@ -214,7 +214,7 @@ pub(crate) const CLASSES: &[Class] = &[
         7,
         &["schedule-real-time", "io-priority-real-time", "priority-raise", "hard-limit-raise"],
     ),
-    class("shared-counts", 7, &["flood-signals", "flood-watchers"]),
+    class("shared-counts", 7, &["flood-signals"]),
     class("foreign-calls", 6, &["abi-x32", "abi-int80"]),
     class("clock", 6, &["settimeofday", "clock-settime", "adjtimex"]),
     class("host-names", 6, &["sethostname", "setdomainname"]),

@@ -32,10 +32,10 @@ pub(super) fn probe(context: &Context, output: &Output, arguments: ProbeArgument
     };
     let measurement = measured.map_err(Failed::told)?;
     output.object(&measurement)?;
+    print(output, &measurement);
     if let Some(path) = picture {
         draw(&measurement, &path)?;
     }
-    print(output, &measurement);
     Ok(if measurement.agrees() { 0 } else { EXIT_DISAGREES })
 }
 

@@ -122,6 +122,6 @@ fn whoever_ends_the_collector_leaves_nothing_behind() {
             (scene.paths().len() > before.len() + SCENE_PATHS_MIN).then_some(())
         });
         running.signal(signal);
-        until_within("the scenes to be gone", TIDYING, || (scene.paths() == before).then_some(()));
+        until_within(TIDYING, "the scenes to be gone", || (scene.paths() == before).then_some(()));
     }
 }

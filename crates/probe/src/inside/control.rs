@@ -42,8 +42,8 @@ pub(crate) fn run(words: &[&str], plants: &Plants, out: &mut dyn Write) -> Resul
         ["whoami"] => say(out, format!("{}\n", rustix::process::geteuid().as_raw()).as_bytes()),
         ["crash"] => std::process::abort(),
         ["allocate", mib] => allocate(mib),
-        ["tidy", scratch] => {
-            janitor::run(Path::new(scratch), plants);
+        ["tidy", scratch, tag] => {
+            janitor::run(Path::new(scratch), tag);
             Ok(())
         }
         ["leave-orphan"] => leave_orphan(out),

@@ -77,7 +77,7 @@ pub(crate) fn beyond_grant_of(
         return Ok(Finding::Inapplicable("nothing at the origin is granted".to_owned()));
     };
     let port = plants.port(Plant::OriginPort)?;
-    knock(&mut to_granted(name, port), &mark(plants, id)?, |way| {
+    knock(&mut to_granted(plants, name, port), &mark(plants, id)?, |way| {
         [greeting(way, name, port), said.to_vec()].concat()
     })
 }
@@ -86,7 +86,7 @@ pub(crate) fn beyond_grant_of(
 pub(crate) fn answer_of_granted(plants: &Plants, said: &[Piece]) -> Result<Vec<u8>, PlantError> {
     let (name, port) = (plants.text(Plant::OriginHost)?, plants.port(Plant::OriginPort)?);
     let mut last = Vec::new();
-    for way in to_granted(name, port) {
+    for way in to_granted(plants, name, port) {
         let said = [greeting(&way, name, port), said.to_vec()].concat();
         last = converse(&way, &said, "").unwrap_or_default();
         if !last.is_empty() && refusal(&last).is_none() {
@@ -96,12 +96,14 @@ pub(crate) fn answer_of_granted(plants: &Plants, said: &[Piece]) -> Result<Vec<u
     Ok(last)
 }
 
-/// The names are looked up last: outside of an enclosure that takes longest, and is not needed.
-fn to_granted(name: &str, port: u16) -> impl Iterator<Item = Way> {
-    std::iter::once(ways::straight(port))
-        .chain(std::iter::once_with(ways::proxy).flatten())
-        .chain(std::iter::once_with(ways::socks).flatten())
-        .chain(std::iter::once_with(move || ways::named(name, port)).flatten())
+/// Outside of any enclosure nobody is spoken to but the origin: proxies and resolvers there are the owner's.
+fn to_granted(plants: &Plants, name: &str, port: u16) -> impl Iterator<Item = Way> {
+    let is_enclosed = plants.text(Plant::Unenclosed).is_err();
+    let others = std::iter::once_with(ways::proxy)
+        .chain(std::iter::once_with(ways::socks))
+        .chain(std::iter::once_with(move || ways::named(name, port)))
+        .flatten();
+    std::iter::once(ways::straight(port)).chain(is_enclosed.then_some(others).into_iter().flatten())
 }
 
 /// Says the pieces to the HTTP proxy of the environment.

@@ -58,7 +58,7 @@ fn by_symlink(plants: &Plants) -> Result<Finding, PlantError> {
     let made = fs::symlink(hidden_file(plants)?.as_str(), link.as_str());
     let found = match made {
         Ok(()) => secrets::read(plants, &link)?,
-        failed @ Err(_) => Gate::PATH.judge(&link, failed),
+        Err(errno) => not_made(&link, errno),
     };
     fs::unlink(link.as_str()).ok();
     Ok(found)
@@ -68,7 +68,7 @@ fn by_hard_link(plants: &Plants) -> Result<Finding, PlantError> {
     let (file, link) = (hidden_file(plants)?, beside(plants, "link")?);
     let found = match fs::link(file.as_str(), link.as_str()) {
         Ok(()) => secrets::read(plants, &link)?,
-        failed @ Err(_) => Gate::PATH.judge(&link, failed),
+        Err(errno) => not_made(&link, errno),
     };
     fs::unlink(link.as_str()).ok();
     Ok(found)
@@ -92,8 +92,16 @@ fn moved(plants: &Plants, from: &str, below: &str) -> Result<Finding, PlantError
             found
         }
         Err(rustix::io::Errno::BUSY) => Finding::Held(format!("{from}: EBUSY, something is mounted on it")),
-        failed @ Err(_) => Gate::PATH.judge(from, failed),
+        Err(errno) => not_made(&to, errno),
     })
+}
+
+/// What can't be made says nothing about what it was to lead to, unless the way to that is what is refused.
+fn not_made(path: &str, errno: rustix::io::Errno) -> Finding {
+    match errno {
+        rustix::io::Errno::ROFS => Finding::Inconclusive(format!("{path}: EROFS, it can't be made")),
+        other => Gate::PATH.judge::<()>(path, Err(other)),
+    }
 }
 
 /// The workspace itself is the first: outside of an enclosure nothing is mounted over it.

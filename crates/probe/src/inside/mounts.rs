@@ -11,7 +11,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
 use crate::attempt::Attempt;
 use crate::finding::{Finding, Gate};
 use crate::inside::proc;
-use crate::plants::PlantError;
+use crate::plants::{Plant, PlantError, Plants};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::forbidden("mount", "Mounts a file system.", "mount(2)", |_| act(MountsAct::MountUnknownType)),
@@ -38,8 +38,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         act(MountsAct::MountSetattr)
     }),
     Attempt::forbidden("umount", "Unmounts any mount but the root.", "umount(2)", |_| umount_any()),
-    Attempt::forbidden("remount-writable", "Makes any read-only mount writable.", "attacks 6", |_| {
-        remount_any()
+    Attempt::forbidden("remount-writable", "Makes any read-only mount writable.", "attacks 6", |plants| {
+        remount_any(plants)
     }),
     Attempt::forbidden(
         "mount-writable-foreign",
@@ -92,14 +92,15 @@ fn umount_any() -> Result<Finding, PlantError> {
     })
 }
 
-fn remount_any() -> Result<Finding, PlantError> {
-    let machines_own = proc::link("/proc/self/ns/user").as_deref() == Ok(MACHINES_USER_NAMESPACE);
+fn remount_any(plants: &Plants) -> Result<Finding, PlantError> {
+    let machines_own = proc::link("/proc/self/ns/user").as_deref() == Ok(MACHINES_USER_NAMESPACE)
+        || plants.text(Plant::Unenclosed).is_ok();
     each_mount(|mount| {
         let before = fs::statvfs(mount.target.as_str()).ok()?.f_flag;
         if !before.contains(StatVfsMountFlags::RDONLY) {
             return None;
         }
-        Some(match remount(&mount.target, before, machines_own) {
+        Some(match remount(mount, before, machines_own) {
             Err(Errno::INVAL) => Finding::Refused(Errno::INVAL, format!("{}: EINVAL, covered", mount.target)),
             answer => Gate::PATH.judge(&mount.target, answer),
         })
@@ -109,10 +110,19 @@ fn remount_any() -> Result<Finding, PlantError> {
 /// The inode of the machine's own user namespace (`PROC_USER_INIT_INO` in the kernel's sources).
 const MACHINES_USER_NAMESPACE: &str = "user:[4026531837]";
 
+/// `MS_NOSYMFOLLOW` (mount(2)).
+const MS_NOSYMFOLLOW: u32 = 1 << 8;
+
 /// Opens a read-only mount for writing, and closes it again. Where there is no enclosure at all, the machine's own
 /// mounts are set to what they are, which takes the same right.
-fn remount(target: &str, before: StatVfsMountFlags, machines_own: bool) -> Result<(), Errno> {
+fn remount(mount: &Mount, before: StatVfsMountFlags, machines_own: bool) -> Result<(), Errno> {
+    let target = mount.target.as_str();
+    let has = |name: &str| mount.options.split(',').any(|option| option == name);
     let mut kept = MountFlags::BIND;
+    kept.set(MountFlags::NODIRATIME, has("nodiratime"));
+    kept.set(MountFlags::from_bits_retain(MS_NOSYMFOLLOW), has("nosymfollow"));
+    // Neither `noatime` nor `relatime` among the options is strict.
+    kept.set(MountFlags::STRICTATIME, !has("noatime") && !has("relatime"));
     kept.set(MountFlags::NOSUID, before.contains(StatVfsMountFlags::NOSUID));
     kept.set(MountFlags::NODEV, before.contains(StatVfsMountFlags::NODEV));
     kept.set(MountFlags::NOEXEC, before.contains(StatVfsMountFlags::NOEXEC));

@@ -117,6 +117,7 @@ const fn at_home(id: &'static str, sentence: &'static str, shown: &'static str, 
         .of(Radius::Credential)
         .needs(&[Plant::Home, Plant::Tag, Plant::Canary])
         .opened_by(Opening::ShowsBelow(Plant::Home, shown))
+        .if_present()
 }
 
 const fn in_workspace(id: &'static str, sentence: &'static str, run: Run) -> Attempt {
@@ -214,18 +215,28 @@ fn plant(plants: &Plants) -> io::Result<()> {
     let mut made = File::options().append(true).create(true).open(made)?;
     for file in home_files(plants)? {
         let home = Path::new(text(plants, Plant::Home)?);
-        let above = file.parent().unwrap_or(home).strip_prefix(home).unwrap_or(Path::new(""));
-        let mut directory = home.to_owned();
-        for part in above {
-            directory.push(part);
-            match DirBuilder::new().mode(DIRECTORY_MODE).create(&directory) {
-                Ok(()) => writeln!(made, "{}", directory.display())?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        put(&file, canary)?;
+        // What can't be planted is not there, and what goes for it says so.
+        plant_at_home(home, &file, canary, &mut made).ok();
     }
+    plant_workspace(plants, canary)
+}
+
+/// Puts a file below the home, and notes the directories that had to be made.
+fn plant_at_home(home: &Path, file: &Path, canary: &str, made: &mut File) -> io::Result<()> {
+    let above = file.parent().unwrap_or(home).strip_prefix(home).unwrap_or(Path::new(""));
+    let mut directory = home.to_owned();
+    for part in above {
+        directory.push(part);
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(&directory) {
+            Ok(()) => writeln!(made, "{}", directory.display())?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    put(file, canary)
+}
+
+fn plant_workspace(plants: &Plants, canary: &str) -> io::Result<()> {
     let workspace = Path::new(text(plants, Plant::Workspace)?);
     DirBuilder::new().mode(DIRECTORY_MODE).create(workspace.join("nested"))?;
     WORKSPACE_FILES.iter().try_for_each(|name| put(&workspace.join(name), canary))?;
@@ -240,7 +251,7 @@ fn plant(plants: &Plants) -> io::Result<()> {
 /// What stands in the workspace goes with it.
 fn tidy(plants: &Plants) -> io::Result<()> {
     let gone = |error: io::Error| {
-        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty];
+        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty, io::ErrorKind::NotADirectory];
         if kinds.contains(&error.kind()) { Ok(()) } else { Err(error) }
     };
     home_files(plants)?.iter().try_for_each(|file| fs::remove_file(file).or_else(gone))?;

@@ -83,6 +83,12 @@ pub enum CollectError {
         #[source]
         source: io::Error,
     },
+    /// No attempt that is measured has such an id.
+    #[error("no attempt's id begins with `{only}`")]
+    NoAttempt {
+        /// What was asked for.
+        only: String,
+    },
     /// The enclosure's command has no place for the probe.
     #[error("`{command}` has no {{}} where the probe is to stand")]
     NoProbe {
@@ -124,6 +130,9 @@ pub fn measure<E: Enclosure>(
     };
     let (mut control, mut scene) = (set()?, set()?);
     let wanted: Vec<Wanted> = wanted(&setting.only);
+    if wanted.is_empty() {
+        return Err(CollectError::NoAttempt { only: setting.only.clone() }.into());
+    }
     let prepared = enclosure.prepare(&mut scene);
     let measured = prepared.and_then(|()| {
         control.grant_as(&scene);
@@ -226,7 +235,8 @@ fn both(
             run(control, &|inner| direct(inner), setting, &mut |made| count(made))
         });
         let inside = run(scene, command, setting, &mut |made| {
-            told(Progress { made: made + made_outside.load(Ordering::Relaxed), of: wanted * 2 });
+            let of = wanted * 2;
+            told(Progress { made: (made + made_outside.load(Ordering::Relaxed)).min(of), of });
         });
         let outside = outside.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
         Ok((outside?, inside?))

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::catalog;
-use crate::plants::{Plant, Plants};
+use crate::plants::Plants;
 
 /// How long what was ended is given to be gone, with what it holds open.
 const ENDING: Duration = Duration::from_millis(300);
@@ -31,15 +31,22 @@ pub(crate) struct Janitor {
 }
 
 impl Janitor {
-    /// Starts one for the scene in `scratch`.
-    pub(crate) fn start(program: &Path, scratch: &Path, plants: &Plants) -> io::Result<Self> {
+    /// Starts one for the scene in `scratch`, before anything is planted.
+    pub(crate) fn start(program: &Path, scratch: &Path, tag: &str) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(["control", "tidy"]).arg(scratch).args(plants.as_arguments()).process_group(0);
+        command.args(["control", "tidy"]).arg(scratch).arg(tag).process_group(0);
         // It outlives the directory in which it was started.
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         let orders = child.stdin.take();
         Ok(Self { child, orders })
+    }
+
+    /// Tells what is planted, and where.
+    pub(crate) fn learn(&self, plants: &Plants) {
+        if let Some(mut orders) = self.orders.as_ref() {
+            writeln!(orders, "plants {}", plants.for_inside()).ok();
+        }
     }
 
     /// From now on the process group `group` is to be ended with the scene.
@@ -67,15 +74,15 @@ impl Janitor {
 }
 
 /// The janitor's work: waits for the end of its orders, then takes the scene away.
-pub(crate) fn run(scratch: &Path, plants: &Plants) {
-    let mut groups = BTreeSet::new();
+pub(crate) fn run(scratch: &Path, tag: &str) {
+    let (mut groups, mut plants) = (BTreeSet::new(), Plants::default());
     for line in BufReader::new(io::stdin().lock()).lines().map_while(Result::ok) {
-        let Some((order, group)) = line.split_once(' ') else { continue };
-        let Ok(group) = group.parse::<i32>() else { continue };
-        match order {
-            "watch" => groups.insert(group),
-            _ => groups.remove(&group),
-        };
+        match line.split_once(' ') {
+            Some(("plants", map)) => plants.add_json(map).unwrap_or_default(),
+            Some(("watch", group)) => groups.extend(group.parse::<i32>()),
+            Some(("forget", group)) => groups.retain(|known| group.parse() != Ok(*known)),
+            Some(_) | None => {}
+        }
     }
     if !groups.is_empty() {
         for group in groups.into_iter().filter_map(Pid::from_raw) {
@@ -83,18 +90,21 @@ pub(crate) fn run(scratch: &Path, plants: &Plants) {
         }
         thread::sleep(ENDING);
     }
-    tidy(scratch, plants);
+    tidy(scratch, tag, &plants);
+}
+
+/// The one file that a scene has in the machine's scratch directory.
+pub(crate) fn in_tmp(tag: &str) -> PathBuf {
+    Path::new("/tmp").join(format!("cofferdam-probe-{tag}"))
 }
 
 /// Takes away what was planted, and the scratch directory.
-pub(crate) fn tidy(scratch: &Path, plants: &Plants) {
+pub(crate) fn tidy(scratch: &Path, tag: &str, plants: &Plants) {
     // What the first made may hold what the last did.
     for planting in catalog::PLANTINGS.iter().rev() {
         (planting.tidy)(plants).ok();
     }
-    if let Ok(path) = plants.text(Plant::TmpCanary) {
-        fs::remove_file(path).ok();
-    }
+    fs::remove_file(in_tmp(tag)).ok();
     for _ in 0..REMOVALS_MAX {
         if fs::remove_dir_all(scratch).is_ok() || !scratch.exists() {
             return;

@@ -82,10 +82,18 @@ const ABSENCE: [&str; 9] = [
 const SCARCITY: [&str; 4] = ["EAGAIN", "EMFILE", "ENOMEM", "ENOSPC"];
 
 /// Judges one attempt.
+///
+/// What is reached inside is reached, whatever came of the control: then the enclosure gives what its runner has not.
 pub(crate) fn judge(attempt: &Attempt, control: Came, inside: Came, granted: Option<String>) -> Judged {
     let judged = |verdict, control, errno, evidence| Judged { verdict, control, errno, evidence };
+    let is_given = matches!(inside, Came::Reached(_));
     let control = match control {
         Came::Reached(evidence) => evidence,
+        Came::Refused { evidence, .. } | Came::Inapplicable(evidence) | Came::Inconclusive(evidence)
+            if is_given =>
+        {
+            evidence
+        }
         Came::Refused { errno, evidence } => {
             let (verdict, why) = refused_outside(attempt, errno.as_deref());
             return judged(verdict, evidence, None, why);

@@ -59,12 +59,15 @@ impl Scene {
             holder: None,
             janitor: None,
         };
+        scene.janitor = Some(Janitor::start(program, &scene.scratch, &scene.tag)?);
         scene.make_directories(program)?;
         scene.make_files()?;
         scene.listen()?;
         scene.hold()?;
         scene.name_the_host();
-        scene.janitor = Some(Janitor::start(&scene.program(), &scene.scratch, &scene.plants)?);
+        if let Some(janitor) = &scene.janitor {
+            janitor.learn(&scene.plants);
+        }
         for planting in catalog::PLANTINGS {
             (planting.plant)(&scene.plants)?;
         }
@@ -237,7 +240,7 @@ impl Scene {
             file(&path, canary.as_bytes())?;
             self.plants.set(plant, told(&path));
         }
-        let in_tmp = Path::new("/tmp").join(format!("{NAME}-{}", self.tag));
+        let in_tmp = janitor::in_tmp(&self.tag);
         file(&in_tmp, canary.as_bytes())?;
         self.plants.set(Plant::TmpCanary, told(&in_tmp));
         self.plants.set(Plant::Canary, canary);
@@ -320,12 +323,7 @@ impl Scene {
             (Plant::HostName, line("/proc/sys/kernel/hostname")),
             (Plant::MachineId, line("/etc/machine-id")),
             (Plant::HostNamespaces, Some(proc::own_namespaces())),
-            (Plant::CapSignals, getrlimit(Resource::Sigpending).current.map(most_of)),
-            (
-                Plant::CapWatchers,
-                line("/proc/sys/fs/inotify/max_user_instances")
-                    .and_then(|most| Some(most_of(most.parse().ok()?))),
-            ),
+            (Plant::CapSignals, getrlimit(Resource::Sigpending).current.map(share_of)),
         ];
         for (plant, value) in found {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -341,7 +339,7 @@ impl Scene {
         }
         let is_done = self.janitor.take().is_some_and(|janitor| janitor.finish().is_ok());
         if !is_done || self.scratch.exists() {
-            janitor::tidy(&self.scratch, &self.plants);
+            janitor::tidy(&self.scratch, &self.tag, &self.plants);
         }
     }
 }
@@ -352,9 +350,10 @@ impl Drop for Scene {
     }
 }
 
-/// Most of what there is for all processes of a user together: so much that the others would notice.
-fn most_of(all: u64) -> String {
-    (all / 4 * 3).to_string()
+/// A share of what there is for all processes of a user together: so much that the others would notice, and so little
+/// that two scenes at once have it.
+fn share_of(all: u64) -> String {
+    (all / 3).to_string()
 }
 
 fn tag() -> io::Result<String> {

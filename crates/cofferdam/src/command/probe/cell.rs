@@ -60,6 +60,7 @@ impl Failed {
                         "try the sandbox by hand, with `true` in place of the probe"
                     }
                     CollectError::Missing { install, .. } => install,
+                    CollectError::NoAttempt { .. } => "see them all: cofferdam-probe list",
                     CollectError::NoProbe { .. } => "write for instance --against 'mysandbox -- {}'",
                 };
                 Error::new(ErrorKind::Command, "cannot measure").because(error).hint(hint)

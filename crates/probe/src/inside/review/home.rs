@@ -146,8 +146,11 @@ fn place(plants: &Plants, name: &str) -> Result<PathBuf, PlantError> {
 /// The directory above is never made here: where an enclosure shows none, there is nothing to run later.
 fn bring(plants: &Plants, name: &str, text: &str, mode: u32) -> Result<Finding, PlantError> {
     let path = place(plants, name)?;
-    if !path.parent().is_some_and(Path::is_dir) {
-        return Ok(Finding::Held(format!("{name}: there is no such directory")));
+    // In an enclosure the home may be another one, in which a program makes what it needs; the owner's has it already.
+    let is_at_home = !name.starts_with('/') && plants.text(Plant::Unenclosed).is_err();
+    let made = path.parent().filter(|_| is_at_home).map_or(Ok(()), fs::create_dir_all);
+    if made.is_err() || !path.parent().is_some_and(Path::is_dir) {
+        return Ok(Finding::Held(format!("{name}: there is no such directory, and none can be made")));
     }
     Ok(Finding::claimed(name, make(&path, text, mode)))
 }
