@@ -42,7 +42,7 @@ pub(crate) enum Command {
   cofferdam run --allow 'GET api.example.com:443/v1/**' -- ./fetch
   cofferdam run -d --name nightly -- ./long-job")]
     Run(RunArguments),
-    /// Try well over a hundred ways out of a session, and compare what is reached with what is granted
+    /// Try the ways out of a session: declared against measured
     #[command(after_help = "Examples:
   cofferdam probe                             a session with this directory's policy
   cofferdam probe --allow npm --mount ~/data  with what `run` would get by these flags
@@ -281,7 +281,7 @@ pub(crate) struct SecretRevokeArguments {
 }
 
 /// What a session may touch.
-#[derive(Debug, Clone, Args, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Args, Default)]
 pub(crate) struct AuthorityArguments {
     /// A directory to work on, copy-on-write, at its own path [default: the git top level, or this directory]
     #[arg(short, long = "workspace", value_name = "DIR")]

@@ -3,7 +3,7 @@
 mod cell;
 
 use super::progress::Progress;
-use crate::arguments::ProbeArguments;
+use crate::arguments::{AuthorityArguments, ProbeArguments};
 use crate::output::Output;
 use cell::{Cell, Failed};
 use cofferdam_probe::Measurement;
@@ -23,6 +23,11 @@ pub(super) fn probe(context: &Context, output: &Output, arguments: ProbeArgument
         environment: context.environment.clone().into_iter().collect(),
         only: arguments.only.clone(),
     };
+    if arguments.against.is_some() && arguments.authority != AuthorityArguments::default() {
+        return Err(Error::new(ErrorKind::Usage, "cannot give another sandbox our flags")
+            .since("with --against, what it may touch is for its own command line to say")
+            .hint("write its flags into the command: --against 'mysandbox --flag -- {}'"));
+    }
     let picture = arguments.svg.clone();
     let measured = match &arguments.against {
         Some(command) => Sandbox::of(command, &setting.home, &setting.environment)

@@ -30,7 +30,7 @@ pub(super) fn only_on_a_scene(id: &str) -> bool {
     ON_A_SCENE.iter().any(|prefix| id.starts_with(prefix))
 }
 
-const ON_A_SCENE: [&str; 25] = [
+const ON_A_SCENE: [&str; 26] = [
     "agent-",
     "bus-",
     "channel-",
@@ -45,6 +45,7 @@ const ON_A_SCENE: [&str; 25] = [
     "icmp-",
     "ledger-",
     "masked-",
+    "model-",
     "other-",
     "proxy-",
     "review-",

@@ -135,6 +135,10 @@ fn talk_into(
     let Some(way) = way else {
         return Ok(Finding::Inapplicable("no variable names a proxy".to_owned()));
     };
+    // The port of a SOCKS proxy is a guess where the variable names another kind.
+    if way.manner == Manner::Socks && TcpStream::connect_timeout(&way.to, CONNECT_WAIT).is_err() {
+        return Ok(Finding::Inapplicable(format!("nobody speaks SOCKS at {}", way.to)));
+    }
     knock(&mut std::iter::once(way), &mark(plants, id)?, |_| said.to_vec())
 }
 
@@ -244,7 +248,11 @@ fn refusal(answer: &[u8]) -> Option<String> {
     let begin =
         ["HTTP/1.1 4", "HTTP/1.1 5", "HTTP/1.0 4", "HTTP/1.0 5"].iter().find_map(|words| text.find(words))?;
     let head = text.get(begin..)?;
-    head.contains("\r\n\r\n").then(|| head.lines().next().unwrap_or_default().to_owned())
+    let (head, body) = head.split_once("\r\n\r\n")?;
+    let line = head.lines().next().unwrap_or_default();
+    // Who refuses may give a reason, as a member of JSON.
+    let reason = body.split_once("\"reason\":").and_then(|(_, rest)| rest.split('"').nth(1));
+    Some(reason.map_or_else(|| line.to_owned(), |reason| format!("{line}, {reason}")))
 }
 
 fn told(answer: &[u8]) -> String {

@@ -335,7 +335,8 @@ impl Said {
 /// What a program said instead of doing what it was for.
 pub(crate) fn complaint(ran: &Ran) -> String {
     let printed = String::from_utf8_lossy(&ran.printed);
-    let lines = ran.complaint.lines().chain(printed.lines()).map(str::trim).filter(|line| !line.is_empty());
+    let lines = ran.complaint.lines().chain(printed.lines()).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.contains(MARK));
     let told: Vec<&str> = lines.take(COMPLAINT_LINES_MAX).collect();
     let how = ran.status.map_or_else(|| "it had to be ended".to_owned(), |status| status.to_string());
     if told.is_empty() { format!("it said nothing ({how})") } else { format!("{} ({how})", told.join("; ")) }

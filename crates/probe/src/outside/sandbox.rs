@@ -80,14 +80,14 @@ impl Enclosure for Sandbox {
 
     fn command(&self, scene: &Scene, inner: &[OsString]) -> CommandLine {
         let inner: Vec<Vec<u8>> = inner.iter().map(|word| quoted(word)).collect();
-        let mut text = self.enclosed.command.clone().into_bytes();
-        for (name, value) in [
-            ("{workspace}", quoted(scene.workspace().as_os_str())),
-            ("{home}", quoted(scene.home().as_os_str())),
-            (PROBE, inner.join(&b' ')),
-        ] {
-            text = replaced(&text, name.as_bytes(), &value);
-        }
+        let text = filled(
+            self.enclosed.command.as_bytes(),
+            &[
+                (b"{workspace}", &quoted(scene.workspace().as_os_str())),
+                (b"{home}", &quoted(scene.home().as_os_str())),
+                (PROBE.as_bytes(), &inner.join(&b' ')),
+            ],
+        );
         let arguments = vec!["-c".into(), OsString::from_vec(text)];
         CommandLine { program: "sh".into(), arguments, variables: Vec::new() }
     }
@@ -103,19 +103,23 @@ impl Enclosure for Sandbox {
 
 /// A word as a shell reads it: between single quotes, in which nothing has a meaning.
 fn quoted(word: &OsStr) -> Vec<u8> {
-    let inner = replaced(word.as_bytes(), b"'", br"'\''");
+    let inner = filled(word.as_bytes(), &[(b"'", br"'\''")]);
     [b"'".as_slice(), &inner, b"'"].concat()
 }
 
-fn replaced(text: &[u8], wanted: &[u8], by: &[u8]) -> Vec<u8> {
+/// `text` with each name replaced by its value; what a value holds is not looked at again.
+fn filled(text: &[u8], values: &[(&[u8], &[u8])]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
-    while let Some(at) = rest.windows(wanted.len()).position(|part| part == wanted) {
-        let (before, after) = rest.split_at(at);
-        out.extend_from_slice(before);
-        out.extend_from_slice(by);
-        rest = after.get(wanted.len()..).unwrap_or_default();
+    while let Some((first, after_first)) = rest.split_first() {
+        let found = values.iter().find(|(name, _)| rest.starts_with(name));
+        if let Some((name, value)) = found {
+            out.extend_from_slice(value);
+            rest = rest.get(name.len()..).unwrap_or_default();
+        } else {
+            out.push(*first);
+            rest = after_first;
+        }
     }
-    out.extend_from_slice(rest);
     out
 }
 
@@ -126,7 +130,13 @@ mod tests {
     #[test]
     fn a_word_with_quotes_stays_one_word() {
         assert_eq!(quoted(OsStr::new("it's $HOME")), br"'it'\''s $HOME'");
-        assert_eq!(replaced(b"a {} b {} c", b"{}", b"x y"), b"a x y b x y c");
-        assert_eq!(replaced(b"nothing", b"{}", b"x"), b"nothing");
+        assert_eq!(filled(b"a {} b {} c", &[(b"{}", b"x y")]), b"a x y b x y c");
+        assert_eq!(filled(b"nothing", &[(b"{}", b"x")]), b"nothing");
+    }
+
+    #[test]
+    fn braces_in_the_name_of_a_directory_are_no_place_for_the_probe() {
+        let values: [(&[u8], &[u8]); 2] = [(b"{home}", b"'/h/{}'"), (b"{}", b"probe")];
+        assert_eq!(filled(b"box {home} -- {}", &values), b"box '/h/{}' -- probe");
     }
 }
