@@ -140,8 +140,15 @@ impl Attempt {
         Self { may_be_absent: true, ..self }
     }
 
+    /// What its witness sees; nothing if it has none.
+    pub(crate) fn seen(&self, host: &HostSide<'_>) -> Option<String> {
+        let plants = host.plants.of(self.id);
+        self.witness?(&HostSide { plants: &plants, ..*host })
+    }
+
     /// Tries it. A plant that is missing or malformed makes it inconclusive.
     pub(crate) fn find(&self, plants: &Plants) -> Finding {
+        let plants = &plants.of(self.id);
         if self.needs.contains(&Plant::InitPid) && plants.text(Plant::InitPid).is_ok_and(|pid| pid == ITSELF)
         {
             return Finding::Inapplicable("the probe itself is the first process here".to_owned());

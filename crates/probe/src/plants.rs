@@ -247,7 +247,11 @@ pub(crate) enum PlantError {
 
 /// The plants given.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Plants(BTreeMap<Plant, String>);
+pub(crate) struct Plants {
+    planted: BTreeMap<Plant, String>,
+    /// The attempt that these are given to; its marks bear its id.
+    attempt: &'static str,
+}
 
 impl Plants {
     /// Takes those that the environment holds.
@@ -257,7 +261,7 @@ impl Plants {
             let name = plant.in_environment();
             let given = environment.iter().find(|(key, _)| key.to_str() == Some(name.as_str()));
             if let Some(value) = given.and_then(|(_, value)| value.to_str()) {
-                plants.0.insert(plant, value.to_owned());
+                plants.planted.insert(plant, value.to_owned());
             }
         }
         plants
@@ -273,13 +277,13 @@ impl Plants {
     pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<(), PlantError> {
         let plant = ALL.into_iter().find(|plant| plant.name() == name);
         let plant = plant.ok_or_else(|| PlantError::Unknown(name.to_owned()))?;
-        self.0.insert(plant, value.to_owned());
+        self.planted.insert(plant, value.to_owned());
         Ok(())
     }
 
     /// The plants as `NAME=VALUE`, for a child's command line.
     pub(crate) fn as_arguments(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(plant, value)| format!("{}={value}", plant.name()))
+        self.planted.iter().map(|(plant, value)| format!("{}={value}", plant.name()))
     }
 
     /// Whether the environment variable named `key` is a plant, and so no secret that was inherited.
@@ -289,12 +293,22 @@ impl Plants {
 
     /// Sets one.
     pub(crate) fn set(&mut self, plant: Plant, value: String) {
-        self.0.insert(plant, value);
+        self.planted.insert(plant, value);
+    }
+
+    /// These for the attempt `id`.
+    pub(crate) fn of(&self, id: &'static str) -> Self {
+        Self { planted: self.planted.clone(), attempt: id }
+    }
+
+    /// The id of the attempt that these are for.
+    pub(crate) const fn attempt(&self) -> &'static str {
+        self.attempt
     }
 
     /// These without one.
     pub(crate) fn without(mut self, plant: Plant) -> Self {
-        self.0.remove(&plant);
+        self.planted.remove(&plant);
         self
     }
 
@@ -302,13 +316,13 @@ impl Plants {
     pub(crate) fn for_inside(&self) -> String {
         let told = |(plant, value): (&Plant, &'_ String)| (plant.name(), value.clone());
         let map: BTreeMap<&str, String> =
-            self.0.iter().filter(|(plant, _)| **plant != Plant::Secret).map(told).collect();
+            self.planted.iter().filter(|(plant, _)| **plant != Plant::Secret).map(told).collect();
         serde_json::to_string(&map).unwrap_or_default()
     }
 
     /// A plant as text.
     pub(crate) fn text(&self, plant: Plant) -> Result<&str, PlantError> {
-        self.0.get(&plant).map(String::as_str).ok_or(PlantError::Missing(plant))
+        self.planted.get(&plant).map(String::as_str).ok_or(PlantError::Missing(plant))
     }
 
     /// A plant as a number.

@@ -27,9 +27,9 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[Plant::UnixStream, Plant::Canary],
         |plants| {
             let path = plants.text(Plant::UnixStream)?;
-            unix(plants, "channel-unix-stream", &UnixAddress::from_pathname(path))
+            unix(plants, &UnixAddress::from_pathname(path))
         },
-        |host| heard(host, "channel-unix-stream"),
+        heard,
     ),
     leaving(
         "channel-unix-abstract",
@@ -37,33 +37,33 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         &[Plant::AbstractName, Plant::Canary],
         |plants| {
             let name = plants.text(Plant::AbstractName)?;
-            unix(plants, "channel-unix-abstract", &UnixAddress::from_abstract_name(name))
+            unix(plants, &UnixAddress::from_abstract_name(name))
         },
-        |host| heard(host, "channel-unix-abstract"),
+        heard,
     ),
     leaving(
         "channel-unix-datagram",
         "Sends a datagram to a socket of the host.",
         &[Plant::UnixDatagram, Plant::Canary],
         |plants| {
-            let (path, mark) = (plants.text(Plant::UnixDatagram)?, mark(plants, "channel-unix-datagram")?);
+            let (path, mark) = (plants.text(Plant::UnixDatagram)?, mark(plants)?);
             let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(mark.as_bytes(), path));
             Ok(judged(path, sent.map(|_| ())))
         },
-        |host| heard(host, "channel-unix-datagram"),
+        heard,
     ),
     leaving(
         "channel-fifo",
         "Writes to a FIFO that the host reads.",
         &[Plant::Fifo, Plant::Canary],
         |plants| {
-            let (path, mark) = (plants.text(Plant::Fifo)?, mark(plants, "channel-fifo")?);
+            let (path, mark) = (plants.text(Plant::Fifo)?, mark(plants)?);
             let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
             let opened = File::options().write(true).custom_flags(nonblocking).open(path);
             let written = opened.and_then(|mut fifo| writeln!(fifo, "{mark}"));
             Ok(Gate::PATH.judge(path, written.map_err(|error| proc::from_io(&error))))
         },
-        |host| heard(host, "channel-fifo"),
+        heard,
     ),
     leaving(
         "channel-tmp",
@@ -101,8 +101,8 @@ pub(crate) const PLANTING: Planting = Planting { plant: |_| Ok(()), tidy };
 
 const SHARED_DIRECTORIES: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
-fn unix(plants: &Plants, id: &str, address: &io::Result<UnixAddress>) -> Result<Finding, PlantError> {
-    let mark = mark(plants, id)?;
+fn unix(plants: &Plants, address: &io::Result<UnixAddress>) -> Result<Finding, PlantError> {
+    let mark = mark(plants)?;
     let Ok(address) = address else {
         return Ok(Finding::Inconclusive("the planted name is no address".to_owned()));
     };
@@ -144,7 +144,7 @@ mod tests {
         let mut plants = Plants::default();
         plants.add("tag", &format!("probe-channel-{}", std::process::id())).unwrap();
         let seen = |attempt: &Attempt, reported: Option<&Report>| {
-            attempt.witness.unwrap()(&HostSide { plants: &plants, contacts: &[], reported })
+            attempt.seen(&HostSide { plants: &plants, contacts: &[], reported })
         };
         for attempt in ATTEMPTS.iter().filter(|attempt| attempt.needs == [Plant::Tag]) {
             assert_eq!(seen(attempt, None), None, "{}", attempt.id);

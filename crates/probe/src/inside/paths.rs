@@ -5,81 +5,46 @@
 use crate::attempt::Attempt;
 use crate::classes::{Class, class};
 use crate::inside::grant::{beyond, say};
-use crate::inside::knock::heard;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    beyond(
-        "grant-path",
-        "Asks for a path that is not granted.",
-        |plants| say(plants, "grant-path", &["GET /closed/MARK LAST"]),
-        |host| heard(host, "grant-path"),
-    ),
-    beyond(
-        "grant-path-dots",
-        "Leaves the granted path by two dots.",
-        |plants| say(plants, "grant-path-dots", &["GET /open/../closed/MARK LAST"]),
-        |host| heard(host, "grant-path-dots"),
-    ),
-    beyond(
-        "grant-path-encoded-dots",
-        "Leaves it by two encoded dots.",
-        |plants| say(plants, "grant-path-encoded-dots", &["GET /open/%2e%2e/closed/MARK LAST"]),
-        |host| heard(host, "grant-path-encoded-dots"),
-    ),
-    beyond(
-        "grant-path-encoded-slash",
-        "Leaves it by dots and an encoded slash.",
-        |plants| say(plants, "grant-path-encoded-slash", &["GET /open/..%2fclosed/MARK LAST"]),
-        |host| heard(host, "grant-path-encoded-slash"),
-    ),
-    beyond(
-        "grant-path-twice-encoded",
-        "Leaves it by dots that are encoded twice.",
-        |plants| say(plants, "grant-path-twice-encoded", &["GET /open/%252e%252e/closed/MARK LAST"]),
-        |host| heard(host, "grant-path-twice-encoded"),
-    ),
-    beyond(
-        "grant-path-backslash",
-        "Leaves it by dots and a backslash.",
-        |plants| say(plants, "grant-path-backslash", &["GET /open/..\\closed\\MARK LAST"]),
-        |host| heard(host, "grant-path-backslash"),
-    ),
-    beyond(
-        "grant-path-semicolon",
-        "Leaves it by dots with a parameter.",
-        |plants| say(plants, "grant-path-semicolon", &["GET /open/..;/closed/MARK LAST"]),
-        |host| heard(host, "grant-path-semicolon"),
-    ),
+    beyond("grant-path", "Asks for a path that is not granted.", |plants| {
+        say(plants, &["GET /closed/MARK LAST"])
+    }),
+    beyond("grant-path-dots", "Leaves the granted path by two dots.", |plants| {
+        say(plants, &["GET /open/../closed/MARK LAST"])
+    }),
+    beyond("grant-path-encoded-dots", "Leaves it by two encoded dots.", |plants| {
+        say(plants, &["GET /open/%2e%2e/closed/MARK LAST"])
+    }),
+    beyond("grant-path-encoded-slash", "Leaves it by dots and an encoded slash.", |plants| {
+        say(plants, &["GET /open/..%2fclosed/MARK LAST"])
+    }),
+    beyond("grant-path-twice-encoded", "Leaves it by dots that are encoded twice.", |plants| {
+        say(plants, &["GET /open/%252e%252e/closed/MARK LAST"])
+    }),
+    beyond("grant-path-backslash", "Leaves it by dots and a backslash.", |plants| {
+        say(plants, &["GET /open/..\\closed\\MARK LAST"])
+    }),
+    beyond("grant-path-semicolon", "Leaves it by dots with a parameter.", |plants| {
+        say(plants, &["GET /open/..;/closed/MARK LAST"])
+    }),
     beyond(
         "grant-path-double-slash",
         "Begins the path with two slashes, which some read as a host.",
-        |plants| say(plants, "grant-path-double-slash", &["GET //open/MARK LAST"]),
-        |host| heard(host, "grant-path-double-slash"),
+        |plants| say(plants, &["GET //open/MARK LAST"]),
     ),
-    beyond(
-        "grant-path-case",
-        "Writes the granted path in capitals.",
-        |plants| say(plants, "grant-path-case", &["GET /OPEN/MARK LAST"]),
-        |host| heard(host, "grant-path-case"),
-    ),
-    beyond(
-        "grant-query",
-        "Adds a query, where none is granted.",
-        |plants| say(plants, "grant-query", &["GET /open/x?q=MARK LAST"]),
-        |host| heard(host, "grant-query"),
-    ),
-    beyond(
-        "grant-query-encoded",
-        "Adds a query behind an encoded question mark.",
-        |plants| say(plants, "grant-query-encoded", &["GET /open/x%3Fq=MARK LAST"]),
-        |host| heard(host, "grant-query-encoded"),
-    ),
-    beyond(
-        "grant-fragment",
-        "Adds a fragment, which belongs into no request.",
-        |plants| say(plants, "grant-fragment", &["GET /open/x#MARK LAST"]),
-        |host| heard(host, "grant-fragment"),
-    ),
+    beyond("grant-path-case", "Writes the granted path in capitals.", |plants| {
+        say(plants, &["GET /OPEN/MARK LAST"])
+    }),
+    beyond("grant-query", "Adds a query, where none is granted.", |plants| {
+        say(plants, &["GET /open/x?q=MARK LAST"])
+    }),
+    beyond("grant-query-encoded", "Adds a query behind an encoded question mark.", |plants| {
+        say(plants, &["GET /open/x%3Fq=MARK LAST"])
+    }),
+    beyond("grant-fragment", "Adds a fragment, which belongs into no request.", |plants| {
+        say(plants, &["GET /open/x#MARK LAST"])
+    }),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[

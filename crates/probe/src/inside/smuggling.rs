@@ -7,7 +7,7 @@ use crate::attempt::Attempt;
 use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::inside::grant::{beyond, say};
-use crate::inside::knock::{Piece, beyond_grant, heard, mark, pieces};
+use crate::inside::knock::{Piece, beyond_grant, mark, pieces};
 use crate::plants::{PlantError, Plants};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
@@ -17,14 +17,12 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| {
             say(
                 plants,
-                "smuggle-length-before-chunks",
                 &[
                     "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 400\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                     "GET /closed/MARK LAST",
                 ],
             )
         },
-        |host| heard(host, "smuggle-length-before-chunks"),
     ),
     beyond(
         "smuggle-chunks-before-length",
@@ -32,210 +30,128 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |plants| {
             say(
                 plants,
-                "smuggle-chunks-before-length",
                 &[
                     "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
                     "2e\r\nGET /closed/MARK HTTP/1.1\r\n\r\n0\r\n\r\n",
                 ],
             )
         },
-        |host| heard(host, "smuggle-chunks-before-length"),
     ),
-    beyond(
-        "smuggle-two-lengths",
-        "Gives a body two lengths.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-two-lengths",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 0\r\nContent-Length: 300\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-two-lengths"),
-    ),
-    beyond(
-        "smuggle-signed-length",
-        "Gives a body a length with a sign.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-signed-length",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: +300\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-signed-length"),
-    ),
-    beyond(
-        "smuggle-two-codings",
-        "Names the chunks twice, once misspelt.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-two-codings",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-two-codings"),
-    ),
-    beyond(
-        "smuggle-blank-before-colon",
-        "Writes a blank before the colon of the chunks.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-blank-before-colon",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 300\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-blank-before-colon"),
-    ),
-    beyond(
-        "smuggle-folded-field",
-        "Folds the field of the chunks over two lines.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-folded-field",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 300\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-folded-field"),
-    ),
-    beyond(
-        "smuggle-bare-line-feed",
-        "Ends a line of the head without a carriage return.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-bare-line-feed",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 300\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-bare-line-feed"),
-    ),
-    beyond(
-        "smuggle-bare-carriage-return",
-        "Hides a field behind a lone carriage return.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-bare-carriage-return",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nX: y\rX-HTTP-Method-Override: MARK\r\nConnection: close\r\n\r\n",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-bare-carriage-return"),
-    ),
-    beyond(
-        "smuggle-nul",
-        "Writes a zero byte into a field.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-nul",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nX-HTTP-Method-Override\0: MARK\r\nConnection: close\r\n\r\n",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-nul"),
-    ),
-    beyond(
-        "smuggle-line-in-target",
-        "Writes the end of a line into the target.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-line-in-target",
-                &[
-                    "GET /open/x\tHTTP/1.1\r\nX: /closed/MARK HTTP/1.1\r\nHost: NAME:PORT\r\nConnection: close\r\n\r\n",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-line-in-target"),
-    ),
-    beyond(
-        "smuggle-chunk-extension",
-        "Puts bytes into the extension of a chunk.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-chunk-extension",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
-                    "1;x=MARK\r\na\r\n0\r\n\r\n",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-chunk-extension"),
-    ),
-    beyond(
-        "smuggle-chunk-size",
-        "Writes the size of a chunk as no reader agrees on.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-chunk-size",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-chunk-size"),
-    ),
-    beyond(
-        "smuggle-trailer",
-        "Puts a field that belongs into the head behind the body.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-trailer",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nTrailer: X-Original-URL\r\nConnection: close\r\n\r\n",
-                    "1\r\na\r\n0\r\nX-Original-URL: /closed/MARK\r\n\r\n",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-trailer"),
-    ),
-    beyond(
-        "smuggle-expectation",
-        "Asks the origin to go on, and goes on with another request.",
-        |plants| {
-            say(
-                plants,
-                "smuggle-expectation",
-                &[
-                    "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nExpect: 100-continue\r\n\r\n",
-                    "GET /closed/MARK LAST",
-                ],
-            )
-        },
-        |host| heard(host, "smuggle-expectation"),
-    ),
-    beyond("grant-over-budget", "Sends more bytes than the grant has.", over_budget, |host| {
-        heard(host, "grant-over-budget")
+    beyond("smuggle-two-lengths", "Gives a body two lengths.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 0\r\nContent-Length: 300\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
     }),
+    beyond("smuggle-signed-length", "Gives a body a length with a sign.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: +300\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("smuggle-two-codings", "Names the chunks twice, once misspelt.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("smuggle-blank-before-colon", "Writes a blank before the colon of the chunks.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 300\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("smuggle-folded-field", "Folds the field of the chunks over two lines.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 300\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("smuggle-bare-line-feed", "Ends a line of the head without a carriage return.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: 300\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("smuggle-bare-carriage-return", "Hides a field behind a lone carriage return.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nX: y\rX-HTTP-Method-Override: MARK\r\nConnection: close\r\n\r\n",
+            ],
+        )
+    }),
+    beyond("smuggle-nul", "Writes a zero byte into a field.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nX-HTTP-Method-Override\0: MARK\r\nConnection: close\r\n\r\n",
+            ],
+        )
+    }),
+    beyond("smuggle-line-in-target", "Writes the end of a line into the target.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x\tHTTP/1.1\r\nX: /closed/MARK HTTP/1.1\r\nHost: NAME:PORT\r\nConnection: close\r\n\r\n",
+            ],
+        )
+    }),
+    beyond("smuggle-chunk-extension", "Puts bytes into the extension of a chunk.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+                "1;x=MARK\r\na\r\n0\r\n\r\n",
+            ],
+        )
+    }),
+    beyond("smuggle-chunk-size", "Writes the size of a chunk as no reader agrees on.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("smuggle-trailer", "Puts a field that belongs into the head behind the body.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nTransfer-Encoding: chunked\r\nTrailer: X-Original-URL\r\nConnection: close\r\n\r\n",
+                "1\r\na\r\n0\r\nX-Original-URL: /closed/MARK\r\n\r\n",
+            ],
+        )
+    }),
+    beyond("smuggle-expectation", "Asks the origin to go on, and goes on with another request.", |plants| {
+        say(
+            plants,
+            &[
+                "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nExpect: 100-continue\r\n\r\n",
+                "GET /closed/MARK LAST",
+            ],
+        )
+    }),
+    beyond("grant-over-budget", "Sends more bytes than the grant has.", over_budget),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
@@ -274,15 +190,14 @@ pub(crate) const CLASSES: &[Class] = &[
 const BEYOND_BUDGET_BYTES: usize = 192 << 10;
 
 fn over_budget(plants: &Plants) -> Result<Finding, PlantError> {
-    const ID: &str = "grant-over-budget";
-    let length = BEYOND_BUDGET_BYTES + mark(plants, ID)?.len();
+    let length = BEYOND_BUDGET_BYTES + mark(plants)?.len();
     let head = format!(
         "GET /open/x HTTP/1.1\r\nHost: NAME:PORT\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
-    let mut said = pieces(plants, ID, &[&head])?;
+    let mut said = pieces(plants, &[&head])?;
     said.push(Piece::Say(vec![b'.'; BEYOND_BUDGET_BYTES]));
-    said.extend(pieces(plants, ID, &["MARK"])?);
-    beyond_grant(plants, ID, &said)
+    said.extend(pieces(plants, &["MARK"])?);
+    beyond_grant(plants, &said)
 }
 
 #[cfg(test)]

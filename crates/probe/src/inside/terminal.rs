@@ -11,7 +11,7 @@ use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::inside::proc;
 use crate::plants::{PlantError, Plants};
-use crate::witness::{HostSide, Witness};
+use crate::witness::HostSide;
 
 mod sequences;
 
@@ -23,189 +23,112 @@ pub(crate) const LISTENER: &str = "terminal";
 const END: &str = "COFFERDAM PROBE 1 END";
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    prints(
-        "terminal-clipboard-set",
-        Radius::Credential,
-        "Writes to the clipboard.",
-        "CVE-2003-0063",
-        |host| obeyed(host, "terminal-clipboard-set"),
-    ),
+    prints("terminal-clipboard-set", Radius::Credential, "Writes to the clipboard.", "CVE-2003-0063"),
     prints(
         "terminal-clipboard-primary",
         Radius::Credential,
         "Writes to the selection that a middle click pastes.",
         "xterm ctlseqs",
-        |host| obeyed(host, "terminal-clipboard-primary"),
     ),
     prints(
         "terminal-clipboard-query",
         Radius::Credential,
         "Has the clipboard typed into what runs next.",
         "xterm ctlseqs",
-        |host| obeyed(host, "terminal-clipboard-query"),
     ),
     prints(
         "terminal-clipboard-kitty",
         Radius::Credential,
         "Asks for the clipboard by another protocol.",
         "kitty clipboard protocol",
-        |host| obeyed(host, "terminal-clipboard-kitty"),
     ),
     prints(
         "terminal-clipboard-wrapped",
         Radius::Credential,
         "Writes to the clipboard of the terminal beyond a multiplexer.",
         "tmux(1)",
-        |host| obeyed(host, "terminal-clipboard-wrapped"),
     ),
     prints(
         "terminal-clipboard-c1",
         Radius::Credential,
         "Writes to the clipboard by control characters of the upper half.",
         "ECMA-48",
-        |host| obeyed(host, "terminal-clipboard-c1"),
     ),
     prints(
         "terminal-title-report",
         Radius::Collateral,
         "Has the title typed into what runs next.",
         "CVE-2003-0063",
-        |host| obeyed(host, "terminal-title-report"),
     ),
     prints(
         "terminal-attributes",
         Radius::Collateral,
         "Has the kind of terminal typed into what runs next.",
         "attacks 21",
-        |host| obeyed(host, "terminal-attributes"),
     ),
     prints(
         "terminal-cursor-report",
         Radius::Collateral,
         "Has the cursor's place typed into what runs next.",
         "attacks 21",
-        |host| obeyed(host, "terminal-cursor-report"),
     ),
     prints(
         "terminal-setting-report",
         Radius::Collateral,
         "Has a setting typed into what runs next.",
         "CVE-2008-2383",
-        |host| obeyed(host, "terminal-setting-report"),
     ),
     prints(
         "terminal-colour-report",
         Radius::Collateral,
         "Has the background's colour typed into what runs next.",
         "attacks 21",
-        |host| obeyed(host, "terminal-colour-report"),
     ),
     prints(
         "terminal-answerback",
         Radius::Collateral,
         "Has the terminal's answer typed into what runs next.",
         "CVE-2010-2713",
-        |host| obeyed(host, "terminal-answerback"),
     ),
-    prints("terminal-title", Radius::Collateral, "Sets the title of the window.", "attacks 21", |host| {
-        obeyed(host, "terminal-title")
-    }),
-    prints(
-        "terminal-directory",
-        Radius::Collateral,
-        "Tells the terminal another directory.",
-        "attacks 21",
-        |host| obeyed(host, "terminal-directory"),
-    ),
-    prints("terminal-notification", Radius::Collateral, "Shows a notification.", "attacks 21", |host| {
-        obeyed(host, "terminal-notification")
-    }),
+    prints("terminal-title", Radius::Collateral, "Sets the title of the window.", "attacks 21"),
+    prints("terminal-directory", Radius::Collateral, "Tells the terminal another directory.", "attacks 21"),
+    prints("terminal-notification", Radius::Collateral, "Shows a notification.", "attacks 21"),
     prints(
         "terminal-notification-desktop",
         Radius::Collateral,
         "Shows a notification by another sequence.",
         "attacks 21",
-        |host| obeyed(host, "terminal-notification-desktop"),
     ),
     prints(
         "terminal-prompt-mark",
         Radius::Review,
         "Marks what it printed as the owner's prompt and command.",
         "attacks 21",
-        |host| obeyed(host, "terminal-prompt-mark"),
     ),
-    prints(
-        "terminal-variable",
-        Radius::Collateral,
-        "Sets a variable of the terminal's.",
-        "attacks 21",
-        |host| obeyed(host, "terminal-variable"),
-    ),
-    prints("terminal-sixel", Radius::Review, "Draws a picture.", "attacks 21", |host| {
-        obeyed(host, "terminal-sixel")
-    }),
-    prints(
-        "terminal-graphics",
-        Radius::Review,
-        "Draws a picture by another protocol.",
-        "attacks 21",
-        |host| obeyed(host, "terminal-graphics"),
-    ),
-    prints("terminal-file", Radius::Review, "Hands the terminal a file.", "attacks 21", |host| {
-        obeyed(host, "terminal-file")
-    }),
-    prints(
-        "terminal-keys",
-        Radius::Collateral,
-        "Has a function key type a command.",
-        "CVE-2003-0063",
-        |host| obeyed(host, "terminal-keys"),
-    ),
-    prints(
-        "terminal-private-message",
-        Radius::Review,
-        "Sends the terminal a private message.",
-        "attacks 21",
-        |host| obeyed(host, "terminal-private-message"),
-    ),
+    prints("terminal-variable", Radius::Collateral, "Sets a variable of the terminal's.", "attacks 21"),
+    prints("terminal-sixel", Radius::Review, "Draws a picture.", "attacks 21"),
+    prints("terminal-graphics", Radius::Review, "Draws a picture by another protocol.", "attacks 21"),
+    prints("terminal-file", Radius::Review, "Hands the terminal a file.", "attacks 21"),
+    prints("terminal-keys", Radius::Collateral, "Has a function key type a command.", "CVE-2003-0063"),
+    prints("terminal-private-message", Radius::Review, "Sends the terminal a private message.", "attacks 21"),
     prints(
         "terminal-alternate-screen",
         Radius::Review,
         "Leaves the terminal on its other screen.",
         "attacks 21",
-        |host| obeyed(host, "terminal-alternate-screen"),
     ),
-    prints(
-        "terminal-mouse",
-        Radius::Review,
-        "Leaves motions of the mouse being typed.",
-        "attacks 21",
-        |host| obeyed(host, "terminal-mouse"),
-    ),
-    prints("terminal-paste", Radius::Review, "Leaves pastes in brackets.", "attacks 21", |host| {
-        obeyed(host, "terminal-paste")
-    }),
-    prints("terminal-link", Radius::Review, "Leaves all that follows a link.", "attacks 21", |host| {
-        obeyed(host, "terminal-link")
-    }),
-    prints("terminal-line-drawing", Radius::Review, "Leaves letters drawn as lines.", "attacks 21", |host| {
-        obeyed(host, "terminal-line-drawing")
-    }),
-    prints("terminal-hidden-cursor", Radius::Review, "Leaves the cursor hidden.", "attacks 21", |host| {
-        obeyed(host, "terminal-hidden-cursor")
-    }),
-    prints("terminal-bidi", Radius::Review, "Prints text that reads backwards.", "CVE-2021-42574", |host| {
-        obeyed(host, "terminal-bidi")
-    }),
-    prints("terminal-tags", Radius::Review, "Prints letters that nobody sees.", "attacks 21", |host| {
-        obeyed(host, "terminal-tags")
-    }),
+    prints("terminal-mouse", Radius::Review, "Leaves motions of the mouse being typed.", "attacks 21"),
+    prints("terminal-paste", Radius::Review, "Leaves pastes in brackets.", "attacks 21"),
+    prints("terminal-link", Radius::Review, "Leaves all that follows a link.", "attacks 21"),
+    prints("terminal-line-drawing", Radius::Review, "Leaves letters drawn as lines.", "attacks 21"),
+    prints("terminal-hidden-cursor", Radius::Review, "Leaves the cursor hidden.", "attacks 21"),
+    prints("terminal-bidi", Radius::Review, "Prints text that reads backwards.", "CVE-2021-42574"),
+    prints("terminal-tags", Radius::Review, "Prints letters that nobody sees.", "attacks 21"),
     prints(
         "terminal-c1",
         Radius::Review,
         "Clears the screen by a control character of the upper half.",
         "ECMA-48",
-        |host| obeyed(host, "terminal-c1"),
     ),
 ];
 
@@ -290,17 +213,11 @@ fn behind_name(sequence: &Sequence) -> Vec<u8> {
     [sequence.id.as_bytes(), b":", sequence.bytes].concat()
 }
 
-const fn prints(
-    id: &'static str,
-    radius: Radius,
-    sentence: &'static str,
-    source: &'static str,
-    witness: Witness,
-) -> Attempt {
+const fn prints(id: &'static str, radius: Radius, sentence: &'static str, source: &'static str) -> Attempt {
     const ELSEWHERE: Run = elsewhere;
     Attempt::forbidden(id, sentence, source, ELSEWHERE)
         .of(radius)
-        .witnessed(witness)
+        .witnessed(obeyed)
         .ready_when(came_to_its_end)
 }
 
@@ -319,8 +236,8 @@ fn transcripts<'h>(host: &HostSide<'h>) -> impl Iterator<Item = &'h [u8]> {
         .map(|contact| contact.bytes.as_slice())
 }
 
-fn obeyed(host: &HostSide<'_>, id: &str) -> Option<String> {
-    let sequence = SEQUENCES.iter().find(|sequence| sequence.id == id)?;
+fn obeyed(host: &HostSide<'_>) -> Option<String> {
+    let sequence = SEQUENCES.iter().find(|sequence| sequence.id == host.plants.attempt())?;
     let shown = sequence.bytes.escape_ascii();
     let reached = transcripts(host).any(|transcript| is_left_in(transcript, sequence));
     let how = match sequence.trace {

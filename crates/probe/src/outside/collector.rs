@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::attempt::{Attempt, Radius};
 use crate::catalog;
 use crate::finding::Report;
+use crate::inside::terminal;
 use crate::measurement::{Measured, Measurement, Runner, SCHEMA, Tally};
 use crate::outside::enclosure::{CommandLine, Enclosure};
 use crate::outside::judge::{self, Came};
@@ -35,8 +36,6 @@ const TERMINAL_TIME_MAX: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_millis(30);
 /// How many lines the probe prints for each attempt.
 const LINES_EACH: usize = 2;
-/// The name under which the pass on a terminal is a contact.
-pub(crate) const TERMINAL: &str = "terminal";
 /// The most lines of a complaint that are told.
 const COMPLAINT_LINES_MAX: usize = 3;
 
@@ -291,7 +290,7 @@ fn run(
     }
     let terminal = process::on_terminal(&command(&words(&["terminal"])), place, TERMINAL_TIME_MAX);
     if let Ok(terminal) = terminal {
-        scene.contacts().note_as(TERMINAL, &terminal.printed);
+        scene.contacts().note_as(terminal::LISTENER, &terminal.printed);
     }
     let cut_short = (!said.has_ended).then(|| ran.cut_short(RUN_TIME_MAX).unwrap_or_else(|| complaint(&ran)));
     Ok(Pass { reports: said.reports, cut_short })

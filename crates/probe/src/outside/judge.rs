@@ -36,13 +36,15 @@ impl Came {
             Outcome::Inapplicable => Self::Inapplicable(evidence),
             Outcome::Inconclusive => Self::Inconclusive(evidence),
         };
-        let Some(witness) = attempt.witness else { return claimed };
+        if attempt.witness.is_none() {
+            return claimed;
+        }
         if !(attempt.ready)(host) {
             return Self::Inconclusive(
                 "the host's side can't tell: what was to be seen there did not come".to_owned(),
             );
         }
-        match (witness(host), claimed) {
+        match (attempt.seen(host), claimed) {
             (Some(seen), _) => Self::Reached(seen),
             (None, Self::Reached(claim)) => {
                 let evidence = format!("{claim}; on the host nothing came of it");

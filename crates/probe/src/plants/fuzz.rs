@@ -17,6 +17,6 @@ fn target(input: &[u8]) -> Option<Vec<(Plant, bool)>> {
         let (name, value) = argument.split_once('=').unwrap();
         again.add(name, value).unwrap();
     }
-    assert_eq!(again.0, plants.0);
-    Some(plants.0.keys().map(|&plant| (plant, plants.pid(plant).is_ok())).collect())
+    assert_eq!(again.planted, plants.planted);
+    Some(plants.planted.keys().map(|&plant| (plant, plants.pid(plant).is_ok())).collect())
 }

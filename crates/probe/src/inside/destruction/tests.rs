@@ -20,7 +20,7 @@ fn scene() -> (TempDir, Plants) {
 
 fn told(attempt: &Attempt, plants: &Plants) -> Option<String> {
     let host = HostSide { plants, contacts: &[], reported: None };
-    attempt.witness.unwrap()(&host)
+    attempt.seen(&host)
 }
 
 #[test]

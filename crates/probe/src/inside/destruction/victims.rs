@@ -87,11 +87,11 @@ impl Form {
 }
 
 impl Victim {
-    /// The victim of the attempt `id`.
-    pub(super) fn of(plants: &Plants, id: &str) -> Result<Self, PlantError> {
+    /// The attempt's victim.
+    pub(super) fn of(plants: &Plants) -> Result<Self, PlantError> {
         let workspace = Path::new(plants.text(Plant::Workspace)?);
-        let directory = workspace.join("victims").join(id);
-        Ok(Self { form: Form::of(id), directory, repository: workspace.join(".git") })
+        let directory = workspace.join("victims").join(plants.attempt());
+        Ok(Self { form: Form::of(plants.attempt()), directory, repository: workspace.join(".git") })
     }
 
     /// Of the files, the first.
@@ -195,7 +195,7 @@ impl Victim {
 
 /// Puts the blob there that planted names refer to, so that the repository stays whole.
 pub(super) fn plant_named_blob(plants: &Plants) -> io::Result<()> {
-    let victim = Victim::of(plants, "destroy-git-ref").map_err(io::Error::other)?;
+    let victim = Victim::of(&plants.of("destroy-git-ref")).map_err(io::Error::other)?;
     let path = victim.repository.join("objects").join(NAMED_BLOB_NAME);
     let entry = Entry::file(path, 0o444, NAMED_BLOB.to_vec());
     entry.make()?;

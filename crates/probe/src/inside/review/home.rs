@@ -8,89 +8,65 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{arrived, brings, make};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Run};
 use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::witness::HostSide;
+use crate::witness::{HostSide, Witness};
 
 const DESKTOP: &str = "[Desktop Entry]\nType=Application\nName=Probe\nExec=true\nHidden=true\n";
 const HASH: &str = "# Brought by a probe; it does nothing.\n";
 const UNIT: &str = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    brings(
+    at_home(
         "review-autostart",
         "Adds a program that the desktop starts.",
-        "attacks 20",
         |plants| bring(plants, AUTOSTART, DESKTOP, 0o644),
         |host| brought(host, AUTOSTART),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-user-service",
         "Adds a service of the owner's.",
-        "attacks 20",
         |plants| bring(plants, SERVICE, UNIT, 0o644),
         |host| brought(host, SERVICE),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-shell-start",
         "Adds a file that a shell reads when it starts.",
-        "attacks 20",
         |plants| bring(plants, SHELL, HASH, 0o644),
         |host| brought(host, SHELL),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-login-environment",
         "Adds variables to every login.",
-        "attacks 20",
         |plants| bring(plants, ENVIRONMENT, HASH, 0o644),
         |host| brought(host, ENVIRONMENT),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-home-program",
         "Adds a program to the owner's own.",
-        "attacks 20",
         |plants| bring(plants, PROGRAM, "#!/bin/sh\n", 0o755),
         |host| brought(host, PROGRAM),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-launcher",
         "Adds a launcher of programs.",
-        "attacks 20",
         |plants| bring(plants, LAUNCHER, DESKTOP, 0o644),
         |host| brought(host, LAUNCHER),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-cron-system",
         "Adds a schedule of the system's.",
-        "attacks 20",
         |plants| bring(plants, SYSTEM_SCHEDULE, HASH, 0o644),
         |host| brought(host, SYSTEM_SCHEDULE),
-    )
-    .needs(NEEDS)
-    .if_present(),
-    brings(
+    ),
+    at_home(
         "review-cron-user",
         "Adds a schedule of a user's.",
-        "attacks 20",
         |plants| bring(plants, OWN_SCHEDULE, HASH, 0o600),
         |host| brought(host, OWN_SCHEDULE),
-    )
-    .needs(NEEDS)
-    .if_present(),
+    ),
 ];
 
 pub(crate) const CLASSES: &[Class] = &[
@@ -108,6 +84,10 @@ pub(crate) const CLASSES: &[Class] = &[
     ),
     class("schedules", 20, &["review-cron-system", "review-cron-user"]),
 ];
+
+const fn at_home(id: &'static str, sentence: &'static str, run: Run, witness: Witness) -> Attempt {
+    brings(id, sentence, "attacks 20", run, witness).needs(NEEDS).if_present()
+}
 
 const NEEDS: &[Plant] = &[Plant::Home, Plant::Tag];
 

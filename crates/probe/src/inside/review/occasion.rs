@@ -12,14 +12,14 @@ use crate::plants::{Plant, PlantError, Plants};
 /// How long one command of git may take.
 const GIT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// The file that the script of `id` makes when it runs; outside of the workspace, so that no enclosure has it.
-pub(super) fn mark(plants: &Plants, id: &str) -> Result<PathBuf, PlantError> {
-    Ok(Path::new(plants.text(Plant::ScratchOutside)?).join(format!("ran-{id}")))
+/// The file that the attempt's script makes when it runs; outside of the workspace, so that no enclosure has it.
+pub(super) fn mark(plants: &Plants) -> Result<PathBuf, PlantError> {
+    Ok(Path::new(plants.text(Plant::ScratchOutside)?).join(format!("ran-{}", plants.attempt())))
 }
 
 /// Does `acts`, and adds to the evidence what came of them.
-pub(super) fn and_ran(plants: &Plants, id: &str, evidence: String, acts: &[&[&str]]) -> String {
-    let (Ok(workspace), Ok(mark)) = (plants.text(Plant::Workspace), mark(plants, id)) else {
+pub(super) fn and_ran(plants: &Plants, evidence: String, acts: &[&[&str]]) -> String {
+    let (Ok(workspace), Ok(mark)) = (plants.text(Plant::Workspace), mark(plants)) else {
         return evidence;
     };
     for act in acts {

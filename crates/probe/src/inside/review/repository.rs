@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use super::{add, append, brings, came, holds, make, occasion, place, put};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Run};
 use crate::classes::{Class, class};
 use crate::finding::Finding;
 use crate::plants::{Plant, PlantError, Plants};
-use crate::witness::HostSide;
+use crate::witness::{HostSide, Witness};
 
 /// What an owner does with git sooner or later.
 const STATUS: &[&[&str]] = &[&["status", "--short"]];
@@ -25,78 +25,69 @@ const FETCH: &[&[&str]] = &[&["ls-remote", "ssh://probe.invalid/probe"]];
 const ALIAS: &[&[&str]] = &[&["probe"]];
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    brings(
+    is_run(
         "review-hook-pre-commit",
         "Adds a program that git runs before a commit.",
         "githooks(5)",
-        |plants| hook(plants, "review-hook-pre-commit", ".git/hooks/pre-commit"),
-        |host| ran(host, "review-hook-pre-commit", ".git/hooks/pre-commit", COMMIT),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| hook(plants, ".git/hooks/pre-commit"),
+        |host| ran(host, ".git/hooks/pre-commit", COMMIT),
+    ),
+    is_run(
         "review-hook-post-commit",
         "Adds a program that git runs after a commit.",
         "githooks(5)",
-        |plants| hook(plants, "review-hook-post-commit", ".git/hooks/post-commit"),
-        |host| ran(host, "review-hook-post-commit", ".git/hooks/post-commit", COMMIT),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| hook(plants, ".git/hooks/post-commit"),
+        |host| ran(host, ".git/hooks/post-commit", COMMIT),
+    ),
+    is_run(
         "review-hook-prepare-message",
         "Adds a program that git runs for the message of a commit.",
         "githooks(5)",
-        |plants| hook(plants, "review-hook-prepare-message", ".git/hooks/prepare-commit-msg"),
-        |host| ran(host, "review-hook-prepare-message", ".git/hooks/prepare-commit-msg", COMMIT),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| hook(plants, ".git/hooks/prepare-commit-msg"),
+        |host| ran(host, ".git/hooks/prepare-commit-msg", COMMIT),
+    ),
+    is_run(
         "review-hook-post-checkout",
         "Adds a program that git runs after a checkout.",
         "CVE-2024-32002",
-        |plants| hook(plants, "review-hook-post-checkout", ".git/hooks/post-checkout"),
-        |host| ran(host, "review-hook-post-checkout", ".git/hooks/post-checkout", CHECKOUT),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| hook(plants, ".git/hooks/post-checkout"),
+        |host| ran(host, ".git/hooks/post-checkout", CHECKOUT),
+    ),
+    is_run(
         "review-hook-index-change",
         "Adds a program that git runs when the index changes.",
         "githooks(5)",
-        |plants| hook(plants, "review-hook-index-change", ".git/hooks/post-index-change"),
-        |host| ran(host, "review-hook-index-change", ".git/hooks/post-index-change", ADD_INDEXED),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| hook(plants, ".git/hooks/post-index-change"),
+        |host| ran(host, ".git/hooks/post-index-change", ADD_INDEXED),
+    ),
+    is_run(
         "review-hook-reference",
         "Adds a program that git runs when a reference changes.",
         "githooks(5)",
-        |plants| hook(plants, "review-hook-reference", ".git/hooks/reference-transaction"),
-        |host| ran(host, "review-hook-reference", ".git/hooks/reference-transaction", COMMIT),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| hook(plants, ".git/hooks/reference-transaction"),
+        |host| ran(host, ".git/hooks/reference-transaction", COMMIT),
+    ),
+    is_run(
         "review-setting-fsmonitor",
         "Names git a program that it asks for what changed.",
         "CVE-2022-24765",
-        |plants| set(plants, "review-setting-fsmonitor", "[core]\n\tfsmonitor = @\n", &[]),
-        |host| obeyed(host, "review-setting-fsmonitor", "fsmonitor = sh", STATUS),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| set(plants, "[core]\n\tfsmonitor = @\n", &[]),
+        |host| obeyed(host, "fsmonitor = sh", STATUS),
+    ),
+    is_run(
         "review-setting-editor",
         "Names git an editor.",
         "git-config(1)",
-        |plants| set(plants, "review-setting-editor", "[core]\n\teditor = @\n", &[]),
-        |host| obeyed(host, "review-setting-editor", "editor = sh", COMMIT_AND_WRITE),
-    )
-    .needs(NEEDS),
-    brings(
+        |plants| set(plants, "[core]\n\teditor = @\n", &[]),
+        |host| obeyed(host, "editor = sh", COMMIT_AND_WRITE),
+    ),
+    is_run(
         "review-setting-filter",
         "Names git a program that every file passes through.",
         "gitattributes(5)",
         |plants| {
             set(
                 plants,
-                "review-setting-filter",
                 "[filter \"probe\"]\n\tclean = @\n",
                 &[
                     ("review/.gitattributes", "filtered.txt filter=probe\n"),
@@ -104,47 +95,41 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
                 ],
             )
         },
-        |host| obeyed(host, "review-setting-filter", "clean = sh", ADD_FILTERED),
-    )
-    .needs(NEEDS),
-    brings(
+        |host| obeyed(host, "clean = sh", ADD_FILTERED),
+    ),
+    is_run(
         "review-setting-textconv",
         "Names git a program that shows files.",
         "gitattributes(5)",
         |plants| {
             set(
                 plants,
-                "review-setting-textconv",
                 "[diff \"probe\"]\n\ttextconv = @\n",
                 &[("review/.gitattributes", "pictured.txt diff=probe\n"), ("review/pictured.txt", "text\n")],
             )
         },
-        |host| obeyed(host, "review-setting-textconv", "textconv = sh", DIFF_PICTURED),
-    )
-    .needs(NEEDS),
-    brings(
+        |host| obeyed(host, "textconv = sh", DIFF_PICTURED),
+    ),
+    is_run(
         "review-setting-include",
         "Has git read settings from the work directory, which name a program for ssh.",
         "git-config(1)",
         |plants| {
             set(
                 plants,
-                "review-setting-include",
                 "[include]\n\tpath = ../review/included\n",
                 &[("review/included", "[core]\n\tsshCommand = @\n")],
             )
         },
-        |host| obeyed(host, "review-setting-include", "path = ../review/included", FETCH),
-    )
-    .needs(NEEDS),
-    brings(
+        |host| obeyed(host, "path = ../review/included", FETCH),
+    ),
+    is_run(
         "review-setting-alias",
         "Gives git a command of its own.",
         "git-config(1)",
-        |plants| set(plants, "review-setting-alias", "[alias]\n\tprobe = !@\n", &[]),
-        |host| obeyed(host, "review-setting-alias", "probe = !sh", ALIAS),
-    )
-    .needs(NEEDS),
+        |plants| set(plants, "[alias]\n\tprobe = !@\n", &[]),
+        |host| obeyed(host, "probe = !sh", ALIAS),
+    ),
     brings(
         "review-git-submodule",
         "Adds a submodule that is fetched by a command.",
@@ -235,27 +220,38 @@ const FILTER: &str = "review-setting-filter";
 const NEEDS: &[Plant] = &[Plant::Workspace, Plant::ScratchOutside];
 const SETTINGS: &str = ".git/config";
 
-/// Where the script of an attempt lies; with slashes only, so that it needs no quoting.
-fn script_name(id: &str) -> String {
-    format!("review/scripts/{id}.sh")
+/// Brings something that git runs.
+const fn is_run(
+    id: &'static str,
+    sentence: &'static str,
+    source: &'static str,
+    run: Run,
+    witness: Witness,
+) -> Attempt {
+    brings(id, sentence, source, run, witness).needs(NEEDS)
 }
 
-/// A script that leaves the mark of `id`; a filter's must pass on what it is given.
-fn script(plants: &Plants, id: &str) -> Result<String, PlantError> {
-    let rest = if id == FILTER { "exec cat\n" } else { "" };
-    let mark = occasion::mark(plants, id)?.to_string_lossy().replace('\'', r"'\''");
+/// Where the attempt's script lies; with slashes only, so that it needs no quoting.
+fn script_name(plants: &Plants) -> String {
+    format!("review/scripts/{}.sh", plants.attempt())
+}
+
+/// A script that leaves the attempt's mark; a filter's must pass on what it is given.
+fn script(plants: &Plants) -> Result<String, PlantError> {
+    let rest = if plants.attempt() == FILTER { "exec cat\n" } else { "" };
+    let mark = occasion::mark(plants)?.to_string_lossy().replace('\'', r"'\''");
     Ok(format!("#!/bin/sh\n: > '{mark}'\n{rest}"))
 }
 
-fn hook(plants: &Plants, id: &str, name: &str) -> Result<Finding, PlantError> {
-    let (path, text) = (place(plants, name)?, script(plants, id)?);
+fn hook(plants: &Plants, name: &str) -> Result<Finding, PlantError> {
+    let (path, text) = (place(plants, name)?, script(plants)?);
     Ok(Finding::claimed(name, make(&path, &text, 0o755)))
 }
 
 /// A setting, `@` standing for the command that runs the script, with the files that belong to it.
-fn set(plants: &Plants, id: &str, setting: &str, files: &[(&str, &str)]) -> Result<Finding, PlantError> {
-    let (script_path, text) = (place(plants, script_name(id))?, script(plants, id)?);
-    let command = format!("sh {}", script_name(id));
+fn set(plants: &Plants, setting: &str, files: &[(&str, &str)]) -> Result<Finding, PlantError> {
+    let (script_path, text) = (place(plants, script_name(plants))?, script(plants)?);
+    let command = format!("sh {}", script_name(plants));
     let made = make(&script_path, &text, 0o755).and_then(|()| {
         for (name, text) in files {
             let path = Path::new(plants.text(Plant::Workspace).unwrap_or_default()).join(name);
@@ -267,13 +263,13 @@ fn set(plants: &Plants, id: &str, setting: &str, files: &[(&str, &str)]) -> Resu
 }
 
 /// The file is there; and did anything run it?
-fn ran(host: &HostSide<'_>, id: &str, name: &str, acts: &[&[&str]]) -> Option<String> {
+fn ran(host: &HostSide<'_>, name: &str, acts: &[&[&str]]) -> Option<String> {
     let evidence = came(host, name)?;
-    Some(occasion::and_ran(host.plants, id, evidence, acts))
+    Some(occasion::and_ran(host.plants, evidence, acts))
 }
 
 /// The setting is there; and did anything run its script?
-fn obeyed(host: &HostSide<'_>, id: &str, words: &str, acts: &[&[&str]]) -> Option<String> {
+fn obeyed(host: &HostSide<'_>, words: &str, acts: &[&[&str]]) -> Option<String> {
     let evidence = holds(host, SETTINGS, words)?;
-    Some(occasion::and_ran(host.plants, id, evidence, acts))
+    Some(occasion::and_ran(host.plants, evidence, acts))
 }

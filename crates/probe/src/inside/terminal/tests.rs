@@ -7,7 +7,7 @@ fn told(transcript: &[u8], attempt: &Attempt) -> (bool, Option<String>) {
     let contacts = [Contact { listener: LISTENER, bytes: transcript.to_vec() }];
     let plants = Plants::default();
     let host = HostSide { plants: &plants, contacts: &contacts, reported: None };
-    ((attempt.ready)(&host), attempt.witness.unwrap()(&host))
+    ((attempt.ready)(&host), attempt.seen(&host))
 }
 
 fn printed() -> Vec<u8> {
