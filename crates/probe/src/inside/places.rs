@@ -71,7 +71,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         .if_present(),
     Attempt::forbidden("debugfs", "Lists debugfs or tracefs.", "attacks 4", |_| {
         list_any(&["/sys/kernel/debug", "/sys/kernel/tracing"])
-    }),
+    })
+    .if_present(),
     Attempt::forbidden(
         "cgroup-procs",
         "Opens the process list of a cgroup for writing.",
