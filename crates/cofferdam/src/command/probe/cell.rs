@@ -132,8 +132,8 @@ impl<'c> Cell<'c> {
             vec![("XDG_STATE_HOME".into(), place("state")), ("XDG_CONFIG_HOME".into(), place("config"))];
     }
 
-    /// Grants a little of the planted origin, and inference at a model's endpoint that it plays; with a credential where that has a store of its own, and no policy of the
-    /// owner's has the say.
+    /// Grants a little of the planted origin, and inference at a model's endpoint that it plays; with a credential
+    /// where that has a store of its own, and no policy of the owner's has the say.
     fn plant_grant(&mut self, scene: &mut Scene, may_keep_secret: bool) -> Result<(), Error> {
         let (host, port) = (format!("origin-{}.test", scene.tag()), scene.origin_port());
         let grant =
@@ -292,29 +292,43 @@ fn find_file(directory: &Path, name: &str, depth_max: usize) -> Option<PathBuf> 
     directories.map(std::fs::DirEntry::path).find_map(|below| find_file(&below, name, deeper))
 }
 
-/// The flags as they were given.
+/// The flags as they were given. One that is new and missing here does not compile.
 fn flags(authority: &AuthorityArguments) -> Vec<OsString> {
-    let mut flags = Vec::new();
-    let mut add = |name: &str, values: Vec<OsString>| {
-        flags.extend(values.into_iter().flat_map(|value| [OsString::from(name), value]));
-    };
+    let AuthorityArguments {
+        workspaces,
+        mounts,
+        environment,
+        dangerous_env,
+        masks,
+        instructions,
+        agent_homes,
+        tools,
+        profiles,
+        limits,
+        allow,
+        publish,
+        copy,
+        policy,
+    } = authority;
     let paths = |paths: &[PathBuf]| paths.iter().cloned().map(PathBuf::into_os_string).collect();
     let texts = |texts: &[String]| texts.iter().map(OsString::from).collect();
-    add("--workspace", paths(&authority.workspaces));
-    add("--mount", texts(&authority.mounts));
-    add("--env", texts(&authority.environment));
-    add("--dangerous-env", texts(&authority.dangerous_env));
-    add("--mask", texts(&authority.masks));
-    add("--instructions", texts(&authority.instructions));
-    add("--agent-home", texts(&authority.agent_homes));
-    add("--tools", texts(&authority.tools));
-    add("--profile", texts(&authority.profiles));
-    add("--limit", texts(&authority.limits));
-    add("--allow", texts(&authority.allow));
-    add("--publish", authority.publish.iter().map(|port| port.to_string().into()).collect());
-    add("--policy", authority.policy.iter().cloned().map(PathBuf::into_os_string).collect());
-    if authority.copy {
-        flags.push("--copy".into());
-    }
-    flags
+    let valued: [(&str, Vec<OsString>); 13] = [
+        ("--workspace", paths(workspaces)),
+        ("--mount", texts(mounts)),
+        ("--env", texts(environment)),
+        ("--dangerous-env", texts(dangerous_env)),
+        ("--mask", texts(masks)),
+        ("--instructions", texts(instructions)),
+        ("--agent-home", texts(agent_homes)),
+        ("--tools", texts(tools)),
+        ("--profile", texts(profiles)),
+        ("--limit", texts(limits)),
+        ("--allow", texts(allow)),
+        ("--publish", publish.iter().map(|port| port.to_string().into()).collect()),
+        ("--policy", policy.iter().cloned().map(PathBuf::into_os_string).collect()),
+    ];
+    let flags = valued
+        .into_iter()
+        .flat_map(|(name, values)| values.into_iter().flat_map(move |value| [OsString::from(name), value]));
+    flags.chain(copy.then(|| "--copy".into())).collect()
 }
