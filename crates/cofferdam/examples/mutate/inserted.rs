@@ -9,6 +9,10 @@ use cofferdam_syscall::filter::{ALWAYS, Alternative, RETURN, RETURN_ALLOW, Rule,
 use cofferdam_syscall::process::Namespaces;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether this mutant has changed a plan.
+static HAS_CHANGED: AtomicBool = AtomicBool::new(false);
 
 const ROOM_BYTES: usize = 1024;
 /// Where the instructions on foreign architectures and unknown numbers stand in every filter of `compile`'s.
@@ -47,7 +51,9 @@ pub(crate) fn namespaces() -> Namespaces {
 pub(crate) fn plan(text: Vec<u8>) -> Vec<u8> {
     let choice = choice();
     let Ok(mut plan) = serde_json::from_slice::<Value>(&text) else { return text };
+    let whole = plan.clone();
     change(&mut plan, &choice);
+    HAS_CHANGED.fetch_or(plan != whole, Ordering::Relaxed);
     serde_json::to_vec(&plan).unwrap_or(text)
 }
 
@@ -55,7 +61,8 @@ fn change(plan: &mut Value, choice: &Value) -> Option<()> {
     if let Some(wanted) = choice["step"].as_object() {
         // Found by what it is: another plan has it in another place, or not at all.
         let steps = plan["steps"].as_array_mut()?;
-        let at = steps.iter().position(|step| wanted.iter().all(|(key, value)| step[key] == *value))?;
+        let is_wanted = |step: &Value| wanted.iter().all(|(key, value)| stable(&step[key]) == stable(value));
+        let at = steps.iter().position(is_wanted)?;
         match choice["act"].as_str()? {
             "remove" => drop(steps.remove(at)),
             "bind" => {
@@ -81,7 +88,14 @@ fn change(plan: &mut Value, choice: &Value) -> Option<()> {
     Some(())
 }
 
-/// Writes down what there is to mutate.
+/// Without the name of a scene's own directory, which is another in every run.
+fn stable(value: &Value) -> String {
+    let text = value.to_string();
+    let parts = text.split('/').map(|part| if part.starts_with("cdt-") { "SCENE" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Writes down what there is to mutate, and whether the plan was changed.
 pub(crate) fn tell(plan: &Plan) {
     let Some(path) = choice()["tell"].as_str().map(str::to_owned) else { return };
     let rules = crate::seccomp::rules(&plan.entry.profiles);
@@ -92,7 +106,7 @@ pub(crate) fn tell(plan: &Plan) {
             json!({"number": rule.number, "always": is_always(rule), "checks": checks})
         })
         .collect();
-    let told = json!({"plan": plan, "rules": rules, "whole": plan.is_whole()});
+    let told = json!({"plan": plan, "rules": rules, "has_changed": HAS_CHANGED.load(Ordering::Relaxed)});
     let written = std::fs::write(path, told.to_string());
     // Pid 1 reads the plan too, and can't write there.
     drop(written);

@@ -16,6 +16,9 @@ const SECONDS_MAX: u64 = 60;
 /// As many of what changed as are named.
 const NAMED_MAX: usize = 3;
 
+/// Where, among the outcomes, the mutant's own word on what it changed is kept.
+const TOLD: &str = "told";
+
 /// What each attempt came to, or why there is nothing to compare.
 type Outcomes = Result<BTreeMap<String, String>, String>;
 
@@ -23,7 +26,7 @@ type Outcomes = Result<BTreeMap<String, String>, String>;
 pub(crate) fn tell(built: &Built) -> Value {
     let scene = Scene::set();
     let told = scene.home.work().join("told.json");
-    let mutant = Mutant::new("tell", json!({"tell": told}));
+    let mutant = Mutant::new("tell", json!({})).telling(&told);
     program::write(&built.cofferdam, Some(&mutant), &scene.home.root().join("bin/cofferdam"));
     scene.probe(["--rm"]).args(["list"]).run().assert_success();
     serde_json::from_slice(&std::fs::read(told).unwrap()).unwrap()
@@ -43,9 +46,15 @@ pub(crate) fn notices(built: &Built, mutant: &Mutant) -> Option<String> {
         Ok(Err(why)) => return Some(why),
         Err(_) => return Some("does not end, or leaves something behind".into()),
     };
+    let told: Value = found.get(TOLD).and_then(|told| serde_json::from_str(told).ok()).unwrap_or_default();
+    assert!(
+        !mutant.is_of_the_plan() || told["has_changed"] == json!(true),
+        "{} changes no plan: the mutator does not find what it is to change",
+        mutant.name
+    );
     let changed: Vec<String> = sound
         .iter()
-        .filter(|(id, outcome)| !unsteady.contains(*id) && found.get(*id) != Some(outcome))
+        .filter(|(id, outcome)| *id != TOLD && !unsteady.contains(*id) && found.get(*id) != Some(outcome))
         .map(|(id, _)| format!("{id} ({})", found.get(id).map_or("missing", String::as_str)))
         .collect();
     let more = changed.len().saturating_sub(NAMED_MAX);
@@ -58,7 +67,9 @@ pub(crate) fn notices(built: &Built, mutant: &Mutant) -> Option<String> {
 
 fn outcomes(built: &Built, mutant: Option<&Mutant>) -> Outcomes {
     let (scene, mut plants) = (Scene::set(), None);
-    program::write(&built.cofferdam, mutant, &scene.home.root().join("bin/cofferdam"));
+    let told = scene.home.work().join("told.json");
+    let telling = mutant.map(|mutant| mutant.telling(&told));
+    program::write(&built.cofferdam, telling.as_ref(), &scene.home.root().join("bin/cofferdam"));
     let aims = Aims::at(&scene, plants.insert(scene.home.plants()));
     let file = scene.home.write("project/plants.json", aims.inside().to_string());
     let run = scene.probe(["--rm"]).args(["all", "--plants"]).arg(file);
@@ -76,6 +87,7 @@ fn outcomes(built: &Built, mutant: Option<&Mutant>) -> Outcomes {
     let plants = plants.as_mut().unwrap();
     outcomes.insert("host-side".into(), plants.reached().join(" "));
     outcomes.insert("canary".into(), ended.stdout().contains(plants.canary()).to_string());
+    outcomes.insert(TOLD.into(), std::fs::read_to_string(&told).unwrap_or_default());
     outcomes.insert("exit".into(), ended.status.code().map_or_else(String::new, |code| code.to_string()));
     Ok(outcomes)
 }

@@ -3,6 +3,7 @@
 use crate::cuts::Cut;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What one mutant leaves out or opens.
 #[derive(Debug, Clone)]
@@ -25,6 +26,18 @@ impl Mutant {
     /// Whether it opens the system-call filter.
     pub(crate) fn is_of_the_filter(&self) -> bool {
         ["call", "condition", "filter"].contains(&self.kind())
+    }
+
+    /// Whether it changes the plan.
+    pub(crate) fn is_of_the_plan(&self) -> bool {
+        ["step", "remove", "set", "append"].iter().any(|member| self.choice.get(member).is_some())
+    }
+
+    /// The same, which also writes down what it came upon, to this file.
+    pub(crate) fn telling(&self, file: &Path) -> Self {
+        let mut choice = self.choice.clone();
+        choice["tell"] = json!(file);
+        Self { name: self.name.clone(), choice }
     }
 
     /// The first word of its name: what kind of thing it mutates.

@@ -5,6 +5,7 @@ use crate::mutant::Mutant;
 use crate::program;
 use cofferdam_testkit::Owner;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -91,6 +92,9 @@ const CELL_UNITS: &str = "cofferdam-cell";
 const CELL: &str = "cell";
 const ESCAPE: &str = "escape-cell";
 
+/// What one test may take.
+const SECONDS_MAX: &str = "300";
+
 /// The test that fails with this mutant, if one does: twice, and never without it.
 pub(crate) fn notices(built: &Built, mutant: &Mutant, owner: Owner) -> Option<String> {
     let tests = TESTS.iter().filter(|(prefix, _, _)| mutant.name.starts_with(prefix));
@@ -130,7 +134,7 @@ fn fails(built: &Built, mutant: Option<&Mutant>, binary: &str, test: &str) -> Op
         program::write(&built.cofferdam, mutant, &product);
     }
     // The test binary's own name is nobody's concern but the crate `cell`'s, whose launcher is the test itself.
-    let ended = Command::new(if mutates_itself { &tests } else { program })
+    let ended = contained(if mutates_itself { &tests } else { program })
         .args([test, "--test-threads=1"])
         .env("NEXTEST_BIN_EXE_cofferdam", &product)
         .env("NEXTEST_BIN_EXE_cofferdam-gateway", built.programs.join("cofferdam-gateway"))
@@ -145,4 +149,16 @@ fn fails(built: &Built, mutant: Option<&Mutant>, binary: &str, test: &str) -> Op
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     let failed = said.lines().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
     Some(failed.unwrap_or(test).to_owned())
+}
+
+/// A command for this program, which ends within [`SECONDS_MAX`]. A cell that lost what ends it may go on for ever: as
+/// root, nothing of it outlives the test.
+fn contained(program: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", SECONDS_MAX]);
+    if Owner::current() == Owner::Root {
+        command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    }
+    command.arg(program);
+    command
 }
