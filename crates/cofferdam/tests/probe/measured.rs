@@ -111,17 +111,43 @@ fn a_command_without_a_place_for_the_probe_is_refused() {
     assert!(ran.stderr().contains("{}"), "{}", ran.stderr());
 }
 
+/// What one of them did would be there for the other, and be taken for what the enclosure holds.
+#[test]
+fn an_enclosure_that_starts_the_probe_twice_is_not_measured() {
+    let scene = Scene::set();
+    let against = ["probe", "--only", "file-", "--against"];
+    let ran = scene.home.cofferdam().args(against).args(["{}; {}"]).run();
+    assert!(ran.stderr().contains("it started the probe 2 times"), "{}", ran.stderr());
+    assert_eq!(ran.stderr().trim_end().lines().count(), 3, "{}", ran.stderr());
+}
+
+#[test]
+fn a_strange_umask_changes_no_verdict() {
+    let scene = Scene::set();
+    let script = "umask 777; exec \"$@\"";
+    scene.home.cofferdam().args(["ls"]).run().assert_success();
+    let cofferdam = scene.home.probe().with_file_name("cofferdam");
+    let run = scene.home.invoke("/bin/sh").args(["-c", script, "sh"]).arg(cofferdam);
+    let record = run.args(["--json", "probe", "--only", "review-new", "--against", "none"]).run().json();
+    assert!(sum(&record, "reached") > 0, "{record}");
+    assert_eq!(with(&record, "held"), Vec::<String>::new());
+}
+
 #[test]
 fn whoever_ends_the_collector_leaves_nothing_behind() {
-    for signal in [Signal::INT, Signal::KILL] {
+    // The second leaves the session and the process group that the collector knows.
+    let ways = [(Signal::INT, "none"), (Signal::KILL, "none"), (Signal::KILL, "setsid -w {}")];
+    for (signal, enclosure) in ways {
         let scene = Scene::set();
         scene.home.cofferdam().args(["ls"]).run().assert_success();
         let before = scene.paths();
-        let running = scene.home.cofferdam().args(["probe", "--against", "none"]).start();
+        let running = scene.home.cofferdam().args(["probe", "--against", enclosure]).start();
         until("the scenes to be set", || {
             (scene.paths().len() > before.len() + SCENE_PATHS_MIN).then_some(())
         });
         running.signal(signal);
         until_within(TIDYING, "the scenes to be gone", || (scene.paths() == before).then_some(()));
+        scene.home.wait_until_quiet();
+        assert_eq!(scene.paths(), before, "nobody made anything anew");
     }
 }

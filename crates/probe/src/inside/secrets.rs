@@ -204,31 +204,29 @@ const WORKSPACE_FILES: [&str; 11] = [
     ".git/config.bak",
     ".git-credentials",
 ];
-/// Which directories of the home were made for this, one a line, the outer before the inner.
-const MADE: &str = "made-in-home";
+/// Stands in each directory of the home that was made for this, by whichever measurement: several may be under way.
+const MADE: &str = ".made-by-cofferdam-probe";
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
 fn plant(plants: &Plants) -> io::Result<()> {
     let canary = text(plants, Plant::Canary)?;
-    let made = Path::new(text(plants, Plant::ScratchOutside)?).join(MADE);
-    let mut made = File::options().append(true).create(true).open(made)?;
     for file in home_files(plants)? {
         let home = Path::new(text(plants, Plant::Home)?);
         // What can't be planted is not there, and what goes for it says so.
-        plant_at_home(home, &file, canary, &mut made).ok();
+        plant_at_home(home, &file, canary).ok();
     }
     plant_workspace(plants, canary)
 }
 
-/// Puts a file below the home, and notes the directories that had to be made.
-fn plant_at_home(home: &Path, file: &Path, canary: &str, made: &mut File) -> io::Result<()> {
+/// Puts a file below the home, and marks the directories that had to be made.
+fn plant_at_home(home: &Path, file: &Path, canary: &str) -> io::Result<()> {
     let above = file.parent().unwrap_or(home).strip_prefix(home).unwrap_or(Path::new(""));
     let mut directory = home.to_owned();
     for part in above {
         directory.push(part);
         match DirBuilder::new().mode(DIRECTORY_MODE).create(&directory) {
-            Ok(()) => writeln!(made, "{}", directory.display())?,
+            Ok(()) => drop(File::create(directory.join(MADE))?),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -248,16 +246,27 @@ fn plant_workspace(plants: &Plants, canary: &str) -> io::Result<()> {
     )
 }
 
-/// What stands in the workspace goes with it.
+/// What stands in the workspace goes with it. The last measurement to leave a directory that was made takes it away.
 fn tidy(plants: &Plants) -> io::Result<()> {
     let gone = |error: io::Error| {
         let kinds = [io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty, io::ErrorKind::NotADirectory];
         if kinds.contains(&error.kind()) { Ok(()) } else { Err(error) }
     };
-    home_files(plants)?.iter().try_for_each(|file| fs::remove_file(file).or_else(gone))?;
-    let made = Path::new(text(plants, Plant::ScratchOutside)?).join(MADE);
-    let made = fs::read_to_string(made).or_else(|error| gone(error).map(|()| String::new()))?;
-    made.lines().rev().try_for_each(|directory| fs::remove_dir(directory).or_else(gone))
+    let (home, files) = (Path::new(text(plants, Plant::Home)?), home_files(plants)?);
+    files.iter().try_for_each(|file| fs::remove_file(file).or_else(gone))?;
+    let above = |file: &PathBuf| {
+        file.ancestors().skip(1).take_while(|above| *above != home).map(Path::to_owned).collect::<Vec<_>>()
+    };
+    for directory in files.iter().flat_map(above) {
+        let is_all =
+            |mut names: fs::ReadDir| names.all(|name| name.is_ok_and(|name| name.file_name() == MADE));
+        let mark = directory.join(MADE);
+        if mark.exists() && fs::read_dir(&directory).is_ok_and(is_all) {
+            fs::remove_file(mark).or_else(gone)?;
+            fs::remove_dir(directory).or_else(gone)?;
+        }
+    }
+    Ok(())
 }
 
 fn home_files(plants: &Plants) -> io::Result<Vec<PathBuf>> {
@@ -333,6 +342,23 @@ mod tests {
         let left = proc::names(root.join("home").to_str().unwrap()).unwrap();
         assert_eq!(left, [".aws"], "the directory that was there stays, though it is empty");
         tidy(&plants).unwrap();
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn of_two_measurements_at_once_the_last_one_takes_away_what_either_made() {
+        let (root, first) = scene();
+        let mut second = first.clone();
+        second.set(Plant::Tag, "tag-2".to_owned());
+        plant(&first).unwrap();
+        for file in home_files(&second).unwrap() {
+            plant_at_home(&root.join("home"), &file, "CANARY").unwrap();
+        }
+        tidy(&first).unwrap();
+        assert!(root.join("home/.ssh/tag-2").exists(), "the other's are left");
+        tidy(&second).unwrap();
+        let left = proc::names(root.join("home").to_str().unwrap()).unwrap();
+        assert_eq!(left, [".aws"]);
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::Mode;
+
 use crate::attempt::{Attempt, Radius};
 use crate::catalog;
 use crate::finding::Report;
@@ -104,6 +106,12 @@ pub enum CollectError {
         /// How one comes to it.
         install: &'static str,
     },
+    /// The enclosure's command started the probe more than once: what one did was there for the next.
+    #[error("it started the probe {times} times")]
+    Repeated {
+        /// How often.
+        times: usize,
+    },
     /// It was started, and no attempt came of it.
     #[error("{}", .said)]
     Nothing {
@@ -112,7 +120,7 @@ pub enum CollectError {
     },
 }
 
-/// Measures an enclosure.
+/// Measures an enclosure, with the usual umask: this process, the enclosure and the attempts have it from here on.
 ///
 /// # Errors
 /// Nothing could be measured at all. An enclosure that ends the probe midway is no error: what was learnt until then is
@@ -123,6 +131,7 @@ pub fn measure<E: Enclosure>(
     told: &mut dyn FnMut(Progress),
 ) -> Result<Measurement, E::Error> {
     let begun = Instant::now();
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let set = || {
         Scene::set(&setting.home, &setting.program)
             .map_err(|source| CollectError::Scene { home: setting.home.clone(), source })
@@ -285,8 +294,10 @@ fn run(
     })
     .map_err(start)?;
     let said = Said::by(&ran.printed);
-    if !said.has_begun {
-        return Err(CollectError::Nothing { said: complaint(&ran) });
+    match said.begun {
+        0 => return Err(CollectError::Nothing { said: complaint(&ran) }),
+        1 => {}
+        times => return Err(CollectError::Repeated { times }),
     }
     let terminal = process::on_terminal(&command(&words(&["terminal"])), place, TERMINAL_TIME_MAX);
     if let Ok(terminal) = terminal {
@@ -307,7 +318,7 @@ impl Pass {
 /// What the inside has said: lines of its own among whatever else an enclosure prints.
 #[derive(Default)]
 struct Said {
-    has_begun: bool,
+    begun: usize,
     has_ended: bool,
     reports: HashMap<String, Report>,
 }
@@ -318,7 +329,7 @@ impl Said {
         for line in String::from_utf8_lossy(printed).lines() {
             let Some((_, word)) = line.split_once(MARK) else { continue };
             match word.trim() {
-                "begun" => said.has_begun = true,
+                "begun" => said.begun += 1,
                 "ended" => said.has_ended = true,
                 report => {
                     if let Ok(report) = serde_json::from_str::<Report>(report) {

@@ -6,22 +6,25 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use crate::catalog;
+use crate::outside::scene;
 use crate::plants::Plants;
 
 /// How long what was ended is given to be gone, with what it holds open.
 const ENDING: Duration = Duration::from_millis(300);
 /// How often a directory is tried that something still writes to.
 const REMOVALS_MAX: u32 = 5;
+/// How often what still runs is looked for: what is ended may have started another one.
+const ROUNDS_MAX: u32 = 10;
 
 /// The janitor of one scene.
 #[derive(Debug)]
@@ -90,7 +93,29 @@ pub(crate) fn run(scratch: &Path, tag: &str) {
         }
         thread::sleep(ENDING);
     }
+    end_programs(scratch);
     tidy(scratch, tag, &plants);
+}
+
+/// Ends what still runs of the scene's own programs: an enclosure may have left the process group that was watched.
+fn end_programs(scratch: &Path) {
+    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    let programs: Vec<_> = scene::programs(scratch).iter().filter_map(|path| identity(path)).collect();
+    for _ in 0..ROUNDS_MAX {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let ended = numbers.filter_map(Pid::from_raw).filter(|&pid| {
+            // Held before it is looked at: the number may be another's by then.
+            let Ok(held) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+            let program = identity(Path::new(&format!("/proc/{pid}/exe")));
+            program.is_some_and(|program| programs.contains(&program))
+                && pidfd_send_signal(held, Signal::KILL).is_ok()
+        });
+        if ended.count() == 0 {
+            return;
+        }
+        thread::sleep(ENDING / 10);
+    }
 }
 
 /// The one file that a scene has in the machine's scratch directory.

@@ -89,7 +89,7 @@ impl Scene {
     /// The work directory, in which the probe is started.
     #[must_use]
     pub fn workspace(&self) -> PathBuf {
-        self.scratch.join("project")
+        workspace(&self.scratch)
     }
 
     /// Things of the owner's that are none of the work's.
@@ -172,7 +172,8 @@ impl Scene {
 
     /// The program as it is called inside.
     pub(crate) fn program(&self) -> PathBuf {
-        self.workspace().join(OWN_DIRECTORY).join(NAME)
+        let [program, _] = programs(&self.scratch);
+        program
     }
 
     /// The file of the plants that the inside is told of.
@@ -214,7 +215,7 @@ impl Scene {
         self.plants.set(Plant::Scratch, told(&scratch));
         fs::copy(program, self.program())?;
         fs::set_permissions(self.program(), fs::Permissions::from_mode(0o755))?;
-        let set_user_id = self.program().with_file_name("set-user-id");
+        let [_, set_user_id] = programs(&self.scratch);
         fs::copy(program, &set_user_id)?;
         fs::set_permissions(&set_user_id, fs::Permissions::from_mode(0o4755))?;
         self.plants.set(Plant::SetuidProbe, told(&set_user_id));
@@ -348,6 +349,16 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+fn workspace(scratch: &Path) -> PathBuf {
+    scratch.join("project")
+}
+
+/// The programs of the scene in `scratch`: the probe, and a copy of it that has the set-user-id bit.
+pub(crate) fn programs(scratch: &Path) -> [PathBuf; 2] {
+    let own = workspace(scratch).join(OWN_DIRECTORY);
+    [own.join(NAME), own.join("set-user-id")]
 }
 
 /// A share of what there is for all processes of a user together: so much that the others would notice, and so little

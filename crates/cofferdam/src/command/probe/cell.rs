@@ -61,7 +61,9 @@ impl Failed {
                     }
                     CollectError::Missing { install, .. } => install,
                     CollectError::NoAttempt { .. } => "see them all: cofferdam-probe list",
-                    CollectError::NoProbe { .. } => "write for instance --against 'mysandbox -- {}'",
+                    CollectError::NoProbe { .. } | CollectError::Repeated { .. } => {
+                        "write for instance --against 'mysandbox -- {}'"
+                    }
                 };
                 Error::new(ErrorKind::Command, "cannot measure").because(error).hint(hint)
             }
