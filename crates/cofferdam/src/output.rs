@@ -124,8 +124,16 @@ impl Output {
         }
         self.say_chosen();
         let text = serde_json::to_string_pretty(value).map_err(unprintable)?;
-        emit(&mut std::io::stdout().lock(), &text);
-        Ok(())
+        let mut stdout = std::io::stdout().lock();
+        match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            // A record that is not there must not be taken for one that says that all is well.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::new(ErrorKind::State, "cannot print the report")
+                    .because(error)
+                    .hint("look where the standard output leads, and whether there is room"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One object of many, on a line of its own; whether somebody still reads them.

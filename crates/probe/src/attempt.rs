@@ -11,6 +11,8 @@ pub(crate) type Run = fn(&Plants) -> Result<Finding, PlantError>;
 
 /// What stands for the first process where the probe is that.
 pub(crate) const ITSELF: &str = "itself";
+/// What stands for it where it has nothing that the probe has not.
+pub(crate) const ITS_EQUAL: &str = "its-equal";
 
 /// One attempt.
 #[derive(Debug, Clone, Copy)]
@@ -149,9 +151,18 @@ impl Attempt {
     /// Tries it. A plant that is missing or malformed makes it inconclusive.
     pub(crate) fn find(&self, plants: &Plants) -> Finding {
         let plants = &plants.of(self.id);
-        if self.needs.contains(&Plant::InitPid) && plants.text(Plant::InitPid).is_ok_and(|pid| pid == ITSELF)
+        // What it would make would stay: whoever takes things away has been here.
+        if plants.has_lost_its_scene() {
+            return Finding::Inconclusive("the scene was taken away before this".to_owned());
+        }
+        if self.needs.contains(&Plant::InitPid)
+            && let Ok(first @ (ITSELF | ITS_EQUAL)) = plants.text(Plant::InitPid)
         {
-            return Finding::Inapplicable("the probe itself is the first process here".to_owned());
+            let why = match first {
+                ITSELF => "the probe itself is the first process here",
+                _ => "the first process here has nothing that the probe has not",
+            };
+            return Finding::Inapplicable(why.to_owned());
         }
         let ready = self.needs.iter().try_for_each(|plant| plants.text(*plant).map(|_| ()));
         ready

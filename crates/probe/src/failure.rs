@@ -57,6 +57,22 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What to do about one of a command for people.
+    pub(crate) fn what_to_do(&self) -> Option<String> {
+        match self {
+            Self::Show(error) => Some(error.what_to_do().to_owned()),
+            Self::Collect(error) => Some(error.what_to_do()),
+            Self::Usage(_)
+            | Self::UnknownAttempt(_)
+            | Self::Plants(_)
+            | Self::PlantsFile { .. }
+            | Self::Report(_)
+            | Self::Output(_)
+            | Self::Input(_)
+            | Self::Control { .. } => None,
+        }
+    }
+
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::UnknownAttempt(_) | Self::Plants(_) | Self::PlantsFile { .. } => {

@@ -18,6 +18,7 @@ pub(crate) mod grant;
 pub(crate) mod inherited;
 pub(crate) mod kernel;
 mod knock;
+mod made;
 pub(crate) mod masked;
 pub(crate) mod model;
 pub(crate) mod mounts;

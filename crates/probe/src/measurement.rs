@@ -1,7 +1,7 @@
 //! What a run of the probe measured: the verdict of every attempt, and the record of it that is printed as JSON.
 //!
-//! The record's form is a promise (`cofferdam.probe/1`): members are added and never renamed. How it is shown is for
-//! [`crate::report`].
+//! The record's form is a promise (`cofferdam.probe/1`): members are added and never renamed, so that one which is not
+//! known here is passed over. How it is shown is for [`crate::report`].
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,6 @@ pub const SCHEMA: &str = "cofferdam.probe/1";
 
 /// One run of the probe in one enclosure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Measurement {
     /// [`SCHEMA`].
     pub schema: String,
@@ -32,7 +31,6 @@ pub struct Measurement {
 
 /// What enclosed the probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Enclosed {
     /// A short name: `cofferdam`, `bwrap`.
     pub name: String,
@@ -44,7 +42,6 @@ pub struct Enclosed {
 
 /// Who ran the probe, and on what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Runner {
     /// The user's number.
     pub uid: u32,
@@ -54,7 +51,6 @@ pub struct Runner {
 
 /// How many attempts of a radius had which verdict. Of each class only so many are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Tally {
     /// Which radius.
     pub radius: Radius,
@@ -72,7 +68,6 @@ pub struct Tally {
 
 /// One attempt and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Measured {
     /// The attempt's name, for ever.
     pub id: String,
@@ -140,6 +135,12 @@ impl Measurement {
 }
 
 impl Tally {
+    /// The tallies of `attempts`, in the order of [`Radius::ALL`].
+    #[must_use]
+    pub fn all(attempts: &[Measured]) -> Vec<Self> {
+        Radius::ALL.map(|radius| Self::of(radius, attempts)).into()
+    }
+
     /// The tally of `radius` in `attempts`.
     #[must_use]
     pub fn of(radius: Radius, attempts: &[Measured]) -> Self {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 
 use rustix::process::Pid;
 
@@ -108,6 +109,8 @@ pub(crate) enum Plant {
     EngineSocket,
     /// The variable that holds what the planted grant exchanges for the secret; where nothing is exchanged, the secret.
     HandleVariable,
+    /// The names of the variables that the authority passes on, separated by spaces: they are declared by themselves.
+    GivenVariables,
     /// Set where nothing encloses who tries, on the scene of the controls.
     Unenclosed,
     /// The secret itself. It is kept from whoever runs inside.
@@ -115,7 +118,7 @@ pub(crate) enum Plant {
 }
 
 /// Every plant.
-pub(crate) const ALL: [Plant; 45] = [
+pub(crate) const ALL: [Plant; 46] = [
     Plant::OutsideFile,
     Plant::OutsideDir,
     Plant::Canary,
@@ -160,6 +163,7 @@ pub(crate) const ALL: [Plant; 45] = [
     Plant::EngineSocket,
     Plant::HandleVariable,
     Plant::Secret,
+    Plant::GivenVariables,
     Plant::Unenclosed,
 ];
 
@@ -214,6 +218,7 @@ impl Plant {
             Self::EngineSocket => "engine-socket",
             Self::HandleVariable => "handle-variable",
             Self::Secret => "secret",
+            Self::GivenVariables => "given-variables",
             Self::Unenclosed => "unenclosed",
         }
     }
@@ -342,6 +347,16 @@ impl Plants {
         let text = self.text(plant)?;
         let pid = text.parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw);
         pid.ok_or_else(|| PlantError::Malformed { plant, value: text.to_owned() })
+    }
+
+    /// The names of the variables that the authority passes on.
+    pub(crate) fn given_variables(&self) -> Vec<&str> {
+        self.text(Plant::GivenVariables).unwrap_or_default().split_ascii_whitespace().collect()
+    }
+
+    /// Whether the workspace that was planted is no longer there.
+    pub(crate) fn has_lost_its_scene(&self) -> bool {
+        self.text(Plant::Workspace).is_ok_and(|workspace| !Path::new(workspace).is_dir())
     }
 
     /// The directory that attempts may write to and clean again.

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rustix::fs::Mode;
 use serde::Serialize;
 
 use crate::attempt::Attempt;
@@ -18,7 +19,12 @@ use crate::outside::{self, Sandbox, Setting};
 use crate::plants::{Plant, Plants};
 use crate::showing;
 
-/// What stands before each word of `inside`.
+/// What stands before each word of `inside`, with the tag of its scene: what another run said is nothing to this one.
+pub(crate) fn mark(tag: &str) -> String {
+    format!("{MARK}{tag} ")
+}
+
+/// What stands before each word of `inside`, whichever the scene.
 pub(crate) const MARK: &str = "@cofferdam-probe ";
 
 const USAGE: &str = "\
@@ -69,9 +75,9 @@ fn said(failure: &Failure) -> String {
         causes.push(error.to_string());
         cause = error.source();
     }
-    if let Failure::Show(error) = failure {
-        let why = if causes.is_empty() { error.to_string() } else { causes.join(": ") };
-        return format!("error: {error}\n  why: {why}\n  try: {}", error.what_to_do());
+    if let Some(what_to_do) = failure.what_to_do() {
+        let why = if causes.is_empty() { failure.to_string() } else { causes.join(": ") };
+        return format!("error: {failure}\n  why: {why}\n  try: {what_to_do}");
     }
     let causes: String = causes.into_iter().map(|cause| format!(": {cause}")).collect();
     format!("cofferdam-probe: {failure}{causes}")
@@ -122,12 +128,18 @@ fn run(words: &[&str], plants: Plants, out: &mut dyn Write) -> Result<(), Failur
 /// can be told from whatever an enclosure prints.
 fn inside(options: &Options, out: &mut dyn Write) -> Result<(), Failure> {
     let plants = processes::at_home(&options.plants);
+    // The enclosure's shell may have set another one; attempts make files.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    let mark = mark(plants.text(Plant::Tag).unwrap_or_default());
     let mut say =
-        |word: &str| writeln!(out, "\n{MARK}{word}").and_then(|()| out.flush()).map_err(Failure::Output);
+        |word: &str| writeln!(out, "\n{mark}{word}").and_then(|()| out.flush()).map_err(Failure::Output);
     say("begun")?;
     let is_control = plants.text(Plant::Unenclosed).is_ok();
     let attempts = if is_control { catalog::measured_apart() } else { catalog::measured().collect() };
     for attempt in attempts.into_iter().filter(|attempt| attempt.id.starts_with(&options.only)) {
+        if plants.has_lost_its_scene() {
+            return Ok(());
+        }
         say(&serde_json::to_string(&runner::run(attempt, &plants)).map_err(Failure::Report)?)?;
     }
     say("ended")

@@ -2,11 +2,12 @@
 //!
 //! They measure nothing and start nothing; what a record says is shown as it stands.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::measurement::{Measurement, SCHEMA};
+use crate::measurement::{Measurement, SCHEMA, Tally};
 use crate::outside::adapters::ADAPTERS;
 use crate::report::{self, Look, NotMeasured};
 
@@ -35,6 +36,9 @@ pub(crate) enum ShowError {
     /// It is a record of another form.
     #[error("cannot show the record {}: its form is {form:?} and not {SCHEMA:?}", .path.display())]
     Schema { path: PathBuf, form: String },
+    /// Its numbers are not those of its attempts.
+    #[error("cannot show the record {}: {what}", .path.display())]
+    Contradiction { path: PathBuf, what: &'static str },
     /// The words of the command were not understood.
     #[error("{0}")]
     Words(String),
@@ -44,7 +48,7 @@ impl ShowError {
     /// What to do about it.
     pub(crate) const fn what_to_do(&self) -> &'static str {
         match self {
-            Self::Read { .. } | Self::Form { .. } | Self::Schema { .. } => {
+            Self::Read { .. } | Self::Form { .. } | Self::Schema { .. } | Self::Contradiction { .. } => {
                 "cofferdam probe --json > FILE writes one"
             }
             Self::Words(_) => "cofferdam-probe help",
@@ -137,7 +141,14 @@ fn read(path: &Path) -> Result<Measurement, ShowError> {
     if measurement.schema != SCHEMA {
         return Err(ShowError::Schema { path: path.to_owned(), form: measurement.schema });
     }
-    Ok(measurement)
+    let ids: BTreeSet<&str> = measurement.attempts.iter().map(|attempt| attempt.id.as_str()).collect();
+    let wrong = if ids.len() != measurement.attempts.len() {
+        Some("an attempt is in it twice")
+    } else {
+        (measurement.radii != Tally::all(&measurement.attempts))
+            .then_some("its radii have other numbers than its attempts")
+    };
+    wrong.map_or(Ok(measurement), |what| Err(ShowError::Contradiction { path: path.to_owned(), what }))
 }
 
 #[cfg(test)]

@@ -36,11 +36,12 @@ pub(super) fn probe(context: &Context, output: &Output, arguments: ProbeArgument
         None => measure(&mut Cell::new(context, arguments)?, &setting, output),
     };
     let measurement = measured.map_err(Failed::told)?;
-    output.object(&measurement)?;
-    print(output, &measurement);
+    // Before the record: whoever reads that reads one object, or one that says what failed.
     if let Some(path) = picture {
         draw(&measurement, &path)?;
     }
+    output.object(&measurement)?;
+    print(output, &measurement);
     Ok(if measurement.agrees() { 0 } else { EXIT_DISAGREES })
 }
 

@@ -47,9 +47,14 @@ pub(super) fn reading(scene: &Scene, session: &str, path: &Path) -> Value {
 fn secrets_are_masked_at_any_depth_and_their_neighbours_are_not() {
     let scene = Scene::set();
     plant(&scene);
+    // What is mounted besides is no other thing than the workspace.
+    let mounted = scene.home.probe().with_file_name(".env");
+    for path in [&mounted, &neighbour_of(&mounted)] {
+        std::fs::write(path, SECRET).unwrap();
+    }
     scene.detached("masked", ["sleep", "1000"]);
-    for path in HIDDEN {
-        let path = scene.project().join(path);
+    let in_workspace = HIDDEN.map(|path| scene.project().join(path));
+    for path in in_workspace.into_iter().chain([mounted]) {
         let hidden = reading(&scene, "masked", &path);
         assert_eq!(hidden["outcome"], "refused", "{hidden}");
         let neighbour = reading(&scene, "masked", &neighbour_of(&path));

@@ -28,7 +28,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "inherited-secret-names",
         "Inherits variables named like secrets.",
         "attacks 16",
-        |_| secret_names(),
+        secret_names,
     )
     .of(Radius::Credential),
     Attempt::forbidden(
@@ -94,18 +94,24 @@ fn environment() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(|(key, _)| !key.to_str().is_some_and(Plants::is_variable))
 }
 
+/// Without those that the authority passes on by name.
+fn not_given(plants: &Plants) -> impl Iterator<Item = (OsString, OsString)> {
+    let given = plants.given_variables();
+    environment().filter(move |(key, _)| !key.to_str().is_some_and(|key| given.contains(&key)))
+}
+
 /// Names only: a value would end in a report, and a report in a log.
 fn canary(plants: &Plants) -> Result<Finding, PlantError> {
     let canary = plants.text(Plant::Canary)?;
-    let mut found = environment().filter(|(_, value)| proc::contains(value.as_bytes(), canary));
+    let mut found = not_given(plants).filter(|(_, value)| proc::contains(value.as_bytes(), canary));
     Ok(match found.next() {
         Some((key, _)) => Finding::Reached(format!("{} holds it", key.to_string_lossy())),
         None => Finding::Held("no variable holds it".to_owned()),
     })
 }
 
-fn secret_names() -> Result<Finding, PlantError> {
-    let names: Vec<_> = environment()
+fn secret_names(plants: &Plants) -> Result<Finding, PlantError> {
+    let names: Vec<_> = not_given(plants)
         .map(|(key, _)| key.to_string_lossy().into_owned())
         .filter(|key| SECRET_ENDINGS.iter().any(|ending| key.to_ascii_uppercase().ends_with(ending)))
         .collect();

@@ -26,16 +26,28 @@ pub(crate) fn read_text(path: &str) -> Result<String, Errno> {
 
 /// The value of `name:` in the status of this process.
 pub(crate) fn own_status(name: &str) -> Result<String, Errno> {
-    let status = read_text("/proc/self/status")?;
+    status_of("self", name)
+}
+
+/// The value of `name:` in the status of a process.
+pub(crate) fn status_of(process: &str, name: &str) -> Result<String, Errno> {
+    let status = read_text(&format!("/proc/{process}/status"))?;
     let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     value.map(|value| value.trim().to_owned()).ok_or(Errno::NOENT)
 }
 
 /// What the links of this process's namespaces say, separated by spaces.
 pub(crate) fn own_namespaces() -> String {
-    let kinds = names("/proc/self/ns").unwrap_or_default();
-    let links = kinds.iter().filter_map(|kind| link(&format!("/proc/self/ns/{kind}")).ok());
-    links.collect::<Vec<_>>().join(" ")
+    namespaces("self").unwrap_or_default()
+}
+
+/// What the links of a process's namespaces say, separated by spaces; all of them, or why not.
+pub(crate) fn namespaces(process: &str) -> Result<String, Errno> {
+    let directory = format!("/proc/{process}/ns");
+    let mut kinds = names(&directory)?;
+    kinds.sort_unstable();
+    let links = kinds.iter().map(|kind| link(&format!("{directory}/{kind}")));
+    Ok(links.collect::<Result<Vec<_>, _>>()?.join(" "))
 }
 
 /// The pids that are visible, without this process.

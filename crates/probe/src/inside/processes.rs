@@ -12,7 +12,7 @@ use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 
-use crate::attempt::{Attempt, ITSELF, Radius};
+use crate::attempt::{Attempt, ITS_EQUAL, ITSELF, Radius};
 use crate::finding::{Finding, Gate};
 use crate::inside::control::OWN_PROGRAM;
 use crate::inside::errno;
@@ -23,16 +23,28 @@ const INIT: &[Plant] = &[Plant::InitPid];
 const OUTSIDE: &[Plant] = &[Plant::OutsidePid];
 
 /// The plants as they are from here: which process is the first one. Where the enclosure has the host's pid namespace
-/// the machine's own first process is left alone, and the planted one stands for it.
+/// the machine's own first process is left alone, and the planted one stands for it. One that has nothing that the probe
+/// has not is no way out.
 pub(crate) fn at_home(plants: &Plants) -> Plants {
     let mut plants = plants.clone();
     let host = plants.text(Plant::HostNamespaces).unwrap_or_default();
     let Ok(own) = proc::link("/proc/self/ns/pid") else { return plants.without(Plant::InitPid) };
     if !host.split_whitespace().any(|link| link == own) {
-        let first = if std::process::id() == 1 { ITSELF } else { "1" };
+        let first = match std::process::id() {
+            1 => ITSELF,
+            _ if is_equal("1") => ITS_EQUAL,
+            _ => "1",
+        };
         plants.set(Plant::InitPid, first.to_owned());
     }
     plants
+}
+
+/// Whether a process has this one's namespaces, users and capabilities.
+fn is_equal(process: &str) -> bool {
+    let same = |name| matches!((proc::status_of(process, name), proc::own_status(name)), (Ok(its), Ok(own)) if its == own);
+    let namespaces = (proc::namespaces(process), proc::namespaces("self"));
+    matches!(namespaces, (Ok(its), Ok(own)) if its == own) && ["Uid", "Gid", "CapPrm"].into_iter().all(same)
 }
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
@@ -110,7 +122,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     .needs(INIT),
     Attempt::forbidden("outside-visible", "Sees the secret holder outside in /proc.", "attacks 4", |_| {
         see_holder()
-    }),
+    })
+    .needs(OUTSIDE),
     Attempt::forbidden("outside-signal", "May signal a process outside.", "kill(2)", |plants| {
         on_outside(plants, |pid| Gate::PROCESS.judge("kill with signal 0", process::test_kill_process(pid)))
     })
@@ -146,7 +159,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         find_in_environs,
     )
     .of(Radius::Credential)
-    .needs(&[Plant::Canary]),
+    .needs(&[Plant::Canary, Plant::OutsidePid]),
     Attempt::forbidden(
         "visible-arguments",
         "Finds the canary in any visible command line.",
@@ -154,7 +167,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         find_in_arguments,
     )
     .of(Radius::Credential)
-    .needs(&[Plant::Canary]),
+    .needs(&[Plant::Canary, Plant::OutsidePid]),
     Attempt::forbidden(
         "process-madvise",
         "Enters the kernel by process_madvise.",
@@ -308,20 +321,20 @@ fn kill(pid: Pid) -> Finding {
 }
 
 fn see_holder() -> Result<Finding, PlantError> {
-    Ok(search("cmdline", HOLDER))
+    Ok(search("cmdline", HOLDER, &[]))
 }
 
 fn find_in_environs(plants: &Plants) -> Result<Finding, PlantError> {
-    Ok(search("environ", plants.text(Plant::Canary)?))
+    Ok(search("environ", plants.text(Plant::Canary)?, &plants.given_variables()))
 }
 
 fn find_in_arguments(plants: &Plants) -> Result<Finding, PlantError> {
-    Ok(search("cmdline", plants.text(Plant::Canary)?))
+    Ok(search("cmdline", plants.text(Plant::Canary)?, &[]))
 }
 
 /// Looks for `needle` in a file of every visible process but this one and those that it descends from, whose
-/// arguments hold the plants.
-fn search(file: &str, needle: &str) -> Finding {
+/// arguments hold the plants. What begins with one of the names `given` and `=` is not looked at.
+fn search(file: &str, needle: &str, given: &[&str]) -> Finding {
     let pids = match proc::visible_pids() {
         Ok(pids) => pids,
         failed @ Err(_) => return Gate::PATH.judge("/proc", failed),
@@ -329,7 +342,12 @@ fn search(file: &str, needle: &str) -> Finding {
     let mut readable = 0;
     for pid in pids.iter().filter(|pid| !is_probe(**pid)) {
         let bytes = proc::read(&format!("/proc/{pid}/{file}")).unwrap_or_default();
-        if holds(&bytes, needle) {
+        let is_given = |entry: &[u8]| {
+            let name = entry.split(|byte| *byte == b'=').next().unwrap_or_default();
+            given.iter().any(|given| given.as_bytes() == name)
+        };
+        let looked_at = bytes.split(|byte| *byte == 0).filter(|entry| !is_given(entry));
+        if holds(&looked_at.collect::<Vec<_>>().join(&0), needle) {
             return Finding::Reached(format!("found in /proc/{pid}/{file}"));
         }
         readable += usize::from(!bytes.is_empty());

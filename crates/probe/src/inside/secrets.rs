@@ -2,6 +2,7 @@
 //!
 //! Everything read here was planted for it, beside whatever the owner has; of the owner's own files none is opened.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::attempt::{Attempt, Opening, Radius, Run};
 use crate::classes::{Class, class};
 use crate::finding::{Finding, Gate};
-use crate::inside::proc;
+use crate::inside::{made, proc};
 use crate::plants::{Plant, PlantError, Planting, Plants};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
@@ -124,6 +125,7 @@ const fn in_workspace(id: &'static str, sentence: &'static str, run: Run) -> Att
     Attempt::forbidden(id, sentence, "attacks 16", run)
         .of(Radius::Credential)
         .needs(&[Plant::Workspace, Plant::Canary])
+        .if_present()
 }
 
 const fn of_others(id: &'static str, sentence: &'static str, plant: Plant, run: Run) -> Attempt {
@@ -204,41 +206,47 @@ const WORKSPACE_FILES: [&str; 11] = [
     ".git/config.bak",
     ".git-credentials",
 ];
-/// Stands in each directory of the home that was made for this, by whichever measurement: several may be under way.
-const MADE: &str = ".made-by-cofferdam-probe";
+/// The name of this planting in marks.
+const SECRETS: &str = "secrets";
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
 fn plant(plants: &Plants) -> io::Result<()> {
     let canary = text(plants, Plant::Canary)?;
     for file in home_files(plants)? {
-        let home = Path::new(text(plants, Plant::Home)?);
         // What can't be planted is not there, and what goes for it says so.
-        plant_at_home(home, &file, canary).ok();
+        plant_at_home(plants, &file, canary).ok();
     }
     plant_workspace(plants, canary)
 }
 
-/// Puts a file below the home, and marks the directories that had to be made.
-fn plant_at_home(home: &Path, file: &Path, canary: &str) -> io::Result<()> {
-    let above = file.parent().unwrap_or(home).strip_prefix(home).unwrap_or(Path::new(""));
-    let mut directory = home.to_owned();
-    for part in above {
-        directory.push(part);
-        match DirBuilder::new().mode(DIRECTORY_MODE).create(&directory) {
-            Ok(()) => drop(File::create(directory.join(MADE))?),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
+fn plant_at_home(plants: &Plants, file: &Path, canary: &str) -> io::Result<()> {
+    directories_above(plants, file)?
+        .iter()
+        .rev()
+        .try_for_each(|directory| made::make(directory, plants, SECRETS))?;
     put(file, canary)
 }
 
+/// The directories between the home and `file`, the inner before the outer.
+fn directories_above(plants: &Plants, file: &Path) -> io::Result<Vec<PathBuf>> {
+    let home = Path::new(text(plants, Plant::Home)?);
+    Ok(file.ancestors().skip(1).take_while(|above| *above != home).map(Path::to_owned).collect())
+}
+
+/// Where there is no git, there is no repository, and what goes for one is inapplicable.
 fn plant_workspace(plants: &Plants, canary: &str) -> io::Result<()> {
     let workspace = Path::new(text(plants, Plant::Workspace)?);
+    let repository = workspace.join(".git");
     DirBuilder::new().mode(DIRECTORY_MODE).create(workspace.join("nested"))?;
-    WORKSPACE_FILES.iter().try_for_each(|name| put(&workspace.join(name), canary))?;
-    let mut config = File::options().append(true).open(workspace.join(".git/config"))?;
+    let files = WORKSPACE_FILES.iter().map(|name| workspace.join(name));
+    files
+        .filter(|file| repository.is_dir() || !file.starts_with(&repository))
+        .try_for_each(|file| put(&file, canary))?;
+    if !repository.is_dir() {
+        return Ok(());
+    }
+    let mut config = File::options().append(true).open(repository.join("config"))?;
     write!(
         config,
         "[remote \"probe\"]\n\turl = https://probe:{canary}-url@forge.invalid/probe.git\n\
@@ -246,27 +254,19 @@ fn plant_workspace(plants: &Plants, canary: &str) -> io::Result<()> {
     )
 }
 
-/// What stands in the workspace goes with it. The last measurement to leave a directory that was made takes it away.
+/// What stands in the workspace goes with it. All is taken away that can be, whatever fails.
 fn tidy(plants: &Plants) -> io::Result<()> {
-    let gone = |error: io::Error| {
-        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty, io::ErrorKind::NotADirectory];
-        if kinds.contains(&error.kind()) { Ok(()) } else { Err(error) }
-    };
-    let (home, files) = (Path::new(text(plants, Plant::Home)?), home_files(plants)?);
-    files.iter().try_for_each(|file| fs::remove_file(file).or_else(gone))?;
-    let above = |file: &PathBuf| {
-        file.ancestors().skip(1).take_while(|above| *above != home).map(Path::to_owned).collect::<Vec<_>>()
-    };
-    for directory in files.iter().flat_map(above) {
-        let is_all =
-            |mut names: fs::ReadDir| names.all(|name| name.is_ok_and(|name| name.file_name() == MADE));
-        let mark = directory.join(MADE);
-        if mark.exists() && fs::read_dir(&directory).is_ok_and(is_all) {
-            fs::remove_file(mark).or_else(gone)?;
-            fs::remove_dir(directory).or_else(gone)?;
-        }
+    let files = home_files(plants)?;
+    let mut tidied = Ok(());
+    for file in &files {
+        tidied = tidied.and(made::gone(fs::remove_file(file)));
     }
-    Ok(())
+    let above = files.iter().map(|file| directories_above(plants, file)).collect::<io::Result<Vec<_>>>()?;
+    // The inner ones first.
+    for directory in above.into_iter().flatten().collect::<BTreeSet<_>>().iter().rev() {
+        tidied = tidied.and(made::unmake(directory, plants, SECRETS));
+    }
+    tidied
 }
 
 fn home_files(plants: &Plants) -> io::Result<Vec<PathBuf>> {
@@ -352,7 +352,7 @@ mod tests {
         second.set(Plant::Tag, "tag-2".to_owned());
         plant(&first).unwrap();
         for file in home_files(&second).unwrap() {
-            plant_at_home(&root.join("home"), &file, "CANARY").unwrap();
+            plant_at_home(&second, &file, "CANARY").unwrap();
         }
         tidy(&first).unwrap();
         assert!(root.join("home/.ssh/tag-2").exists(), "the other's are left");

@@ -6,7 +6,7 @@
 //! 4. The host looks at both scenes, and each attempt is judged.
 //! 5. Both scenes are taken away, whatever came of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -16,18 +16,19 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 
-use crate::attempt::{Attempt, Radius};
+use crate::attempt::Attempt;
 use crate::catalog;
-use crate::finding::Report;
-use crate::inside::terminal;
+use crate::finding::{Outcome, Report};
+use crate::inside::{processes, terminal};
 use crate::measurement::{Measured, Measurement, Runner, SCHEMA, Tally};
+use crate::outside::adapters::ADAPTERS;
 use crate::outside::enclosure::{CommandLine, Enclosure};
 use crate::outside::judge::{self, Came};
 use crate::outside::listeners::Contacts;
 use crate::outside::process::{self, Place, Ran};
 use crate::outside::scene::Scene;
 use crate::plants::Plant;
-use crate::program::MARK;
+use crate::program::{MARK, mark};
 use crate::witness::{Contact, HostSide};
 
 /// How long all attempts on one scene may take.
@@ -91,7 +92,7 @@ pub enum CollectError {
         only: String,
     },
     /// The enclosure's command has no place for the probe.
-    #[error("`{command}` has no {{}} where the probe is to stand")]
+    #[error("`{command}` is no sandbox known by name, and has no {{}} where the probe is to stand")]
     NoProbe {
         /// The command.
         command: String,
@@ -120,6 +121,37 @@ pub enum CollectError {
     },
 }
 
+impl CollectError {
+    /// Whether what was asked for can't be measured anywhere.
+    #[must_use]
+    pub const fn is_of_the_words(&self) -> bool {
+        matches!(self, Self::NoAttempt { .. } | Self::NoProbe { .. })
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn what_to_do(&self) -> String {
+        match self {
+            Self::Scene { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+                "take a home directory with a shorter path: a socket's may have 107 bytes".to_owned()
+            }
+            Self::Scene { .. } => {
+                "look whether your home directory has room and may be written to".to_owned()
+            }
+            Self::Start { .. } | Self::Nothing { .. } => {
+                "try the sandbox by hand, with `true` in place of the probe".to_owned()
+            }
+            Self::Missing { install, .. } => (*install).to_owned(),
+            Self::NoAttempt { .. } => "see them all: cofferdam-probe list".to_owned(),
+            Self::NoProbe { .. } => {
+                let known: Vec<&str> = ADAPTERS.iter().map(|adapter| adapter.name).collect();
+                format!("name one of {}, or write for instance 'mysandbox -- {{}}'", known.join(", "))
+            }
+            Self::Repeated { .. } => "let {} stand once in the command, and run once".to_owned(),
+        }
+    }
+}
+
 /// Measures an enclosure, with the usual umask: this process, the enclosure and the attempts have it from here on.
 ///
 /// # Errors
@@ -136,11 +168,11 @@ pub fn measure<E: Enclosure>(
         Scene::set(&setting.home, &setting.program)
             .map_err(|source| CollectError::Scene { home: setting.home.clone(), source })
     };
-    let (mut control, mut scene) = (set()?, set()?);
     let wanted: Vec<Wanted> = wanted(&setting.only);
     if wanted.is_empty() {
         return Err(CollectError::NoAttempt { only: setting.only.clone() }.into());
     }
+    let (mut control, mut scene) = (set()?, set()?);
     let prepared = enclosure.prepare(&mut scene);
     let measured = prepared.and_then(|()| {
         control.grant_as(&scene);
@@ -162,7 +194,7 @@ pub fn measure<E: Enclosure>(
             wanted.measured(judged)
         })
         .collect();
-    let radii = Radius::ALL.map(|radius| Tally::of(radius, &attempts)).into();
+    let radii = Tally::all(&attempts);
     Ok(Measurement {
         schema: SCHEMA.to_owned(),
         enclosure: enclosure.enclosed(),
@@ -254,6 +286,8 @@ fn both(
 /// What came of all attempts on one scene.
 struct Pass {
     reports: HashMap<String, Report>,
+    /// The process that attempts go for was not there any more at the end.
+    is_holder_gone: bool,
     cut_short: Option<String>,
 }
 
@@ -293,7 +327,7 @@ fn run(
         told(made / LINES_EACH);
     })
     .map_err(start)?;
-    let said = Said::by(&ran.printed);
+    let said = Said::by(&ran.printed, scene.tag());
     match said.begun {
         0 => return Err(CollectError::Nothing { said: complaint(&ran) }),
         1 => {}
@@ -303,42 +337,72 @@ fn run(
     if let Ok(terminal) = terminal {
         scene.contacts().note_as(terminal::LISTENER, &terminal.printed);
     }
+    let is_holder_gone = scene.is_holder_gone();
     let cut_short = (!said.has_ended).then(|| ran.cut_short(RUN_TIME_MAX).unwrap_or_else(|| complaint(&ran)));
-    Ok(Pass { reports: said.reports, cut_short })
+    Ok(Pass { reports: said.reports, is_holder_gone, cut_short })
 }
 
 impl Pass {
     fn came(&self, attempt: &Attempt, scene: &Scene) -> Came {
         let reported = self.reports.get(attempt.id);
+        if self.has_missed(attempt) {
+            return Came::Inconclusive(
+                "the planted process was ended meanwhile, and not by the probe".to_owned(),
+            );
+        }
         let contacts: Vec<Contact> = Contacts::all(scene.contacts());
         Came::of(attempt, reported, &HostSide { plants: scene.plants(), contacts: &contacts, reported })
     }
 }
 
-/// What the inside has said: lines of its own among whatever else an enclosure prints.
+impl Pass {
+    /// Whether the process that `attempt` goes for may have been gone by then: whoever ended it, no attempt did.
+    fn has_missed(&self, attempt: &Attempt) -> bool {
+        let was_reached =
+            |id: &str| self.reports.get(id).is_some_and(|report| report.outcome == Outcome::Reached);
+        let goes_for_it = [Plant::OutsidePid, Plant::InitPid].iter().any(|pid| attempt.needs.contains(pid));
+        self.is_holder_gone
+            && goes_for_it
+            && !was_reached(attempt.id)
+            && !processes::FATAL.iter().any(|fatal| was_reached(fatal.id))
+    }
+}
+
+/// What the inside has said: lines of its own among whatever else an enclosure prints. A report that comes twice, or not
+/// between beginning and end, is none.
 #[derive(Default)]
 struct Said {
     begun: usize,
     has_ended: bool,
     reports: HashMap<String, Report>,
+    repeated: HashSet<String>,
 }
 
 impl Said {
-    fn by(printed: &[u8]) -> Self {
-        let mut said = Self::default();
+    fn by(printed: &[u8], tag: &str) -> Self {
+        let (mut said, mark) = (Self::default(), mark(tag));
         for line in String::from_utf8_lossy(printed).lines() {
-            let Some((_, word)) = line.split_once(MARK) else { continue };
+            let Some((_, word)) = line.split_once(&mark) else { continue };
             match word.trim() {
                 "begun" => said.begun += 1,
                 "ended" => said.has_ended = true,
                 report => {
-                    if let Ok(report) = serde_json::from_str::<Report>(report) {
-                        said.reports.insert(report.id.clone(), report);
+                    let report = serde_json::from_str::<Report>(report);
+                    if let Some(report) = report.ok().filter(|_| said.begun > 0 && !said.has_ended) {
+                        said.hear(report);
                     }
                 }
             }
         }
         said
+    }
+
+    fn hear(&mut self, report: Report) {
+        let id = report.id.clone();
+        if self.repeated.contains(&id) || self.reports.insert(id.clone(), report).is_some() {
+            self.reports.remove(&id);
+            self.repeated.insert(id);
+        }
     }
 }
 

@@ -87,7 +87,8 @@ pub(crate) fn run(scratch: &Path, tag: &str) {
             Some(_) | None => {}
         }
     }
-    if !groups.is_empty() {
+    let was_cut_short = !groups.is_empty();
+    if was_cut_short {
         for group in groups.into_iter().filter_map(Pid::from_raw) {
             kill_process_group(group, Signal::KILL).ok();
         }
@@ -95,6 +96,11 @@ pub(crate) fn run(scratch: &Path, tag: &str) {
     }
     end_programs(scratch);
     tidy(scratch, tag, &plants);
+    if was_cut_short {
+        // What was ended may have been in the middle of making something.
+        thread::sleep(ENDING);
+        tidy(scratch, tag, &plants);
+    }
 }
 
 /// Ends what still runs of the scene's own programs: an enclosure may have left the process group that was watched.

@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use rustix::pty;
 
 use crate::outside::enclosure::CommandLine;
@@ -146,19 +146,33 @@ fn gather(from: &Receiver<Vec<u8>>, end: Instant, all: &mut Vec<u8>, heard: &mut
     }
 }
 
-/// Waits for the child, which has closed its output if that came in time; else ends it with its whole group.
+/// Waits for the child, which has closed its output if that came in time, and ends what is left of its group; the child
+/// as well where it is late.
 fn ended(child: &mut Child, in_time: bool, end: Instant) -> io::Result<Option<ExitStatus>> {
-    while in_time && Instant::now() < end {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+    let mut has_ended = false;
+    while in_time && !has_ended && Instant::now() < end {
+        has_ended = self::has_ended(child);
+        if !has_ended {
+            thread::sleep(Duration::from_millis(1));
         }
-        thread::sleep(Duration::from_millis(1));
     }
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+    // Nobody has waited for it yet: its number, and its group's, is still its own.
+    if let Some(group) = pid_of(child) {
         kill_process_group(group, Signal::KILL).ok();
     }
-    child.wait()?;
-    Ok(None)
+    let status = child.wait()?;
+    Ok(has_ended.then_some(status))
+}
+
+/// Whether a child has ended; it is not waited for.
+pub(crate) fn has_ended(child: &Child) -> bool {
+    let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    // ECHILD: somebody has waited for it.
+    pid_of(child).is_some_and(|pid| waitid(WaitId::Pid(pid), flags).map_or(true, |ended| ended.is_some()))
+}
+
+fn pid_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 impl Place<'_> {

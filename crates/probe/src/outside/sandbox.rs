@@ -30,9 +30,13 @@ impl Sandbox {
     /// even start says nothing about what it holds.
     ///
     /// # Errors
-    /// [`CollectError::Missing`] for a known one that can't be used here.
+    /// [`CollectError::Missing`] for a known one that can't be used here, [`CollectError::NoProbe`] for a command
+    /// without a place for the probe.
     pub fn of(text: &str, place: &Path, environment: &[(OsString, OsString)]) -> Result<Self, CollectError> {
         let Some(adapter) = adapters::find(text) else {
+            if !text.contains(PROBE) {
+                return Err(CollectError::NoProbe { command: text.to_owned() });
+            }
             let name = text.split_whitespace().next().unwrap_or(text).to_owned();
             return Ok(Self { enclosed: Enclosed { name, version: None, command: text.to_owned() } });
         };
@@ -72,10 +76,7 @@ impl Enclosure for Sandbox {
     }
 
     fn prepare(&mut self, _scene: &mut Scene) -> Result<(), CollectError> {
-        if self.enclosed.command.contains(PROBE) {
-            return Ok(());
-        }
-        Err(CollectError::NoProbe { command: self.enclosed.command.clone() })
+        Ok(())
     }
 
     fn command(&self, scene: &Scene, inner: &[OsString]) -> CommandLine {

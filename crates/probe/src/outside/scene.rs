@@ -9,8 +9,9 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
 use rustix::process::{Resource, getrlimit};
@@ -19,7 +20,7 @@ use crate::catalog;
 use crate::inside::proc;
 use crate::outside::janitor::{self, Janitor};
 use crate::outside::listeners::{Contacts, Listener, own_address};
-use crate::outside::{confidant, origin};
+use crate::outside::{confidant, origin, process};
 use crate::plants::{Plant, Plants};
 
 /// The beginning of all names that a scene makes.
@@ -163,6 +164,33 @@ impl Scene {
 
     pub(crate) fn contacts(&self) -> &Contacts {
         &self.contacts
+    }
+
+    /// Says which variables the authority passes on: attempts on what is inherited don't count them.
+    pub fn give_variables<'v>(&mut self, names: impl Iterator<Item = &'v str>) {
+        self.plant(Plant::GivenVariables, names.collect::<Vec<_>>().join(" "));
+    }
+
+    /// Runs a command to its end, for an enclosure that makes itself ready: it is ended with the scene.
+    ///
+    /// # Errors
+    /// It can't be started or waited for.
+    pub fn watched(&self, command: &mut Command) -> io::Result<Output> {
+        let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let group = child.id();
+        if let Some(janitor) = &self.janitor {
+            janitor.watch(group);
+        }
+        let output = child.wait_with_output();
+        if let Some(janitor) = &self.janitor {
+            janitor.forget(group);
+        }
+        output
+    }
+
+    /// Whether the process that holds the secret has ended.
+    pub(crate) fn is_holder_gone(&self) -> bool {
+        self.holder.as_ref().is_some_and(process::has_ended)
     }
 
     /// Who takes the scene away.

@@ -6,6 +6,7 @@
 use super::super::run::request;
 use crate::arguments::{AuthorityArguments, ProbeArguments};
 use cofferdam_policy::authority::{Access, Authority};
+use cofferdam_policy::net::credential::VarName;
 use cofferdam_probe::Enclosed;
 use cofferdam_probe::outside::{CollectError, CommandLine, Declared, Enclosure, Scene};
 use cofferdam_session::context::Context;
@@ -52,20 +53,9 @@ impl Failed {
         match self {
             Self::Session(error) => error,
             Self::Collect(error) => {
-                let hint = match &error {
-                    CollectError::Scene { .. } => {
-                        "make room in your home directory, and look at its permissions"
-                    }
-                    CollectError::Start { .. } | CollectError::Nothing { .. } => {
-                        "try the sandbox by hand, with `true` in place of the probe"
-                    }
-                    CollectError::Missing { install, .. } => install,
-                    CollectError::NoAttempt { .. } => "see them all: cofferdam-probe list",
-                    CollectError::NoProbe { .. } | CollectError::Repeated { .. } => {
-                        "write for instance --against 'mysandbox -- {}'"
-                    }
-                };
-                Error::new(ErrorKind::Command, "cannot measure").because(error).hint(hint)
+                let kind = if error.is_of_the_words() { ErrorKind::Usage } else { ErrorKind::Command };
+                let hint = error.what_to_do();
+                Error::new(kind, "cannot measure").because(error).hint(hint)
             }
         }
     }
@@ -159,7 +149,7 @@ impl<'c> Cell<'c> {
         let written = std::fs::write(&kept, &value).and_then(|()| std::fs::write(&file, policy));
         written.map_err(|error| Error::new(ErrorKind::State, "cannot plant a grant").because(error))?;
         let from = format!("file:{}", kept.display());
-        self.cofferdam(["secret", "add", &secret, "--from", &from], "cannot plant a secret")?;
+        self.cofferdam(scene, ["secret", "add", &secret, "--from", &from], "cannot plant a secret")?;
         scene.bind_secret(HANDLE, &value);
         self.arguments.authority.policy = Some(file);
         Ok(())
@@ -174,7 +164,7 @@ impl<'c> Cell<'c> {
         let (name, text) = (self.name(scene), format!("printf %s {} > note", scene.canary()));
         let flags = [OsStr::new("run"), OsStr::new("--name"), OsStr::new(&name), OsStr::new("--workspace")];
         let words = flags.into_iter().chain([workspace.as_os_str()]);
-        self.cofferdam(words.chain(["--", "sh", "-c", &text].map(OsStr::new)), ACT)?;
+        self.cofferdam(scene, words.chain(["--", "sh", "-c", &text].map(OsStr::new)), ACT)?;
         let context = self.context_apart()?;
         let state = State::open(&context)?;
         let record = sessions::find(&context, &state, Some(&name))?;
@@ -197,12 +187,17 @@ impl<'c> Cell<'c> {
     }
 
     /// Runs this very program, and says what it complained of.
-    fn cofferdam<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>, act: &str) -> Result<(), Error> {
+    fn cofferdam<A: AsRef<OsStr>>(
+        &self,
+        scene: &Scene,
+        words: impl IntoIterator<Item = A>,
+        act: &str,
+    ) -> Result<(), Error> {
         let mut command = Command::new(&self.context.program);
         command.args(words).env_clear().envs(&self.context.environment).stdin(Stdio::null());
         command.envs(self.apart.iter().map(|(name, value)| (name, value)));
-        let ran = command
-            .output()
+        let ran = scene
+            .watched(&mut command)
             .map_err(|error| Error::new(ErrorKind::Internal, act.to_owned()).because(error))?;
         if ran.status.success() {
             return Ok(());
@@ -218,8 +213,11 @@ impl Enclosure for Cell<'_> {
     type Error = Failed;
 
     fn enclosed(&self) -> Enclosed {
-        let mut command = vec!["cofferdam run".to_owned()];
+        let mut command = vec!["cofferdam run --workspace {workspace}".to_owned()];
         command.extend(self.asked.iter().map(|flag| flag.to_string_lossy().into_owned()));
+        if self.is_granted {
+            command.push("[and the planted grants]".to_owned());
+        }
         command.push("-- {}".to_owned());
         Enclosed {
             name: "cofferdam".to_owned(),
@@ -241,7 +239,11 @@ impl Enclosure for Cell<'_> {
         if !takes_from_owner {
             self.settle_neighbour(scene)?;
         }
-        self.authority = Some(self.resolved(scene)?);
+        let authority = self.resolved(scene)?;
+        let handles = authority.credentials.iter().flat_map(|credential| &credential.environment);
+        let given = authority.environment.keys().map(String::as_str);
+        scene.give_variables(given.chain(handles.map(VarName::as_str)));
+        self.authority = Some(authority);
         Ok(())
     }
 
@@ -271,9 +273,9 @@ impl Enclosure for Cell<'_> {
         }
     }
 
-    fn finish(&mut self, _scene: &Scene) -> Result<(), Failed> {
+    fn finish(&mut self, scene: &Scene) -> Result<(), Failed> {
         for name in self.sessions.take() {
-            self.cofferdam(["discard", "-f", &name], "cannot discard a session of the probe")?;
+            self.cofferdam(scene, ["discard", "-f", &name], "cannot discard a session of the probe")?;
         }
         Ok(())
     }

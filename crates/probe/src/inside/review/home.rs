@@ -3,7 +3,7 @@
 //! Only new files of the run's own tag, which do nothing; a directory that isn't there is made for them on the host and
 //! removed again.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::{arrived, brings, make};
 use crate::attempt::{Attempt, Run};
 use crate::classes::{Class, class};
 use crate::finding::Finding;
+use crate::inside::made;
 use crate::plants::{Plant, PlantError, Plants};
 use crate::witness::{HostSide, Witness};
 
@@ -91,6 +92,8 @@ const fn at_home(id: &'static str, sentence: &'static str, run: Run, witness: Wi
 
 const NEEDS: &[Plant] = &[Plant::Home, Plant::Tag];
 
+/// The name of this planting in marks.
+const REVIEW: &str = "review";
 /// The directories below the home, those above before those within.
 const DIRECTORIES: &[&str] = &[
     ".config",
@@ -139,17 +142,11 @@ fn brought(host: &HostSide<'_>, name: &str) -> Option<String> {
     arrived(&place(host.plants, name).ok()?, |_| true)
 }
 
-/// Makes the directories that aren't there. A mark in each tells that they are nobody's, also to the planting of
-/// another run at the same time: who removes the last mark removes the directory.
+/// Makes the directories that aren't there.
 pub(super) fn plant(plants: &Plants) -> io::Result<()> {
-    for name in DIRECTORIES {
-        let directory = place(plants, name).map_err(io::Error::other)?;
-        // One that can't be made or looked into is the owner's, and what goes for it says that it isn't there.
-        if fs::create_dir(&directory).is_ok() || is_marked(&directory) {
-            File::create_new(mark(&directory, plants)?)?;
-        }
-    }
-    Ok(())
+    DIRECTORIES
+        .iter()
+        .try_for_each(|name| made::make(&place(plants, name).map_err(io::Error::other)?, plants, REVIEW))
 }
 
 /// Takes away what attempts brought, and the directories that were made for it; all that can be, whatever fails.
@@ -157,42 +154,11 @@ pub(super) fn tidy(plants: &Plants) -> io::Result<()> {
     let mut tidied = Ok(());
     for name in FILES.iter().chain(&SCHEDULES) {
         let path = place(plants, name).map_err(io::Error::other)?;
-        tidied = tidied.and(gone(fs::remove_file(path)));
+        tidied = tidied.and(made::gone(fs::remove_file(path)));
     }
     for name in DIRECTORIES.iter().rev() {
         let directory = place(plants, name).map_err(io::Error::other)?;
-        let unmarked = fs::remove_file(mark(&directory, plants)?);
-        if unmarked.is_ok() {
-            // One that others have put something into meanwhile stays.
-            drop(fs::remove_dir(&directory));
-        }
-        tidied = tidied.and(gone(unmarked));
+        tidied = tidied.and(made::unmake(&directory, plants, REVIEW));
     }
     tidied
-}
-
-const MARK_PREFIX: &str = ".cofferdam-probe-made-";
-
-fn mark(directory: &Path, plants: &Plants) -> io::Result<PathBuf> {
-    Ok(directory.join(format!("{MARK_PREFIX}{}", plants.text(Plant::Tag).map_err(io::Error::other)?)))
-}
-
-fn is_marked(directory: &Path) -> bool {
-    let mut names = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    names.any(|name| name.to_string_lossy().starts_with(MARK_PREFIX))
-}
-
-/// What isn't there needs no removing, nor what this user may not look for.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error)
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
-            ) =>
-        {
-            Err(error)
-        }
-        _ => Ok(()),
-    }
 }
