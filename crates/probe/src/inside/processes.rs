@@ -268,6 +268,9 @@ fn stop(pid: Pid) -> Finding {
 }
 
 fn stopped(pid: Pid) -> Finding {
+    if let Some(ended) = ended_before(pid) {
+        return ended;
+    }
     if let failed @ Err(_) = process::kill_process(pid, Signal::STOP) {
         return Gate::PROCESS.judge("kill with SIGSTOP", failed);
     }
@@ -284,6 +287,12 @@ fn stopped(pid: Pid) -> Finding {
         Ok(None) => Finding::Inconclusive("its state cannot be read".to_owned()),
         Err(errno) => Finding::Inconclusive(format!("its state cannot be read: {}", errno::name(errno))),
     }
+}
+
+/// One that nobody has waited for yet takes every signal, and shows nothing.
+fn ended_before(pid: Pid) -> Option<Finding> {
+    let has_ended = proc::read_text(&format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+    has_ended.then(|| Finding::Inconclusive("it had ended before".to_owned()))
 }
 
 /// Whether the first process of this pid namespace waits for an orphan, as it does while it runs.
@@ -304,6 +313,9 @@ fn reaps() -> bool {
 
 /// If pid 1 dies, so does this process, which its caller sees; a planted one is looked at.
 fn kill(pid: Pid) -> Finding {
+    if let Some(ended) = ended_before(pid) {
+        return ended;
+    }
     if let failed @ Err(_) = process::kill_process(pid, Signal::KILL) {
         return Gate::PROCESS.judge("kill with SIGKILL", failed);
     }

@@ -125,7 +125,6 @@ const fn in_workspace(id: &'static str, sentence: &'static str, run: Run) -> Att
     Attempt::forbidden(id, sentence, "attacks 16", run)
         .of(Radius::Credential)
         .needs(&[Plant::Workspace, Plant::Canary])
-        .if_present()
 }
 
 const fn of_others(id: &'static str, sentence: &'static str, plant: Plant, run: Run) -> Attempt {
@@ -234,19 +233,11 @@ fn directories_above(plants: &Plants, file: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(file.ancestors().skip(1).take_while(|above| *above != home).map(Path::to_owned).collect())
 }
 
-/// Where there is no git, there is no repository, and what goes for one is inapplicable.
 fn plant_workspace(plants: &Plants, canary: &str) -> io::Result<()> {
     let workspace = Path::new(text(plants, Plant::Workspace)?);
-    let repository = workspace.join(".git");
     DirBuilder::new().mode(DIRECTORY_MODE).create(workspace.join("nested"))?;
-    let files = WORKSPACE_FILES.iter().map(|name| workspace.join(name));
-    files
-        .filter(|file| repository.is_dir() || !file.starts_with(&repository))
-        .try_for_each(|file| put(&file, canary))?;
-    if !repository.is_dir() {
-        return Ok(());
-    }
-    let mut config = File::options().append(true).open(repository.join("config"))?;
+    WORKSPACE_FILES.iter().try_for_each(|name| put(&workspace.join(name), canary))?;
+    let mut config = File::options().append(true).open(workspace.join(".git/config"))?;
     write!(
         config,
         "[remote \"probe\"]\n\turl = https://probe:{canary}-url@forge.invalid/probe.git\n\

@@ -417,7 +417,8 @@ fn file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
-/// A repository with one commit, where git is installed; attempts on it are inapplicable where it is not.
+/// A repository with one commit. Where git is not installed it is empty, and what git itself would have to do with it is
+/// inapplicable.
 fn repository(workspace: &Path) -> io::Result<()> {
     fs::write(workspace.join("README"), "A project of no use but to be destroyed.\n")?;
     fs::write(workspace.join(".gitignore"), "ignored/\n")?;
@@ -440,6 +441,12 @@ fn repository(workspace: &Path) -> io::Result<()> {
         git.arg("-C").arg(workspace).args(words);
         // A missing git is no failure: what depends on it says so.
         git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+    }
+    let repository = workspace.join(".git");
+    if !repository.is_dir() {
+        ["", "objects", "refs"].iter().try_for_each(|name| directory(&repository.join(name)))?;
+        file(&repository.join("HEAD"), b"ref: refs/heads/main\n")?;
+        file(&repository.join("config"), b"[core]\n\trepositoryformatversion = 0\n")?;
     }
     Ok(())
 }
