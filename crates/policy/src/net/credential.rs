@@ -359,3 +359,6 @@ impl From<Place> for String {
         place.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

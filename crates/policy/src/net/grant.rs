@@ -443,3 +443,6 @@ impl fmt::Display for Protocol {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,16 @@ mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handle_in_the_form_of_a_uuid_is_one_of_version_4() {
+        let text = uuid(&mut Chance::new(&[7; HANDLE_SEED_BYTES]));
+        let groups: Vec<&str> = text.split('-').collect();
+        assert_eq!(groups.iter().map(|group| group.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert!(text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()), "{text}");
+        assert!(groups[2].starts_with('4') && groups[3].starts_with(['8', '9', 'a', 'b']), "{text}");
+        assert_ne!(text, uuid(&mut Chance::new(&[8; HANDLE_SEED_BYTES])));
+    }
     use proptest::prelude::*;
 
     fn handle(secret: &str, seed: u8) -> Handle {

@@ -249,3 +249,12 @@ fn a_host_of_a_grant_is_kept_as_it_was_understood() {
     let host = HostPattern::Exactly(Host::parse("a.example").unwrap());
     assert_eq!(grant("A.EXAMPLE.:443").host, host);
 }
+
+#[test]
+fn a_line_may_be_so_long_and_no_longer() {
+    let grant = "GET a.example/x";
+    let line = |bytes: usize| format!("{grant}{}", " ".repeat(bytes - grant.len()));
+    assert!(Grant::from_line(&line(ALLOW_BYTES_MAX), GrantOrigin::Flag).is_ok());
+    let longer = Grant::from_line(&line(ALLOW_BYTES_MAX + 1), GrantOrigin::Flag);
+    assert!(matches!(longer, Err(AllowError::Length)), "{longer:?}");
+}

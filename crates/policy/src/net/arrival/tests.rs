@@ -33,6 +33,8 @@ fn an_arrival_that_says_more_or_names_no_place_is_refused() {
     ] {
         assert!(Arrival::decode(wrong.as_bytes()).is_err(), "{wrong}");
     }
-    let padded = format!("{{\"v\":1,\"to\":\"192.0.2.1:1\"}}{}", " ".repeat(ARRIVAL_BYTES_MAX));
-    assert!(matches!(Arrival::decode(padded.as_bytes()), Err(ArrivalError::TooLong)));
+    let padded = |bytes: usize| format!("{:<bytes$}", r#"{"v":1,"to":"192.0.2.1:1"}"#);
+    assert!(Arrival::decode(padded(ARRIVAL_BYTES_MAX).as_bytes()).is_ok());
+    let longer = Arrival::decode(padded(ARRIVAL_BYTES_MAX + 1).as_bytes());
+    assert!(matches!(longer, Err(ArrivalError::TooLong)));
 }

@@ -207,6 +207,22 @@ fn path() -> impl Strategy<Value = String> {
         .prop_map(|segments| format!("/{}", segments.join("/")))
 }
 
+#[test]
+fn of_two_patterns_that_mean_a_path_the_narrower_one_is_the_more_specific() {
+    let specificity = |pattern: &str| pattern.parse::<PathPattern>().unwrap().specificity();
+    // As many letters each.
+    for (narrow, wide) in [("/a/*", "/a/**"), ("/ab", "/ab*"), ("/abc", "/ab"), ("/a/b", "/a/*")] {
+        assert!(specificity(narrow) > specificity(wide), "{narrow} {wide}");
+    }
+}
+
+#[test]
+fn the_literal_part_of_a_pattern_ends_before_the_segment_with_a_wildcard() {
+    for (pattern, literal) in [("/a/b/**", "/a/b"), ("/a/b*", "/a"), ("/a/b", "/a/b"), ("/**", "")] {
+        assert_eq!(pattern.parse::<PathPattern>().unwrap().literal_prefix(), literal, "{pattern}");
+    }
+}
+
 proptest! {
     #[test]
     fn the_pattern_of_a_path_means_it_and_no_other(path in path(), other in path()) {
