@@ -534,3 +534,21 @@ fn a_verdict_among_ten_thousand_grants_takes_two_microseconds_at_most() {
         assert!(told.is_ok() && each < bound, "{each:?}");
     }
 }
+
+#[test]
+fn the_budgets_of_a_place_are_those_of_the_grants_that_mean_it() {
+    let grants = grants(&[
+        "GET a.own.example/x up=1kB",
+        "GET a.own.example/y",
+        "GET b.own.example/x up=2kB",
+        "GET *.own.example/x up=3kB",
+        "GET a.own.example:8443/x up=4kB",
+    ]);
+    let at = |place: &str| grants.budgets_at(&to(place)).map(|(at, _)| at).collect::<Vec<_>>();
+    assert_eq!(at("a.own.example"), [0, 3]);
+    assert_eq!(at("b.own.example"), [2, 3]);
+    assert_eq!(at("a.own.example:8443"), [4]);
+    assert_eq!(at("c.other"), [0; 0]);
+    let kept: Vec<Budget> = grants.budgets_at(&to("a.own.example")).map(|(_, budget)| budget).collect();
+    assert!(kept.iter().all(|budget| *budget != Budget::default()) && kept[0] != kept[1]);
+}
