@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use cofferdam_syscall::raw::{Act, attempt};
+use cofferdam_syscall::raw::{Act, KernelAct, attempt};
 use rustix::fs::{MemfdFlags, Mode};
 
 use crate::failure::Failure;
@@ -115,10 +115,13 @@ fn hold_secret(plants: &Plants) -> Result<(), Failure> {
     Err(Failure::Control { act: "hold a secret", source: command.exec() })
 }
 
-/// It has the directory in which it was started open: a way out for whoever gets at its descriptors.
+/// It has the directory in which it was started open, a way out for whoever gets at its descriptors; and a session
+/// keyring, so that the user has a key for as long as it lives.
 fn holding(out: &mut dyn Write) -> Result<(), Failure> {
     let _directory =
         fs::File::open(".").map_err(|source| Failure::Control { act: "hold a directory", source })?;
+    // Where there are no keyrings, nobody has keys.
+    attempt(Act::Kernel(KernelAct::KeyctlJoinSession)).ok();
     say(out, format!("{}\n", std::process::id()).as_bytes())?;
     until_end_of_input()
 }

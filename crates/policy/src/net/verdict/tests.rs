@@ -552,3 +552,20 @@ fn the_budgets_of_a_place_are_those_of_the_grants_that_mean_it() {
     let kept: Vec<Budget> = grants.budgets_at(&to("a.own.example")).map(|(_, budget)| budget).collect();
     assert!(kept.iter().all(|budget| *budget != Budget::default()) && kept[0] != kept[1]);
 }
+
+#[test]
+fn a_permit_says_what_its_grant_does_of_the_body_and_of_how_much() {
+    let grants = grants(&[
+        "POST m.own.example/v1/** model=openai up=5MB",
+        "GET m.own.example/plain",
+        "tls.own.example protocols=tls-passthrough up=1MB",
+    ]);
+    let kept: Vec<&Grant> = grants.iter().collect();
+    let asks = judged(&grants, "POST m.own.example/v1/chat/completions").unwrap();
+    assert_eq!((asks.model(), asks.budget()), (kept[0].model.as_ref(), kept[0].budget));
+    assert!(asks.model().is_some() && asks.budget() != Budget::default());
+    let plain = judged(&grants, "GET m.own.example/plain").unwrap();
+    assert_eq!((plain.model(), plain.budget()), (None, Budget::default()));
+    let Ok(Reach::Unread(splice)) = grants.reach(&to("tls.own.example")) else { panic!("not reached") };
+    assert!(splice.budget() == kept[2].budget && splice.budget() != Budget::default());
+}
