@@ -229,6 +229,11 @@ proptest! {
         prop_assert!(before.iter().all(|reason| after.contains(reason)));
         let without_landlock = Support { landlock: None, ..machine };
         prop_assert!(reasons(&authority, &without_landlock).contains(&Reason::LandlockMissing));
+        for (found, least) in [(1, 2), (2, 2), (3, 2)] {
+            let machine = Support { landlock: Some(found), landlock_min: least, ..without_landlock.clone() };
+            let is_refused = reasons(&authority, &machine).contains(&Reason::LandlockTooOld { found, least });
+            prop_assert_eq!(is_refused, found < least);
+        }
     }
 
     #[test]
