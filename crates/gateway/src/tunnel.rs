@@ -34,8 +34,10 @@ pub const SOCKS_PROXY_PORT: u16 = 1080;
 
 /// For a client to say what it wants where something is granted; browsers open connections ahead.
 const FIRST_BYTES_TIME_MAX: Duration = Duration::from_secs(60);
-/// The same where nothing is: a client that is told why is worth more than one that is reset sooner, on a busy machine too.
-const UNWANTED_TIME_MAX: Duration = Duration::from_secs(3);
+/// The same where nothing is.
+const UNWANTED_TIME_MAX: Duration = Duration::from_secs(1);
+/// The same where nothing is, for a client that has asked a proxy: it is about to speak, however busy the machine is.
+const LED_TIME_MAX: Duration = Duration::from_secs(3);
 /// Ports of protocols in which the server speaks first (FTP, SSH, Telnet, SMTP, POP3, IMAP, MySQL, VNC): whoever connects
 /// there waits to be greeted, and where nothing is granted nobody does.
 const SERVER_FIRST_PORTS: [u16; 10] = [21, 22, 23, 25, 110, 143, 587, 2525, 3306, 5900];
@@ -49,6 +51,7 @@ const METHOD_BYTES_MAX: usize = 32;
 pub(crate) async fn serve(gate: Arc<Gate>, arrival: Arrival, socket: TcpStream) {
     let client = Client::new(socket);
     let to = arrival.destination;
+    let unwanted = if to.ip() == PROXY_ADDRESS { LED_TIME_MAX } else { UNWANTED_TIME_MAX };
     let led = match (to.ip(), to.port()) {
         (IpAddr::V4(PROXY_ADDRESS), HTTP_PROXY_PORT) => Box::pin(http_proxy(&gate, client)).await,
         (IpAddr::V4(PROXY_ADDRESS), SOCKS_PROXY_PORT) => Box::pin(socks_proxy(&gate, client)).await,
@@ -64,7 +67,7 @@ pub(crate) async fn serve(gate: Arc<Gate>, arrival: Arrival, socket: TcpStream) 
         }
     };
     if let Some((client, to)) = led {
-        Box::pin(open(gate, to, client)).await;
+        Box::pin(open(gate, to, client, unwanted)).await;
     }
 }
 
@@ -151,13 +154,14 @@ enum Spoken {
 
 /// An address of the cell's own stands for a name, and only the cell knows for which: who has resolved it and then says
 /// it to a proxy names the host in the TLS server name or in `Host`. That is a claim like any other, and judged like any
-/// other; the address itself leads nowhere, whatever is granted and whatever the host's network has there.
-async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
+/// other; the address itself leads nowhere, whatever is granted and whatever the host's network has there. `unwanted` is
+/// how long a client is heard where nothing is granted.
+async fn open(gate: Arc<Gate>, to: Destination, mut client: Client, unwanted: Duration) {
     if !stands_for_a_name(&to.host) {
-        return open_named(gate, to, client).await;
+        return open_named(gate, to, client, unwanted).await;
     }
     let is_greeted = SERVER_FIRST_PORTS.contains(&to.port.get());
-    let patience = if is_greeted { Duration::ZERO } else { UNWANTED_TIME_MAX };
+    let patience = if is_greeted { Duration::ZERO } else { unwanted };
     match timeout(patience, listen(&mut client)).await.unwrap_or(Ok(Spoken::Nothing)) {
         Err(_gone) => {}
         Ok(Spoken::Http) => {
@@ -171,7 +175,8 @@ async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
             }
             match said.and_then(|name| DnsName::parse(name).ok()) {
                 Some(name) => {
-                    open_named(gate, Destination { host: Host::Name(name), port: to.port }, client).await;
+                    let to = Destination { host: Host::Name(name), port: to.port };
+                    open_named(gate, to, client, unwanted).await;
                 }
                 None => {
                     let (name, doom) = (to.host.to_string(), Some(RefusalReason::NameUnknown));
@@ -187,7 +192,7 @@ async fn open(gate: Arc<Gate>, to: Destination, mut client: Client) {
 }
 
 /// The way of a connection to a host that is known.
-async fn open_named(gate: Arc<Gate>, to: Destination, mut client: Client) {
+async fn open_named(gate: Arc<Gate>, to: Destination, mut client: Client, unwanted: Duration) {
     if gate.leaks_in(&to, to.host.to_string().as_bytes()) {
         return client.reset();
     }
@@ -198,7 +203,7 @@ async fn open_named(gate: Arc<Gate>, to: Destination, mut client: Client) {
         Ok(Reach::Unread(permit)) => (FIRST_BYTES_TIME_MAX, None, Some(permit)),
         Ok(Reach::Read) => (FIRST_BYTES_TIME_MAX, None, None),
         Err(refusal) if SERVER_FIRST_PORTS.contains(&to.port.get()) => (Duration::ZERO, Some(refusal), None),
-        Err(refusal) => (UNWANTED_TIME_MAX, Some(refusal), None),
+        Err(refusal) => (unwanted, Some(refusal), None),
     };
     let spoken = timeout(patience, listen(&mut client)).await.unwrap_or(Ok(Spoken::Nothing));
     match spoken {
