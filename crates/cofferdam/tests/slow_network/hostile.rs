@@ -199,10 +199,12 @@ fn neither_a_bomb_nor_a_flood_takes_memory_while_secrets_are_looked_for() {
         format!("curl -sS {url}/bomb | gzip -d | wc -c; curl -sS {url}/flood | wc -c; touch over; sleep 20");
     let words = ["run", "-d", "--name", "one", "--policy", &policy, "--", "sh", "-c", &script];
     scene.cofferdam(&words).run().assert_success();
-    let logs = || scene.cofferdam(&["logs", "one"]).run().stdout();
-    let said =
-        cofferdam_testkit::until("both to pass", || Some(logs()).filter(|said| said.lines().count() == 2));
-    assert_eq!(said.lines().collect::<Vec<_>>(), ["200000000", "78000000"]);
+    // Followed, not asked for again and again: on two processors that would take one from the gateway.
+    let logs = scene.cofferdam(&["logs", "-f", "one"]).start();
+    let lengths = ["200000000", "78000000"];
+    for length in lengths {
+        logs.wait_for_output(length);
+    }
     let gateway =
         scene.home.processes().into_iter().find(|each| each.command.contains("cofferdam-gateway serve"));
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.unwrap().pid)).unwrap();
@@ -210,4 +212,5 @@ fn neither_a_bomb_nor_a_flood_takes_memory_while_secrets_are_looked_for() {
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(peak < RESIDENT_KIBIBYTES_MAX, "{peak} KiB");
     scene.cofferdam(&["stop", "one"]).run().assert_success();
+    assert_eq!(logs.finish().stdout().lines().collect::<Vec<_>>(), lengths);
 }
