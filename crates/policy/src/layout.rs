@@ -51,8 +51,6 @@ pub struct System {
     pub made: Vec<(AbsPath, String)>,
     /// Directories of our own that make up the cell's `/etc`, from top to bottom.
     pub etc: Vec<AbsPath>,
-    /// By directory: one of our own that lies over it, with the files that are another's in the cell.
-    pub over: BTreeMap<AbsPath, AbsPath>,
 }
 
 /// Where one mount of the session keeps what belongs to it.
@@ -195,8 +193,7 @@ impl Draft {
             self.steps.push(Step::Overlay { target: path("/etc")?, lower, upper: None });
         }
         for directory in &system.directories {
-            let layers = system.over.get(directory).into_iter().chain([directory]);
-            let lower = layers.map(|path| self.source(path, IdView::System, true, None)).collect();
+            let lower = vec![self.source(directory, IdView::System, true, None)];
             self.steps.push(Step::Overlay { target: directory.clone(), lower, upper: None });
         }
         for file in &system.files {

@@ -33,7 +33,6 @@ fn host(authority: &Authority) -> Host {
             links: vec![(path("/bin"), "usr/bin".into())],
             made: vec![(path("/var/empty/made"), "made\n".into())],
             etc: vec![path("/state/etc")],
-            over: std::collections::BTreeMap::new(),
         },
         groups: Vec::new(),
         capture: Capture::Redirect,
@@ -88,16 +87,10 @@ fn a_cell_can_be_begun_before_the_owners_directories_were_looked_at() {
 }
 
 #[test]
-fn what_is_ours_lies_over_the_hosts_and_a_kernel_without_redirects_gets_listeners() {
+fn a_kernel_without_redirects_gets_listeners() {
     let mut host = host(&authority());
-    host.ground.system.over.insert(path("/usr"), path("/state/etc/usr"));
     host.ground.capture = Capture::AnyIp { ports: vec![443] };
     let text = readable(&compute(&permit(authority(), &support()), &host).unwrap());
-    assert!(text.contains(r#""target":"/usr","lower":[1,2],"upper":null"#), "{text}");
-    assert!(
-        text.contains(r#"source 1: {"path":"/state/etc/usr""#)
-            && text.contains(r#"source 2: {"path":"/usr""#)
-    );
     assert!(text.contains(r#"{"step":"capture","capture":{"any_ip":{"ports":[443]}}}"#), "{text}");
 }
 

@@ -4,6 +4,7 @@
 //! the files that it was made of changes; what is a session's own is linked to. Only regular files that everybody
 //! may read are taken, and no link is followed out of `/usr` and `/etc`.
 
+mod directory;
 mod etc;
 mod keystore;
 mod trust;
@@ -49,13 +50,7 @@ pub(crate) fn look(state: &State, identity: &Identity, authority: Option<Vec<u8>
         }
     }
     let parts = etc::Parts::look(authority);
-    for path in &parts.directories {
-        found.directories.extend(AbsPath::new(path));
-    }
     let etc = shared_etc(state, &parts, identity)?;
-    for (directory, below) in parts.over() {
-        found.over.extend(AbsPath::new(directory).ok().zip(AbsPath::new(etc.join(below)).ok()));
-    }
     found.etc.extend(AbsPath::new(etc));
     for name in ["online", "possible", "present"] {
         let path = AbsPath::new(Path::new("/sys/devices/system/cpu").join(name)).ok();

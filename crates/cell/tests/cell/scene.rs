@@ -262,7 +262,6 @@ fn system() -> System {
         links: ["/bin", "/sbin", "/lib", "/lib64"].into_iter().filter_map(link).collect(),
         made: vec![(path("/etc/passwd"), "root:x:0:0::/root:/bin/sh\n".to_owned())],
         etc: Vec::new(),
-        over: BTreeMap::new(),
     }
 }
 

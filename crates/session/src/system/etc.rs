@@ -1,18 +1,19 @@
 //! The pieces of the host's `/etc` that a cell gets, and the directory that is made of them.
 
+use super::directory::Directory;
 use super::is_directory;
 use super::trust::Trust;
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::presets::system::{self, Account, EtcFile};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fs::Metadata;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Counts up when the way in which the directory is made changes.
-const LAYOUT_VERSION: u32 = 3;
+const LAYOUT_VERSION: u32 = 4;
 /// What is a session's own: names in `/etc` that are links to [`OWN_PLACE`].
 pub(super) const OWN: [&str; 4] = ["hostname", "hosts", "machine-id", "gitconfig"];
 /// Where the cell keeps them; on its read-only root.
@@ -21,18 +22,13 @@ pub(crate) const OWN_PLACE: &str = "/var/lib/cofferdam";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The most files that one pattern brings.
 const MATCHES_MAX: usize = 64;
-/// Holds nothing but links, and is copied whole: every program is reached through it.
-const LINKS: &str = "/etc/alternatives";
-
 /// What was found.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// Shown as they are, by overlays of their own.
-    pub(super) directories: Vec<PathBuf>,
     /// Path, whether a link may stay one, and what is there.
     files: Vec<(PathBuf, EtcFile, Metadata)>,
-    /// The directory of links, as it is.
-    links: Option<Metadata>,
+    /// The directories that are copied whole, and all below them, parents first.
+    directories: Vec<Directory>,
     /// What its programs trust.
     trust: Option<Trust>,
 }
@@ -42,8 +38,7 @@ impl Parts {
         let mut listings = Listings::default();
         let named = system::ETC_DIRECTORIES.iter().flat_map(|pattern| listings.matching(pattern));
         // A link would have to be resolved to a place that may be hidden.
-        let directories: Vec<PathBuf> =
-            named.filter(|path| is_directory(path) && path != Path::new(LINKS)).collect();
+        let shown: Vec<PathBuf> = named.filter(|path| is_directory(path)).collect();
         let mut files = Vec::new();
         for file in system::ETC_FILES {
             for path in listings.matching(file.pattern()) {
@@ -52,15 +47,10 @@ impl Parts {
                 }
             }
         }
-        let links = std::fs::symlink_metadata(LINKS).ok().filter(Metadata::is_dir);
-        let trust = authority.map(|certificate| Trust::look(certificate, &directories));
-        Self { directories, files, links, trust }
-    }
-
-    /// The directories over which something of ours lies, and where it is below the directory that is made.
-    pub(super) fn over(&self) -> impl Iterator<Item = (PathBuf, &'static str)> {
-        let below = self.trust.iter().flat_map(Trust::directories);
-        below.map(|below| (Path::new("/etc").join(below), below))
+        let trust = authority.map(|certificate| Trust::look(certificate, &shown));
+        let mut directories = Vec::new();
+        shown.into_iter().for_each(|path| Directory::list(path, &mut directories));
+        Self { files, directories, trust }
     }
 
     /// Changes when anything does that the directory is made of.
@@ -76,9 +66,8 @@ impl Parts {
             let end = std::fs::metadata(path).map_or_else(|_| String::new(), |end| stamp(&end));
             add(format!("{} {} {end}\n", path.display(), stamp(found)));
         }
-        add(self.links.as_ref().map_or_else(String::new, stamp));
-        for path in &self.directories {
-            add(format!("{}\n", path.display()));
+        for directory in &self.directories {
+            directory.key(stamp, &mut add);
         }
         if let Some(trust) = &self.trust {
             add(trust.key(stamp));
@@ -96,22 +85,11 @@ impl Parts {
             }
             copy(path, *kind, &target)?;
         }
-        if self.links.is_some() {
-            let target = at.join("alternatives");
-            std::fs::create_dir(&target)?;
-            for entry in std::fs::read_dir(LINKS)? {
-                let entry = entry?;
-                if let Ok(to) = std::fs::read_link(entry.path()) {
-                    std::os::unix::fs::symlink(to, target.join(entry.file_name()))?;
-                }
-            }
-        }
-        // Mount points.
-        for path in &self.directories {
-            std::fs::create_dir_all(at.join(path.strip_prefix("/etc").unwrap_or(path)))?;
-        }
         if let Some(trust) = &self.trust {
             trust.make(at)?;
+        }
+        for directory in &self.directories {
+            directory.copy(Path::new("/etc"), at)?;
         }
         for (name, text) in made(identity)? {
             write(&at.join(name), text.as_bytes())?;
@@ -124,7 +102,7 @@ impl Parts {
     }
 }
 
-fn stamp(found: &Metadata) -> String {
+pub(super) fn stamp(found: &Metadata) -> String {
     format!("{}.{}.{}.{}.{}", found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec())
 }
 
@@ -159,13 +137,15 @@ fn made(identity: &Identity) -> io::Result<[(&'static str, String); 4]> {
     ])
 }
 
+/// Makes a file that is not there yet; nothing is written through a link.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    std::fs::write(path, bytes)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 /// Every directory of it, whatever the owner's umask made of them.
-fn open_to_all(directory: &Path) -> io::Result<()> {
+pub(super) fn open_to_all(directory: &Path) -> io::Result<()> {
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -217,10 +197,14 @@ impl Listings {
     }
 }
 
+/// Whether everybody can come to it and may read it.
 pub(super) fn is_public_file(path: &Path) -> bool {
+    let is_open = |directory: &Path| {
+        std::fs::symlink_metadata(directory).is_ok_and(|found| found.permissions().mode() & 0o001 != 0)
+    };
     std::fs::symlink_metadata(path).is_ok_and(|found| {
         found.is_file() && found.permissions().mode() & 0o004 != 0 && found.len() <= FILE_BYTES_MAX
-    })
+    }) && path.ancestors().skip(1).all(is_open)
 }
 
 fn is_in_usr(path: &Path) -> bool {

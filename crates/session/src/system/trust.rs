@@ -1,7 +1,7 @@
 //! The trusted certificates of a cell: the host's, and the authority's that the gateway signs with.
 //!
-//! Every file that programs look into is made anew, with the authority added, and lies over the host's. The host's own
-//! are only read. The authority's key is not here, and never in a cell.
+//! Every file that programs look into is made anew, with the authority added, in place of the host's. The host's own are
+//! only read. The authority's key is not here, and never in a cell.
 
 use super::etc::{is_public_file, write};
 use super::keystore;
@@ -55,17 +55,7 @@ impl Trust {
         )
     }
 
-    /// The directories, below `/etc`, over which files of ours are to lie.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &'static str> {
-        let mut directories: Vec<&'static str> =
-            self.stores.iter().map(|(directory, _, _)| *directory).collect();
-        directories.extend(&self.lookups);
-        directories.sort_unstable();
-        directories.dedup();
-        directories.into_iter()
-    }
-
-    /// Makes the files below the directory that becomes the cell's `/etc`.
+    /// Makes the files below the directory that becomes the cell's `/etc`, before the host's are copied beside them.
     pub(super) fn make(&self, etc: &Path) -> io::Result<()> {
         let mut bundle = match &self.roots {
             Some(path) => std::fs::read(path)?,
@@ -85,6 +75,7 @@ impl Trust {
             put(&etc.join(directory).join(file), &bytes)?;
         }
         for file in TRUST_FILES.iter().map(|file| etc.join(file)).filter(|path| path.exists()) {
+            std::fs::remove_file(&file)?;
             put(&file, &bundle)?;
         }
         for directory in &self.lookups {
@@ -139,7 +130,6 @@ mod tests {
         assert_eq!(text("ssl/certs/ca-certificates.crt"), "host's\nours\n");
         assert_eq!(text(&format!("ssl/certs/{AUTHORITY_SUBJECT_HASH}.0")), "ours\n");
         assert!(std::fs::read(etc.join("ssl/certs/java/cacerts")).unwrap().starts_with(&[0xFE, 0xED]));
-        assert_eq!(trust.directories().collect::<Vec<_>>(), ["ssl/certs"]);
     }
 
     #[test]
