@@ -210,6 +210,17 @@ impl Home {
         path
     }
 
+    /// As [`Home::write`], but a file that holds these bytes already is left alone: somebody may be reading it.
+    #[track_caller]
+    pub fn keep(&self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let known = self.work().join(&path);
+        if fs::read(&known).is_ok_and(|found| found == bytes.as_ref()) {
+            known
+        } else {
+            self.write(path, bytes)
+        }
+    }
+
     /// Makes a directory and those above it, the owner's. A relative path is below `work`.
     #[track_caller]
     pub fn directory(&self, path: impl AsRef<Path>) -> PathBuf {

@@ -24,16 +24,19 @@ fn browse(scene: &Scene, url: &str, flags: &[&str]) -> Outcome {
 
 /// The one published port of a session, once its server answers.
 fn wait_for_page(scene: &Scene, name: &str) -> String {
+    let mut last = String::new();
     for _ in 0..200 {
         let found = scene.cofferdam(&["net", name, "--json"]).run().assert_success().json();
-        if let Some(url) = found["published"][0]["url"].as_str()
-            && browse(scene, url, &[]).stdout().starts_with("HTTP/1.1 200")
-        {
-            return url.to_owned();
+        if let Some(url) = found["published"][0]["url"].as_str() {
+            let page = browse(scene, url, &[]);
+            if page.stdout().starts_with("HTTP/1.1 200") {
+                return url.to_owned();
+            }
+            last = format!("{found} {page}");
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    panic!("nothing answers")
+    panic!("nothing answers: {last} {}", scene.cofferdam(&["events", name]).run())
 }
 
 fn exfiltration(explained: &Value) -> String {

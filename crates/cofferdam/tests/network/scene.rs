@@ -64,7 +64,7 @@ impl Scene {
 
     /// Any command of the owner's, who trusts the server's authority.
     pub(super) fn cofferdam(&self, words: &[&str]) -> Invocation {
-        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let trusted = self.home.keep("trusted.pem", self.pki.root_pem());
         self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(self.project())
     }
 

@@ -48,7 +48,7 @@ impl Scene {
 
     /// Any program of the owner's, outside all cells.
     pub(super) fn outside(&self, program: &str, words: &[&str]) -> Outcome {
-        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let trusted = self.home.keep("trusted.pem", self.pki.root_pem());
         let program = self.home.invoke(program).args(words).env("SSL_CERT_FILE", trusted);
         program.in_directory(self.home.directory("project")).seeing(&self.machine).run_within(PATIENCE)
     }
@@ -64,7 +64,7 @@ impl Scene {
 
     /// Any command of the owner's, who trusts the registry's authority.
     pub(super) fn cofferdam(&self, words: &[&str]) -> Invocation {
-        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let trusted = self.home.keep("trusted.pem", self.pki.root_pem());
         let project = self.home.directory("project");
         let own = self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(project);
         if self.machine.is_empty() { own } else { own.seeing(&self.machine) }

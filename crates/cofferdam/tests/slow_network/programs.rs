@@ -114,7 +114,7 @@ impl Git {
     }
 
     fn cofferdam(&self, words: &[&str]) -> Invocation {
-        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let trusted = self.home.keep("trusted.pem", self.pki.root_pem());
         let project = self.home.directory("project");
         self.home.cofferdam().args(words).env("SSL_CERT_FILE", trusted).in_directory(project)
     }

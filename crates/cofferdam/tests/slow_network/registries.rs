@@ -40,7 +40,7 @@ impl Scene {
         let grants = grants.iter().flat_map(|grant| ["--allow", grant]);
         let words: Vec<&str> =
             ["run", "--rm"].into_iter().chain(grants).chain(flags.iter().copied()).collect();
-        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let trusted = self.home.keep("trusted.pem", self.pki.root_pem());
         let run = self.home.cofferdam().args(words).args(["--", "bash", "-ec", script]);
         run.env("SSL_CERT_FILE", trusted).in_directory(self.home.directory("project")).run_within(PATIENCE)
     }

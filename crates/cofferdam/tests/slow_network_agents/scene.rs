@@ -52,7 +52,7 @@ impl Scene {
 
     /// Any command of the owner's, whose way out is a proxy at which all names are the model's.
     pub(super) fn cofferdam(&self) -> Invocation {
-        let trusted = self.home.write("trusted.pem", self.pki.root_pem());
+        let trusted = self.home.keep("trusted.pem", self.pki.root_pem());
         let command = self.home.cofferdam().env("SSL_CERT_FILE", trusted).env("NO_PROXY", "127.0.0.1");
         self.proxy.environment().into_iter().fold(command, |command, (name, value)| command.env(name, value))
     }
