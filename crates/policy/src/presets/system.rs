@@ -1,8 +1,9 @@
 //! What a cell shows of the host itself: programs and libraries, and the few pieces of `/etc` that make them work.
 //!
 //! An allow-list. The cell's `/etc` is its own, of copies: an overlay for each directory of the host's in it would cost
-//! each start more than the look that sees whether a copy is still true. Only regular files that everybody may read are ever taken, also where a
-//! pattern would match more. Never listed are keys, password files, and settings in which people keep logins.
+//! each start more than the look that sees whether a copy is still true. Only regular files that everybody may read are
+//! ever taken, also where a pattern would match more. Never listed are keys, password files, and settings in which people
+//! keep logins.
 //! Files about users, hosts and names are made here, and hold nothing of the host's.
 
 /// Directories of programs and libraries, shown read-only where they exist.
@@ -11,7 +12,8 @@ pub const DIRECTORIES: [&str; 4] = ["/usr", "/opt", "/nix/store", "/gnu/store"];
 /// Shown as the same link where the host has a link into `/usr`, read-only where it has a directory.
 pub const MERGED: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// Directories of `/etc` that are taken whole, where they exist, with their links as they are. `*` stands for part of a name.
+/// Directories of `/etc` that are taken whole, where they exist, with their links as they are. `*` stands for part of a
+/// name.
 pub const ETC_DIRECTORIES: &[&str] = &[
     // Hundreds of links that programs in /usr/bin are reached through.
     "alternatives",

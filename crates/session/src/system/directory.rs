@@ -132,6 +132,8 @@ mod tests {
         let names = copied(host.path(), etc.path());
         assert_eq!(names, ["certs/away", "certs/java/store", "certs/link", "certs/open"]);
         assert_eq!(std::fs::read_link(etc.path().join("certs/link")).unwrap(), Path::new("open"));
+        let is_public = |name: &str| is_public_file(&host.path().join("certs").join(name));
+        assert!(is_public("java/store") && !is_public("private/key") && !is_public("closed"));
     }
 
     #[test]

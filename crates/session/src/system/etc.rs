@@ -22,6 +22,7 @@ pub(crate) const OWN_PLACE: &str = "/var/lib/cofferdam";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The most files that one pattern brings.
 const MATCHES_MAX: usize = 64;
+
 /// What was found.
 #[derive(Debug)]
 pub(super) struct Parts {
