@@ -88,6 +88,8 @@ pub fn become_cell_root() -> Result<(), Errno> {
 pub(crate) struct SourceMaps {
     system: OwnedFd,
     owner: OwnedFd,
+    /// Whose namespace `owner` is. It is seen ended at last, when nobody waits for the cell any more.
+    _founder: Blank,
 }
 
 impl SourceMaps {
@@ -103,7 +105,7 @@ impl SourceMaps {
         let uids = swapped(&identities.outer_uids, identities.uid);
         let gids = swapped(&identities.outer_gids, identities.gid);
         let owner = blank.mapped(proc, &Maps { uids: &uids, gids: &gids, privileged: true })?;
-        Ok(Self { system, owner })
+        Ok(Self { system, owner, _founder: blank })
     }
 
     /// The namespace for a source, if it needs one.
@@ -129,13 +131,19 @@ pub fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, 
     Blank::make()?.mapped(proc, maps)
 }
 
-/// A user namespace without maps, and the child that it lives by.
+/// A user namespace without maps, and the child that it lives by, which is seen ended with this value.
 #[derive(Debug)]
 pub(crate) struct Blank {
     pid: Pid,
     pidfd: OwnedFd,
     /// The child ends when this is closed, however.
     _end: OwnedFd,
+}
+
+impl Drop for Blank {
+    fn drop(&mut self) {
+        end(&self.pidfd);
+    }
 }
 
 impl Blank {
@@ -152,10 +160,8 @@ impl Blank {
     }
 
     /// The namespace with these maps, held by its descriptor alone.
-    pub(crate) fn mapped(self, proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
-        let namespace = write_maps(proc, self.pid, maps).and_then(|()| user_namespace_of(proc, self.pid));
-        end(&self.pidfd);
-        namespace
+    pub(crate) fn mapped(&self, proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
+        write_maps(proc, self.pid, maps).and_then(|()| user_namespace_of(proc, self.pid))
     }
 }
 

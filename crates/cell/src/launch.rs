@@ -23,16 +23,17 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::Pid;
+use std::process::ExitCode;
 
 /// The launcher's descriptors, in the order in which [`crate::Cell::start`] hands them over from number 3 on.
 #[derive(Debug)]
-pub struct Inherited {
+pub(crate) struct Inherited {
     /// To the supervisor, for reports and orders.
-    pub control: OwnedFd,
+    pub(crate) control: OwnedFd,
     /// Readable with end-of-file when the supervisor is gone.
-    pub lifeline: OwnedFd,
+    pub(crate) lifeline: OwnedFd,
     /// To the gateway: connections go out here, each as its socket.
-    pub arrivals: OwnedFd,
+    pub(crate) arrivals: OwnedFd,
 }
 
 impl Inherited {
@@ -40,15 +41,22 @@ impl Inherited {
     ///
     /// # Errors
     /// `EBADF` for a process that was not started as the launcher.
-    pub fn take() -> Result<Self, Errno> {
+    fn take() -> Result<Self, Errno> {
         let [control, lifeline, arrivals] = cofferdam_syscall::inherited::take()?;
         Ok(Self { control, lifeline, arrivals })
     }
 }
 
-/// Runs the launcher; returns its exit code when the cell is gone.
+/// The launcher's program, to be called by [`crate::Cell::launch`]; whoever calls it without its descriptors gets
+/// nothing.
 #[must_use]
-pub fn run(inherited: Inherited) -> i32 {
+pub fn main() -> ExitCode {
+    let code = Inherited::take().map_or(1, run);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+/// Runs the launcher; returns its exit code when the cell is gone.
+fn run(inherited: Inherited) -> i32 {
     match launch(&inherited) {
         Ok(guarded) => {
             drop(inherited.control);

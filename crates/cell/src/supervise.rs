@@ -9,6 +9,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 use rustix::process::Pid;
 use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// A running cell. Dropping it closes the lifeline, upon which the guardian ends every process in it.
 #[derive(Debug)]
@@ -54,12 +56,15 @@ fn while_trying(act: &'static str) -> impl Fn(Errno) -> CellError {
 }
 
 impl Cell {
-    /// Starts the launcher: this very binary, called with `arguments`, an empty environment, and the descriptors
-    /// of [`crate::launch::Inherited`] from number 3 on. It makes the namespaces while the plan is worked out.
+    /// Starts the launcher: a program that ends in [`crate::launch::main`], called with `arguments`, an empty
+    /// environment, and its descriptors from number 3 on. It makes the namespaces while
+    /// the plan is worked out.
     ///
     /// # Errors
     /// [`CellError`]; nothing is left running then.
-    pub fn launch(arguments: &[&str]) -> Result<Self, CellError> {
+    pub fn launch(launcher: &Path, arguments: &[&str]) -> Result<Self, CellError> {
+        let program = CString::new(launcher.as_os_str().as_bytes())
+            .map_err(|_nul| while_trying("start the launcher")(Errno::INVAL))?;
         let (control, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(while_trying("make the control socket"))?;
@@ -73,7 +78,7 @@ impl Cell {
         let strings =
             |list: &[&str]| list.iter().filter_map(|text| CString::new(*text).ok()).collect::<Vec<_>>();
         let guardian = spawn(
-            c"/proc/self/exe",
+            &program,
             &ExecStrings::new(strings(arguments)),
             &ExecStrings::new(Vec::new()),
             &[
@@ -109,8 +114,8 @@ impl Cell {
     ///
     /// # Errors
     /// As [`Cell::launch`] and [`Cell::build`].
-    pub fn start(plan: &Plan, arguments: &[&str]) -> Result<Self, CellError> {
-        let cell = Self::launch(arguments)?;
+    pub fn start(plan: &Plan, launcher: &Path, arguments: &[&str]) -> Result<Self, CellError> {
+        let cell = Self::launch(launcher, arguments)?;
         cell.build(plan)?;
         Ok(cell)
     }

@@ -1,7 +1,7 @@
 //! The command line: one file per command; the only crate that prints.
 //!
-//! Two programs in one binary: called as the launcher it becomes a cell's guardian and first process, before
-//! anything else is looked at; called by a person it reads the command line and tells one story.
+//! It reads the command line and tells one story. The other programs lie beside it: the launcher of cells, the gateway,
+//! the probe (`bin`).
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -12,16 +12,12 @@ mod output;
 use clap::Parser as _;
 use cofferdam_policy::event::UnixNanos;
 use cofferdam_session::context::Context;
-use cofferdam_session::start::LAUNCHER_ARGUMENTS;
 use output::Output;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args_os().eq(LAUNCHER_ARGUMENTS) {
-        return launch();
-    }
     let arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error, asks_for_json(std::env::args_os())),
@@ -48,13 +44,4 @@ fn asks_for_json(words: impl IntoIterator<Item = OsString>) -> bool {
 fn now() -> UnixNanos {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     UnixNanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
-/// The launcher's descriptors are numbers 3, 4 and 5; whoever calls it without them gets nothing.
-fn launch() -> ExitCode {
-    let code = match cofferdam_cell::launch::Inherited::take() {
-        Ok(inherited) => cofferdam_cell::launch::run(inherited),
-        Err(_) => 1,
-    };
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

@@ -43,14 +43,15 @@ fn numbered(connection: &Connection, base: &SessionName) -> Result<SessionName, 
         .ok_or_else(|| Error::NameTaken { name: base.clone() }.into())
 }
 
-/// The start of the lowest range that touches none in use. Ranges in use may have come from other settings.
+/// The start of the first range that touches none in use. Ranges in use may have come from other settings.
 pub(crate) fn uid_base(connection: &Connection, of: UidRanges) -> Result<u32, Fault> {
     let mut statement = connection.prepare(
         "SELECT uid_base FROM sessions WHERE uid_base IS NOT NULL AND state <> 'discarded' ORDER BY uid_base",
     )?;
     let used: BTreeSet<u32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let exhausted = || Error::UidsExhausted { ranges: of.ranges };
-    for nth in 0..of.ranges {
+    let (behind, before) = (of.first.min(of.ranges)..of.ranges, 0..of.first.min(of.ranges));
+    for nth in behind.chain(before) {
         let base =
             of.size.checked_mul(nth).and_then(|offset| of.start.checked_add(offset)).ok_or_else(exhausted)?;
         let end = base.checked_add(of.size).ok_or_else(exhausted)?;

@@ -35,6 +35,8 @@ pub struct UidRanges {
     pub size: u32,
     /// How many ranges there are.
     pub ranges: u32,
+    /// Which of them is tried first, counted from 0; then those behind it, and round.
+    pub first: u32,
 }
 
 /// A session to be begun.

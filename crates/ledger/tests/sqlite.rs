@@ -44,7 +44,7 @@ fn new_session(number: u64) -> NewSession {
         directory: "/home/owner/project".into(),
         cell: CellKind::Namespaces,
         parent: None,
-        uids: Some(UidRanges { start: 2_000_000, size: 65_536, ranges: 1_000 }),
+        uids: Some(UidRanges { start: 2_000_000, size: 65_536, ranges: 1_000, first: 0 }),
         supervisor: None,
         label: Label::initial(),
         command: vec!["true".into()],

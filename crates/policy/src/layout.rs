@@ -49,8 +49,6 @@ pub struct System {
     pub links: Vec<(AbsPath, String)>,
     /// Small files that are made for the cell.
     pub made: Vec<(AbsPath, String)>,
-    /// Directories of our own that make up the cell's `/etc`, from top to bottom.
-    pub etc: Vec<AbsPath>,
 }
 
 /// Where one mount of the session keeps what belongs to it.
@@ -84,6 +82,8 @@ pub struct Ground {
 pub struct Host {
     /// What is known first.
     pub ground: Ground,
+    /// A directory of our own that the cell has as `/etc`.
+    pub etc: Option<AbsPath>,
     /// By target: what belongs to each workspace and mount.
     pub places: BTreeMap<AbsPath, Place>,
     /// The session's home directory on the host.
@@ -112,6 +112,9 @@ pub enum LayoutError {
 pub fn compute(permit: &Permit, host: &Host) -> Result<Plan, LayoutError> {
     let authority = permit.authority();
     let mut draft = Draft::on(permit, &host.ground)?;
+    if let Some(etc) = &host.etc {
+        draft.read_only(etc, path("/etc")?);
+    }
     draft.steps.push(Step::Hostname { name: host.hostname.clone() });
     draft.files(&host.names);
     draft.steps.push(Step::Leave);
@@ -186,15 +189,16 @@ impl Draft {
         self.sources.len() - 1
     }
 
-    /// Programs and libraries: read-only overlays, so that a socket lying there leads nowhere.
+    /// A directory of the system's as a read-only overlay, so that a socket lying there leads nowhere.
+    fn read_only(&mut self, directory: &AbsPath, target: AbsPath) {
+        let lower = vec![self.source(directory, IdView::System, true, None)];
+        self.steps.push(Step::Overlay { target, lower, upper: None });
+    }
+
+    /// Programs and libraries.
     fn system(&mut self, system: &System) -> Result<(), PathError> {
-        if !system.etc.is_empty() {
-            let lower = system.etc.iter().map(|path| self.source(path, IdView::System, true, None)).collect();
-            self.steps.push(Step::Overlay { target: path("/etc")?, lower, upper: None });
-        }
         for directory in &system.directories {
-            let lower = vec![self.source(directory, IdView::System, true, None)];
-            self.steps.push(Step::Overlay { target: directory.clone(), lower, upper: None });
+            self.read_only(directory, directory.clone());
         }
         for file in &system.files {
             let source = self.source(file, IdView::System, false, None);

@@ -32,13 +32,13 @@ fn host(authority: &Authority) -> Host {
             files: vec![path("/etc/ld.so.cache")],
             links: vec![(path("/bin"), "usr/bin".into())],
             made: vec![(path("/var/empty/made"), "made\n".into())],
-            etc: vec![path("/state/etc")],
         },
         groups: Vec::new(),
         capture: Capture::Redirect,
     };
     Host {
         ground,
+        etc: Some(path("/state/etc")),
         places: places.collect(),
         home: path("/state/home"),
         hostname: "cell".into(),

@@ -26,7 +26,7 @@ pub struct Context {
     pub state: AbsPath,
     /// `$XDG_CONFIG_HOME/cofferdam`
     pub config: AbsPath,
-    /// This program's own file: the gateway's program lies beside it. Empty where nothing is started.
+    /// This program's own file: the others lie beside it. Empty where nothing is started.
     pub program: PathBuf,
     /// The time, now.
     pub now: fn() -> UnixNanos,

@@ -4,6 +4,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::programs;
 use crate::state::State;
 use crate::system;
 use cofferdam_gateway::trail;
@@ -154,21 +155,6 @@ pub(crate) fn cut_off(trail: BorrowedFd<'_>) -> Vec<Requested> {
         .collect()
 }
 
-/// The gateway's program: the one beside the running program.
-///
-/// # Errors
-/// [`ErrorKind::State`] if there is none.
-pub(crate) fn program(context: &Context) -> Result<PathBuf, Error> {
-    let directory = context.program.parent().unwrap_or(Path::new("/"));
-    let path = directory.join(PROGRAM);
-    if !path.is_file() {
-        return Err(Error::new(ErrorKind::State, format!("cannot find the program {PROGRAM}"))
-            .since(format!("{} is not there", path.display()))
-            .hint("install cofferdam and cofferdam-gateway of one version side by side"));
-    }
-    Ok(path)
-}
-
 fn unstartable(errno: Errno) -> Error {
     Error::new(ErrorKind::State, "cannot start the gateway").because(errno).hint("cofferdam doctor")
 }
@@ -192,7 +178,7 @@ fn null() -> Result<OwnedFd, Error> {
 }
 
 fn start_on(context: &Context, words: &[&str], descriptors: &[BorrowedFd<'_>]) -> Result<Pid, Error> {
-    let program = program(context)?;
+    let program = programs::beside(context, PROGRAM)?;
     let program = CString::new(program.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))?;
     let words = std::iter::once(&PROGRAM).chain(words);
     let arguments = ExecStrings::new(words.filter_map(|word| CString::new(*word).ok()).collect());
@@ -238,7 +224,7 @@ pub(crate) fn lookup(context: &Context, names: &BTreeSet<DnsName>) -> Result<Loo
     looked.ok_or_else(|| {
         Error::new(ErrorKind::State, "cannot look up where the places of a set are")
             .since(format!("the program {PROGRAM} gave no answer"))
-            .hint("install cofferdam and cofferdam-gateway of one version side by side")
+            .hint(programs::SIDE_BY_SIDE)
     })
 }
 

@@ -33,6 +33,7 @@ mod notify;
 pub mod policies;
 pub mod prepare;
 mod program;
+mod programs;
 mod put;
 mod record;
 pub mod request;

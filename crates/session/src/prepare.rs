@@ -51,10 +51,9 @@ pub(crate) fn ground(
     authority: &Authority,
     id: &SessionId,
     id_base: Option<u32>,
-) -> Result<Ground, Error> {
-    let system = system::look(state, &authority.identity, system::authority(state)?)?;
+) -> Ground {
     let groups = machine.hierarchies.groups(&authority.limits, id.as_str());
-    Ok(Ground { id_base, system, groups, capture: capture(state, authority) })
+    Ground { id_base, system: system::look(), groups, capture: capture(state, authority) }
 }
 
 /// How connections are caught: where only listeners can, at the ports at which something is granted.
@@ -131,7 +130,8 @@ pub(crate) fn prepare(
     crate::home::furnish(context, &resolved.authority, handles, &place.home(), owner)?;
     let hostname = hostname(session);
     let names = system::names(&hostname, session.id.as_str(), &resolved.authority.grants)?;
-    let host = Host { ground, places, home: absolute(&place.home())?, hostname, names };
+    let etc = system::etc(state, &resolved.authority.identity, system::authority(state)?)?;
+    let host = Host { ground, etc: Some(etc), places, home: absolute(&place.home())?, hostname, names };
     layout::compute(permit, &host).map_err(no_layout)
 }
 

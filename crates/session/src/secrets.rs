@@ -9,8 +9,8 @@ pub use uses::{Use, uses};
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::gateway;
 use crate::network;
+use crate::programs;
 use crate::sessions::{self, SessionRecord};
 use crate::shell;
 use crate::state::State;
@@ -229,7 +229,7 @@ fn one(reports: Vec<SecretReport>) -> Result<SecretReport, Error> {
 
 /// Starts the program with our terminal and environment, and reads what it says.
 fn ask(context: &Context, order: Vec<OsString>) -> Result<Vec<SecretReport>, Error> {
-    let program = gateway::program(context)?;
+    let program = programs::beside(context, PROGRAM)?;
     let places = [("--state", &context.state), ("--config", &context.config)];
     let places = places.map(|(option, path)| [OsString::from(option), path.as_path().as_os_str().to_owned()]);
     let mut command = Command::new(&program);
@@ -239,7 +239,7 @@ fn ask(context: &Context, order: Vec<OsString>) -> Result<Vec<SecretReport>, Err
     let cannot = |error: std::io::Error| {
         Error::new(ErrorKind::State, format!("cannot run {}", program.display()))
             .because(error)
-            .hint("install cofferdam and cofferdam-gateway of one version side by side")
+            .hint(programs::SIDE_BY_SIDE)
     };
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(cannot)?;
     let mut text = Vec::new();
@@ -267,5 +267,5 @@ fn told(failure: SecretFailure) -> Error {
 fn broken(why: String) -> Error {
     Error::new(ErrorKind::State, format!("cannot understand the program {PROGRAM}"))
         .since(why)
-        .hint("install cofferdam and cofferdam-gateway of one version side by side")
+        .hint(programs::SIDE_BY_SIDE)
 }

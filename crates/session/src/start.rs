@@ -1,7 +1,8 @@
 //! Starting and resuming a session: from a request to the end of its program.
 //!
 //! In this order, so that a failure leaves nothing half done: resolve, admit, record, prepare, build, supervise,
-//! record the end, look what changed. The ledger knows of a session before anything is made for it.
+//! record the end, look what changed. The ledger knows of a session before anything is made for it that outlives its
+//! processes: those are begun beside the record, and gone with whoever begins them.
 
 use crate::changes::{self, Changes};
 use crate::checkpoints;
@@ -14,6 +15,7 @@ use crate::network;
 use crate::notify::Notifier;
 use crate::prepare::{self, Given, Progress};
 use crate::program;
+use crate::programs;
 use crate::record;
 use crate::request::RunRequest;
 use crate::resolve::{self, Resolved};
@@ -37,10 +39,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The host ids that cells of uid 0 are given: above all that distributions and containers hand out.
-pub(crate) const UID_RANGES: UidRanges = UidRanges { start: 0x7000_0000, size: ID_RANGE, ranges: 4096 };
-
-/// The words by which the binary knows that it is to be the launcher; see `cofferdam`'s `main`.
-pub const LAUNCHER_ARGUMENTS: [&str; 2] = ["cofferdam", "cell-launch"];
+pub(crate) const UID_RANGES: UidRanges =
+    UidRanges { start: 0x7000_0000, size: ID_RANGE, ranges: 4096, first: 0 };
 
 /// How a session is to be started.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +111,7 @@ pub fn run(
     told: Told<'_>,
     progress: Progress<'_>,
 ) -> Result<Started, Error> {
-    let waiting = Waiting::launch()?;
+    let mut waiting = Waiting::launch(context)?;
     let state = State::open(context)?;
     let machine = Machine::look();
     let resolved = resolve::resolve(context, &state, &machine, request)?;
@@ -134,19 +134,19 @@ pub fn run(
     };
     let permit = permit(resolved.authority.clone(), &machine)?;
     gateway::ensure_authority(context, &state)?;
-    let id = new_id()?;
-    // An owner with one id needs no range of ids from the ledger: the cell is begun beside its first record.
-    let ground = match context.uid {
-        0 => None,
-        _ => Some(waiting.begin(&state, &machine, &permit, &id, None)?),
-    };
+    let id = SessionId::from_random(random()?);
+    // The cell is begun beside its first record: on ids that are drawn by lot, where it needs some of its own. Should the
+    // ledger have given them away, it gives others, and nothing of the agent's has been in a cell of these.
+    let lot = u32::from(u16::from_ne_bytes(random()?)).checked_rem(UID_RANGES.ranges).unwrap_or_default();
+    let drawn = (context.uid == 0).then(|| UID_RANGES.start + UID_RANGES.size * lot);
+    waiting.ground = Some(waiting.begin(&state, &machine, &permit, &id, drawn)?);
     let session = state.ledger()?.begin_session(&NewSession {
         id,
         name,
         directory: resolved.directory.clone(),
         cell: CellKind::Namespaces,
         parent: None,
-        uids: if context.uid == 0 { Some(free_ranges()?) } else { None },
+        uids: if context.uid == 0 { Some(UidRanges { first: lot, ..free_ranges()? }) } else { None },
         supervisor: Some(record::this_process()?),
         label: Label::initial(),
         command: printable(&request.command),
@@ -155,7 +155,7 @@ pub fn run(
         at: (context.now)(),
     })?;
     let (state, machine, session, resolved) = (&state, &machine, &session, &resolved);
-    let begun = Begun { context, state, machine, session, resolved, told, ground };
+    let begun = Begun { context, state, machine, session, resolved, told };
     begun.go(waiting, &permit, &request.command, options, progress, true)
 }
 
@@ -187,7 +187,7 @@ pub fn resume(
     };
     sessions::require_end(context, &state, &former.id)?;
     gateway::ensure_authority(context, &state)?;
-    let waiting = Waiting::launch()?;
+    let waiting = Waiting::launch(context)?;
     let session = state.ledger()?.resume(
         &former.id,
         &Resumption {
@@ -199,7 +199,7 @@ pub fn resume(
         },
     )?;
     let (state, machine, session, resolved) = (&state, &machine, &session, &resolved);
-    let begun = Begun { context, state, machine, session, resolved, told, ground: None };
+    let begun = Begun { context, state, machine, session, resolved, told };
     begun.go(waiting, &permit, &command, options, progress, false)
 }
 
@@ -212,11 +212,17 @@ pub(crate) fn permit(authority: Authority, machine: &Machine) -> Result<Permit, 
 }
 
 /// A launcher that makes its namespaces while the plan is worked out; gone with this value if it is never built.
-struct Waiting(Option<Cell>);
+struct Waiting {
+    cell: Option<Cell>,
+    /// What the cell was begun on, before there was a record of it.
+    ground: Option<Ground>,
+}
 
 impl Waiting {
-    fn launch() -> Result<Self, Error> {
-        Cell::launch(&LAUNCHER_ARGUMENTS).map(|cell| Self(Some(cell))).map_err(no_cell)
+    fn launch(context: &Context) -> Result<Self, Error> {
+        let launcher = programs::beside(context, programs::LAUNCHER)?;
+        let cell = Cell::launch(&launcher, &[programs::LAUNCHER]).map_err(no_cell)?;
+        Ok(Self { cell: Some(cell), ground: None })
     }
 
     /// Has the cell begun on its ground, which it tells.
@@ -228,15 +234,15 @@ impl Waiting {
         id: &SessionId,
         id_base: Option<u32>,
     ) -> Result<Ground, Error> {
-        let ground = prepare::ground(state, machine, permit.authority(), id, id_base)?;
+        let ground = prepare::ground(state, machine, permit.authority(), id, id_base);
         let beginning = prepare::beginning(permit, &ground)?;
-        self.0.iter().try_for_each(|cell| cell.build(&beginning)).map_err(no_cell)?;
+        self.cell.iter().try_for_each(|cell| cell.build(&beginning)).map_err(no_cell)?;
         Ok(ground)
     }
 
     fn build(mut self, plan: &Plan) -> Result<Cell, Error> {
         let cell =
-            self.0.take().ok_or_else(|| Error::new(ErrorKind::Internal, "cannot build the cell twice"))?;
+            self.cell.take().ok_or_else(|| Error::new(ErrorKind::Internal, "cannot build the cell twice"))?;
         cell.build(plan).map_err(no_cell)?;
         Ok(cell)
     }
@@ -244,7 +250,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(cell) = self.0.take() {
+        if let Some(cell) = self.cell.take() {
             cell.abandon();
         }
     }
@@ -262,8 +268,6 @@ struct Begun<'a> {
     session: &'a SessionRecord,
     resolved: &'a Resolved,
     told: Told<'a>,
-    /// What the cell was begun on, if it was.
-    ground: Option<Ground>,
 }
 
 impl Begun<'_> {
@@ -303,12 +307,7 @@ impl Begun<'_> {
         let authority = permit.authority();
         let handles = Handles::ready(self.context, self.state, &self.session.id, authority)?;
         let program = program::program(self.context, authority, &self.session.name, &handles, command, true)?;
-        let ground = match &self.ground {
-            Some(ground) => ground.clone(),
-            None => {
-                waiting.begin(self.state, self.machine, permit, &self.session.id, self.session.uid_base)?
-            }
-        };
+        let (waiting, ground) = self.begun(waiting, permit)?;
         let session = self.session;
         checkpoints::recover_for_start(self.context, self.state, &session.id)?;
         let plan = prepare::prepare(
@@ -345,6 +344,21 @@ impl Begun<'_> {
         let connection =
             if options.detach { Connection::Background } else { Connection::Foreground(options.streams) };
         supervise(session, cell, &program, connection)
+    }
+
+    /// The cell with what it was begun on; one that was not begun yet, or on other ids than the session's, is begun now.
+    fn begun(&self, mut waiting: Waiting, permit: &Permit) -> Result<(Waiting, Ground), Error> {
+        let base = self.session.uid_base;
+        match waiting.ground.take() {
+            Some(ground) if ground.id_base == base => Ok((waiting, ground)),
+            former => {
+                if former.is_some() {
+                    waiting = Waiting::launch(self.context)?;
+                }
+                let ground = waiting.begin(self.state, self.machine, permit, &self.session.id, base)?;
+                Ok((waiting, ground))
+            }
+        }
     }
 
     fn rhythm(&self) -> Option<Rhythm> {
@@ -410,10 +424,10 @@ pub fn shell_status(status: ExitStatus) -> u8 {
     }
 }
 
-fn new_id() -> Result<SessionId, Error> {
-    let mut random = [0_u8; 8];
-    match rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()) {
-        Ok(8) => Ok(SessionId::from_random(random)),
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0_u8; N];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(length) if length == N => Ok(bytes),
         Ok(_) | Err(_) => {
             Err(Error::new(ErrorKind::Internal, "cannot draw a random number").hint("try again"))
         }

@@ -27,12 +27,8 @@ pub(crate) const AUTHORITY_CERTIFICATE: &str = "certificate.pem";
 /// The longest such certificate, in bytes.
 const AUTHORITY_BYTES_MAX: usize = 16 << 10;
 
-/// What a cell for this identity shows of the host. `authority` is the certificate, as text, of the authority that its
-/// programs are to trust beside the host's.
-///
-/// # Errors
-/// [`ErrorKind::State`] if its `/etc` can't be made.
-pub(crate) fn look(state: &State, identity: &Identity, authority: Option<Vec<u8>>) -> Result<System, Error> {
+/// What a cell shows of the host's programs and libraries.
+pub(crate) fn look() -> System {
     let mut found = System::default();
     for directory in system::DIRECTORIES {
         if is_directory(Path::new(directory)) {
@@ -49,14 +45,21 @@ pub(crate) fn look(state: &State, identity: &Identity, authority: Option<Vec<u8>
             Err(_) => {}
         }
     }
-    let parts = etc::Parts::look(authority);
-    let etc = shared_etc(state, &parts, identity)?;
-    found.etc.extend(AbsPath::new(etc));
     for name in ["online", "possible", "present"] {
         let path = AbsPath::new(Path::new("/sys/devices/system/cpu").join(name)).ok();
         found.made.extend(path.map(|path| (path, cpus())));
     }
-    Ok(found)
+    found
+}
+
+/// The directory that a cell for this identity has as `/etc`. `authority` is the certificate, as text, of the authority
+/// that its programs are to trust beside the host's.
+///
+/// # Errors
+/// [`ErrorKind::State`] if it can't be made.
+pub(crate) fn etc(state: &State, identity: &Identity, authority: Option<Vec<u8>>) -> Result<AbsPath, Error> {
+    let parts = etc::Parts::look(authority);
+    AbsPath::new(shared_etc(state, &parts, identity)?).map_err(|error| cannot(&error))
 }
 
 /// The certificate of the owner's authority, as text; `None` while there is none.

@@ -163,8 +163,10 @@ impl Home {
     #[must_use]
     pub fn cofferdam(&self) -> Invocation {
         let directory = self.root.join("bin");
-        // It looks for the other one beside itself.
-        binary::share("cofferdam-gateway", &directory);
+        // It looks for the others beside itself.
+        for other in ["cofferdam-cell", "cofferdam-gateway"] {
+            binary::share(other, &directory);
+        }
         self.invoke(binary::share("cofferdam", &directory))
     }
 

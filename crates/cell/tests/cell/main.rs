@@ -1,6 +1,6 @@
 //! Real cells, started by this very binary, as uid 0 and as an ordinary user.
 //!
-//! [`Cell::start`](cofferdam_cell::Cell::start) calls its own binary again as the launcher, which no test harness
+//! [`Cell::start`](cofferdam_cell::Cell::start) is told to call this binary again as the launcher, which no test harness
 //! lets happen: so this one has a `main`, and speaks as much of the harness's command line as runners need.
 #![forbid(unsafe_code)]
 #![expect(
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["launch"] => launch(),
+        ["launch"] => cofferdam_cell::launch::main(),
         ["supervise", directory] => ending::supervise(directory),
         ["promise", name] => promise(name),
         words if words.contains(&"--list") => {
@@ -60,13 +60,6 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         words => run(words),
-    }
-}
-
-fn launch() -> ExitCode {
-    match cofferdam_cell::launch::Inherited::take() {
-        Ok(inherited) => ExitCode::from(u8::try_from(cofferdam_cell::launch::run(inherited)).unwrap()),
-        Err(errno) => panic!("not started as a launcher: {errno}"),
     }
 }
 

@@ -154,6 +154,7 @@ impl Scene {
         }
         let host = Host {
             ground: self.ground(),
+            etc: None,
             places,
             home: abs(&self.path("home")),
             hostname: "cell".into(),
@@ -261,18 +262,21 @@ fn system() -> System {
         files: ["/etc/ld.so.cache"].into_iter().filter_map(there).collect(),
         links: ["/bin", "/sbin", "/lib", "/lib64"].into_iter().filter_map(link).collect(),
         made: vec![(path("/etc/passwd"), "root:x:0:0::/root:/bin/sh\n".to_owned())],
-        etc: Vec::new(),
     }
 }
 
+/// This very binary, and the words by which it knows that it is to be the launcher.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+const LAUNCH: [&str; 2] = ["cell", "launch"];
+
 /// Starts a cell and waits until it stands, or until it says why not.
 pub(crate) fn start(plan: &Plan) -> Result<Supervised, Failure> {
-    standing(Cell::start(plan, &["cell", "launch"]).unwrap())
+    standing(Cell::start(plan, Path::new(OWN_PROGRAM), &LAUNCH).unwrap())
 }
 
 /// The same, begun before the plan is there.
 pub(crate) fn start_begun(beginning: &Plan, plan: &Plan) -> Result<Supervised, Failure> {
-    let cell = Cell::launch(&["cell", "launch"]).unwrap();
+    let cell = Cell::launch(Path::new(OWN_PROGRAM), &LAUNCH).unwrap();
     cell.build(beginning).unwrap();
     cell.build(plan).unwrap();
     standing(cell)

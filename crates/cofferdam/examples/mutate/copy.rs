@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 /// The programs of the copy.
 #[derive(Debug)]
 pub(crate) struct Built {
-    /// `cofferdam`, which says what it leaves out.
-    pub(crate) cofferdam: PathBuf,
+    /// `cofferdam` and its launcher, which say what they leave out; by name.
+    pub(crate) product: BTreeMap<String, PathBuf>,
     /// The test binaries, by name; `cofferdam-cell` for the unit tests of the crate `cell`.
     pub(crate) tests: BTreeMap<String, PathBuf>,
     /// Where the other programs lie, as they are.
@@ -42,9 +42,9 @@ pub(crate) fn build() -> Built {
         update(&sources.join(path), &bytes);
     }
     update(&sources.join("crates/cell/src/mutation.rs"), include_bytes!("inserted.rs"));
-    let mut programs =
-        executables(&cargo(&sources, &built, &["build", "-p", "cofferdam", "--bin", "cofferdam"]));
-    let cofferdam = programs.remove("cofferdam").unwrap();
+    let product = ["build", "-p", "cofferdam", "--bin", "cofferdam", "--bin", "cofferdam-cell"];
+    let product = executables(&cargo(&sources, &built, &product));
+    assert_eq!(product.len(), 2, "{product:?}");
     let cell = ["test", "--no-run", "-p", "cofferdam-cell", "--lib", "--test", "cell"];
     let mut tests = executables(&cargo(&sources, &built, &cell));
     // The others know the product by its path alone: they are the tests of the sources as they are.
@@ -53,7 +53,7 @@ pub(crate) fn build() -> Built {
     let scratch = place.join("scratch");
     fs::create_dir_all(&scratch).unwrap();
     let programs = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_path_buf();
-    Built { cofferdam, tests, programs, scratch }
+    Built { product, tests, programs, scratch }
 }
 
 fn cargo(sources: &Path, built: &Path, words: &[&str]) -> String {

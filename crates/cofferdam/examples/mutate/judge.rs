@@ -27,7 +27,7 @@ pub(crate) fn tell(built: &Built) -> Value {
     let scene = Scene::set();
     let told = scene.home.work().join("told.json");
     let mutant = Mutant::new("tell", json!({})).telling(&told);
-    program::write(&built.cofferdam, Some(&mutant), &scene.home.root().join("bin/cofferdam"));
+    program::write_all(&built.product, Some(&mutant), &scene.home.root().join("bin"));
     scene.probe(["--rm"]).args(["list"]).run().assert_success();
     serde_json::from_slice(&std::fs::read(told).unwrap()).unwrap()
 }
@@ -69,7 +69,7 @@ fn outcomes(built: &Built, mutant: Option<&Mutant>) -> Outcomes {
     let (scene, mut plants) = (Scene::set(), None);
     let told = scene.home.work().join("told.json");
     let telling = mutant.map(|mutant| mutant.telling(&told));
-    program::write(&built.cofferdam, telling.as_ref(), &scene.home.root().join("bin/cofferdam"));
+    program::write_all(&built.product, telling.as_ref(), &scene.home.root().join("bin"));
     let aims = Aims::at(&scene, plants.insert(scene.home.plants()));
     let file = scene.home.write("project/plants.json", aims.inside().to_string());
     let run = scene.probe(["--rm"]).args(["all", "--plants"]).arg(file);

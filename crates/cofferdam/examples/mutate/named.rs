@@ -125,18 +125,19 @@ fn passes_soundly(built: &Built, binary: &str, test: &str) -> bool {
 /// Runs the tests of this name with the mutant in the product's place; the first that fails.
 fn fails(built: &Built, mutant: Option<&Mutant>, binary: &str, test: &str) -> Option<String> {
     let directory = tempfile::tempdir_in(&built.scratch).unwrap();
-    let (product, tests) = (directory.path().join("cofferdam"), directory.path().join("tests"));
+    let tests = directory.path().join("tests");
     let program = built.tests.get(binary).unwrap_or_else(|| panic!("no test binary {binary}"));
     let mutates_itself = [CELL_UNITS, CELL].contains(&binary);
     if mutates_itself {
         program::write(program, mutant, &tests);
     } else {
-        program::write(&built.cofferdam, mutant, &product);
+        program::write_all(&built.product, mutant, directory.path());
     }
     // The test binary's own name is nobody's concern but the crate `cell`'s, whose launcher is the test itself.
     let ended = contained(if mutates_itself { &tests } else { program })
         .args([test, "--test-threads=1"])
-        .env("NEXTEST_BIN_EXE_cofferdam", &product)
+        .env("NEXTEST_BIN_EXE_cofferdam", directory.path().join("cofferdam"))
+        .env("NEXTEST_BIN_EXE_cofferdam-cell", directory.path().join("cofferdam-cell"))
         .env("NEXTEST_BIN_EXE_cofferdam-gateway", built.programs.join("cofferdam-gateway"))
         .env("NEXTEST_BIN_EXE_cofferdam-probe", built.programs.join("cofferdam-probe"))
         .stdin(Stdio::null())

@@ -15,6 +15,11 @@ use std::sync::{Mutex, PoisonError};
 const MARK: &[u8] = b"which-mutant-this-is:";
 const ROOM_BYTES: usize = 1024;
 
+/// Writes each program, as this mutant, into `directory`; without one, as what leaves nothing out.
+pub(crate) fn write_all(built: &BTreeMap<String, PathBuf>, mutant: Option<&Mutant>, directory: &Path) {
+    built.iter().for_each(|(name, program)| write(program, mutant, &directory.join(name)));
+}
+
 /// Writes `built`, as this mutant, to `to`; without one, as what leaves nothing out.
 pub(crate) fn write(built: &Path, mutant: Option<&Mutant>, to: &Path) {
     let place = place(built);

@@ -54,7 +54,7 @@ fn pid_of(scene: &Scene, holder: Holder) -> u32 {
         let pids = namespaced_pids(process);
         match holder {
             Holder::Supervisor => process.pid == supervisor,
-            Holder::Guardian => pids.len() == 1 && process.command.contains("cell-launch"),
+            Holder::Guardian => pids.len() == 1 && process.command == "cofferdam-cell",
             Holder::Init => pids.len() > 1 && pids.last() == Some(&1),
             Holder::Program => process.command.starts_with("/bin/sh -c"),
         }

@@ -13,7 +13,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-const RANGES: UidRanges = UidRanges { start: 2_000_000, size: 65_536, ranges: 200 };
+const RANGES: UidRanges = UidRanges { start: 2_000_000, size: 65_536, ranges: 200, first: 0 };
 
 /// Where one ledger is kept; opened anew it is the same ledger.
 pub(crate) trait Store: Sync {

@@ -4,8 +4,10 @@
 
 use super::attempt::Refusal;
 use super::surroundings::{ContainerKind, Surroundings};
+use crate::programs::LAUNCHER;
 use rustix::io::Errno;
 use serde::Serialize;
+use std::path::Path;
 
 /// Something the owner can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,12 +73,12 @@ pub(super) fn of_user_namespaces(around: &Surroundings, refusal: &Refusal) -> Ve
     remedies
 }
 
-/// AppArmor's restriction of user namespaces (Ubuntu 23.10 and later): a profile for this program alone, or the
-/// setting for all.
+/// AppArmor's restriction of user namespaces (Ubuntu 23.10 and later): a profile for this program and its
+/// launcher alone, or the setting for all.
 fn apparmor(around: &Surroundings) -> [Remedy; 2] {
     let tee = around.as_root("tee /etc/apparmor.d/cofferdam");
     let parse = around.as_root("apparmor_parser -r /etc/apparmor.d/cofferdam");
-    let profile = apparmor_profile(&around.program.to_string_lossy());
+    let profile = apparmor_profile(&around.program);
     [
         remedy(
             DEBIAN,
@@ -92,18 +94,26 @@ fn apparmor(around: &Surroundings) -> [Remedy; 2] {
 }
 
 /// The profile confines nothing: it gives the one permission that is missing (apparmor.d(5)).
-fn apparmor_profile(program: &str) -> String {
-    let mut path = String::new();
-    for character in program.chars().filter(|character| !character.is_control()) {
-        if "*?[]{}^,\\\"@".contains(character) {
-            path.push('\\');
-        }
-        path.push(character);
-    }
+fn apparmor_profile(program: &Path) -> String {
+    let directory = literal(program.parent().unwrap_or(Path::new("/")));
+    let name = literal(Path::new(program.file_name().unwrap_or_default()));
+    let both = format!("{directory}/{{{name},{LAUNCHER}}}");
     format!(
-        "abi <abi/4.0>,\ninclude <tunables/global>\n\nprofile cofferdam \"{path}\" flags=(unconfined) {{\n  userns,\n  \
+        "abi <abi/4.0>,\ninclude <tunables/global>\n\nprofile cofferdam \"{both}\" flags=(unconfined) {{\n  userns,\n  \
          include if exists <local/cofferdam>\n}}\n"
     )
+}
+
+/// A path in which no character means anything else to AppArmor.
+fn literal(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars().filter(|character| !character.is_control()) {
+        if "*?[]{}^,\\\"@".contains(character) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
 }
 
 /// What the container that this runs in would have to permit.
@@ -264,9 +274,9 @@ mod tests {
         );
         assert!(said.contains("sudo tee"));
         let said = commands(&ubuntu(), Errno::PERM);
-        assert!(
-            said.contains("profile cofferdam \"/opt/my tools/cofferdam\" flags=(unconfined) {\n  userns,\n")
-        );
+        assert!(said.contains(
+            "profile cofferdam \"/opt/my tools/{cofferdam,cofferdam-cell}\" flags=(unconfined) {\n  userns,\n"
+        ));
         assert!(said.contains("apparmor_parser -r /etc/apparmor.d/cofferdam"));
         assert!(said.contains("kernel.apparmor_restrict_unprivileged_userns = 0"));
         // The restrictions are of ordinary users only.
@@ -302,9 +312,9 @@ mod tests {
 
     #[test]
     fn a_path_cannot_write_into_the_profile() {
-        let profile = apparmor_profile("/a\"\n}\nprofile x {/b*");
+        let profile = apparmor_profile(Path::new("/a\"\n}\nprofile x {/b*"));
         assert_eq!(profile.matches("profile ").count(), 2, "the second is within the quotes");
         assert_eq!(profile.lines().count(), 7, "{profile}");
-        assert!(profile.contains("\"/a\\\"\\}profile x \\{/b\\*\""), "{profile}");
+        assert!(profile.contains("\"/a\\\"\\}profile x \\{/{b\\*,cofferdam-cell}\""), "{profile}");
     }
 }
