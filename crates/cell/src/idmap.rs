@@ -95,12 +95,8 @@ pub(crate) struct SourceMaps {
 impl SourceMaps {
     /// The cell's own namespace serves for programs and libraries: the host's root is the cell's root. For the
     /// owner's files another one is needed, in which the host's root is the agent.
-    pub(crate) fn make(
-        proc: BorrowedFd<'_>,
-        pid: Pid,
-        identities: &Identities,
-        blank: Blank,
-    ) -> Result<Self, Errno> {
+    pub(crate) fn make(proc: BorrowedFd<'_>, pid: Pid, identities: &Identities) -> Result<Self, Errno> {
+        let blank = Blank::make()?;
         let system = user_namespace_of(proc, pid)?;
         let uids = swapped(&identities.outer_uids, identities.uid);
         let gids = swapped(&identities.outer_gids, identities.gid);
@@ -133,7 +129,7 @@ pub fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, 
 
 /// A user namespace without maps, and the child that it lives by, which is seen ended with this value.
 #[derive(Debug)]
-pub(crate) struct Blank {
+struct Blank {
     pid: Pid,
     pidfd: OwnedFd,
     /// The child ends when this is closed, however.
@@ -147,7 +143,7 @@ impl Drop for Blank {
 }
 
 impl Blank {
-    pub(crate) fn make() -> Result<Self, Errno> {
+    fn make() -> Result<Self, Errno> {
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match clone_into_namespaces(Namespaces::USER)? {
             Fork::Child => {
@@ -160,7 +156,7 @@ impl Blank {
     }
 
     /// The namespace with these maps, held by its descriptor alone.
-    pub(crate) fn mapped(&self, proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
+    fn mapped(&self, proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, Errno> {
         write_maps(proc, self.pid, maps).and_then(|()| user_namespace_of(proc, self.pid))
     }
 }

@@ -27,9 +27,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, WaitStatus};
 use std::collections::HashMap;
 
-/// Runs pid 1 to its end; returns its exit code.
-pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd) -> i32 {
-    match Init::start(inherited, handover) {
+/// Runs pid 1 to its end; returns its exit code. `plan` is whole, or the beginning of one.
+pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd, plan: Plan) -> i32 {
+    match Init::start(inherited, handover, plan) {
         Ok(mut init) => init.serve(),
         Err(failure) => {
             let told = wire::send(inherited.control.as_fd(), &Report::Failed(failure), &[]);
@@ -38,7 +38,7 @@ pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd) -> i32 {
     }
 }
 
-/// A part of the plan and the sources that it adds, as the guardian hands them over.
+/// A further part of the plan and the sources that it adds, as the guardian hands them over.
 fn take_plan(guardian: BorrowedFd<'_>) -> Result<(Plan, Vec<OwnedFd>), Failure> {
     let mut descriptors = take_over(guardian).map_err(during(LaunchAct::Handover))?.into_iter();
     let sealed = descriptors.next().ok_or(during(LaunchAct::Handover)(Errno::BADMSG))?;
@@ -73,15 +73,18 @@ struct Entering {
 }
 
 impl<'s> Init<'s> {
-    fn start(inherited: &'s Inherited, handover: &'s OwnedFd) -> Result<Self, Failure> {
+    fn start(inherited: &'s Inherited, handover: &'s OwnedFd, plan: Plan) -> Result<Self, Failure> {
         let (control, guardian) = (inherited.control.as_fd(), handover.as_fd());
         die_with_the_guardian(guardian).map_err(during(LaunchAct::Handover))?;
         rustix::process::setsid().map_err(during(LaunchAct::Handover))?;
+        let mut view = View::new(plan);
+        // It takes no ids, no sources, and nothing of the agent's: it is made while the guardian opens what does.
+        view.make_network()?;
         let doors = take_over(guardian).map_err(during(LaunchAct::Handover))?;
         join_groups(&doors).map_err(during(LaunchAct::ControlGroup))?;
         drop(doors);
-        let (plan, trees) = take_plan(guardian)?;
-        if plan.identities.privileged {
+        let trees = take_over(guardian).map_err(during(LaunchAct::Handover))?;
+        if view.plan.identities.privileged {
             idmap::become_cell_root().map_err(during(LaunchAct::Identity))?;
             // The change of ids hid this process from itself; until the inner namespace is made there is nobody
             // to hide from. It also took the signal that ends us with the guardian.
@@ -91,10 +94,9 @@ impl<'s> Init<'s> {
         }
         leave_the_owners_keys().map_err(during(LaunchAct::Identity))?;
         rustix::process::umask(rustix::fs::Mode::empty());
-        let founder = idmap::host_proc().and_then(|proc| Founder::start(&plan, proc));
+        let founder = idmap::host_proc().and_then(|proc| Founder::start(&view.plan, proc));
         let founder = founder.map_err(during(LaunchAct::Identity))?;
-        let mut view = View::new(plan, trees);
-        view.begin()?;
+        view.begin(trees)?;
         while !view.plan.is_whole() {
             let (plan, trees) = take_plan(guardian)?;
             view.go_on_with(plan, trees)?;

@@ -4,11 +4,11 @@
 //! in the list below, and the first that fails ends it with a report.
 //!
 //! 1. Leave the owner's terminal and directory.
-//! 2. Clone pid 1 into its namespaces, while the supervisor still works on the plan.
-//! 3. Wait for the plan or the beginning of it, read and check it.
+//! 2. Wait for the plan or the beginning of it, read and check it.
+//! 3. Clone pid 1 into its namespaces; it has the plan with the memory that is copied, and makes its network meanwhile.
 //! 4. Make the control groups; pid 1 joins them.
 //! 5. Write its id maps.
-//! 6. As uid 0: open the sources, show their ids through the cell's map. Hand them over with the plan.
+//! 6. As uid 0: open the sources, show their ids through the cell's map. Hand them over.
 //! 7. After a beginning: wait for the whole plan, see that it continues what was begun, and hand over the rest.
 //! 8. Guard: when the supervisor goes, however it goes, so does pid 1, and with it all.
 
@@ -81,14 +81,15 @@ fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
     stand_apart(inherited.lifeline.as_fd()).map_err(during(LaunchAct::Handover))?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(during(LaunchAct::Handover))?;
+    let plan = await_plan(inherited.control.as_fd())?.0;
     match clone_into_namespaces(Namespaces::CELL).map_err(during(LaunchAct::Namespaces))? {
         Fork::Child => {
             drop(ours);
-            exit_now(init::run(inherited, &theirs))
+            exit_now(init::run(inherited, &theirs, plan))
         }
         Fork::Parent(pid, pidfd) => {
             drop(theirs);
-            prepare(inherited, pid, ours.as_fd())
+            prepare(inherited, pid, ours.as_fd(), plan)
                 .inspect_err(|_| guardian::end(&pidfd))
                 .map(|(plan, groups)| guardian::Guarded { plan, pidfd, handover: ours, groups })
         }
@@ -118,17 +119,15 @@ fn refusal(error: &PlanError) -> Errno {
 }
 
 /// Does all that pid 1 can't do for itself, for each part of the plan as it comes.
-fn prepare(inherited: &Inherited, pid: Pid, handover: BorrowedFd<'_>) -> Result<(Plan, Groups), Failure> {
-    let control = inherited.control.as_fd();
-    // Made while there is time: who can map others' ids needs a second namespace to show the owner's files through.
-    let blank = match rustix::process::geteuid().is_root() {
-        true => Some(idmap::Blank::make().map_err(during(LaunchAct::Idmap))?),
-        false => None,
-    };
-    let (plan, sealed) = await_plan(control)?;
+fn prepare(
+    inherited: &Inherited,
+    pid: Pid,
+    handover: BorrowedFd<'_>,
+    plan: Plan,
+) -> Result<(Plan, Groups), Failure> {
     let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
-    let whole = admit(&plan, &groups, pid, handover, blank)
-        .and_then(|maps| supply(control, handover, (plan, sealed), maps.as_ref()))
+    let whole = admit(&plan, &groups, pid, handover)
+        .and_then(|maps| supply(inherited.control.as_fd(), handover, plan, maps.as_ref()))
         .inspect_err(|_| groups.remove())?;
     Ok((whole, groups))
 }
@@ -149,7 +148,6 @@ fn admit(
     groups: &Groups,
     pid: Pid,
     handover: BorrowedFd<'_>,
-    blank: Option<idmap::Blank>,
 ) -> Result<Option<idmap::SourceMaps>, Failure> {
     hand_over(handover, groups.doors()).map_err(during(LaunchAct::Handover))?;
     let proc = idmap::host_proc().map_err(during(LaunchAct::IdMaps))?;
@@ -158,24 +156,19 @@ fn admit(
     if !plan.identities.privileged {
         return Ok(None);
     }
-    blank
-        .ok_or(Errno::PERM)
-        .and_then(|blank| idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities, blank))
-        .map(Some)
-        .map_err(during(LaunchAct::Idmap))
+    idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities).map(Some).map_err(during(LaunchAct::Idmap))
 }
 
-/// Hands over each part of the plan, with the sources that it adds, until it is whole.
+/// Hands over the sources of the plan, and whatever comes to it until it is whole, with the sources that this adds.
 fn supply(
     control: BorrowedFd<'_>,
     handover: BorrowedFd<'_>,
-    first: (Plan, OwnedFd),
+    mut plan: Plan,
     maps: Option<&idmap::SourceMaps>,
 ) -> Result<Plan, Failure> {
-    let (mut plan, mut sealed) = first;
     let mut opened = 0;
+    let mut part = Vec::new();
     loop {
-        let mut part = vec![sealed];
         if maps.is_some() {
             for (number, source) in plan.sources.iter().enumerate().skip(opened) {
                 part.push(sources::open(number, source, maps)?);
@@ -190,7 +183,8 @@ fn supply(
         if !next.continues(&plan) {
             return Err(during(LaunchAct::Plan)(Errno::BADMSG));
         }
-        (plan, sealed) = (next, text);
+        plan = next;
+        part = vec![text];
     }
 }
 

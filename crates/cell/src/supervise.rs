@@ -57,8 +57,8 @@ fn while_trying(act: &'static str) -> impl Fn(Errno) -> CellError {
 
 impl Cell {
     /// Starts the launcher: a program that ends in [`crate::launch::main`], called with `arguments`, an empty
-    /// environment, and its descriptors from number 3 on. It makes the namespaces while
-    /// the plan is worked out.
+    /// environment, and its descriptors from number 3 on. It waits for
+    /// a plan.
     ///
     /// # Errors
     /// [`CellError`]; nothing is left running then.

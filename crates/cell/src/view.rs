@@ -68,13 +68,12 @@ const TERMINALS_MAX: &str = "256";
 const STAGE_BYTES: &str = "1048576";
 
 impl View {
-    /// Nothing yet. `trees` are the sources that the guardian opened; without them they are opened here, with this
-    /// process's own rights.
-    pub(crate) fn new(plan: Plan, trees: Vec<OwnedFd>) -> Self {
+    /// Nothing yet.
+    pub(crate) fn new(plan: Plan) -> Self {
         Self {
             attached: vec![false; plan.sources.len()],
             plan,
-            trees,
+            trees: Vec::new(),
             stage: None,
             root: None,
             open: RefCell::default(),
@@ -85,8 +84,21 @@ impl View {
         }
     }
 
-    /// Applies what there is of the plan, as far as the host's mounts are still there.
-    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+    /// Applies the steps that come first and are about the network.
+    pub(crate) fn make_network(&mut self) -> Result<(), Failure> {
+        let is_next = |view: &Self| {
+            matches!(view.plan.steps.get(view.next), Some(Step::Loopback | Step::Capture { .. }))
+        };
+        while is_next(self) {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Applies what there is of the plan, as far as the host's mounts are still there. `trees` are the sources that the
+    /// guardian opened; without them they are opened here, with this process's own rights.
+    pub(crate) fn begin(&mut self, trees: Vec<OwnedFd>) -> Result<(), Failure> {
+        self.trees = trees;
         let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
         mount_change("/", private).map_err(during(LaunchAct::Namespaces))?;
         self.open_sources()?;

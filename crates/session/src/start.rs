@@ -211,7 +211,7 @@ pub(crate) fn permit(authority: Authority, machine: &Machine) -> Result<Permit, 
     }
 }
 
-/// A launcher that makes its namespaces while the plan is worked out; gone with this value if it is never built.
+/// A launcher that gets ready while the plan is worked out; gone with this value if it is never built.
 struct Waiting {
     cell: Option<Cell>,
     /// What the cell was begun on, before there was a record of it.
