@@ -7,6 +7,7 @@
 mod directory;
 mod etc;
 mod keystore;
+mod seen;
 mod trust;
 
 pub(crate) use etc::OWN_PLACE;
@@ -58,8 +59,23 @@ pub(crate) fn look() -> System {
 /// # Errors
 /// [`ErrorKind::State`] if it can't be made.
 pub(crate) fn etc(state: &State, identity: &Identity, authority: Option<Vec<u8>>) -> Result<AbsPath, Error> {
-    let parts = etc::Parts::look(authority);
-    AbsPath::new(shared_etc(state, &parts, identity)?).map_err(|error| cannot(&error))
+    let subject = etc::Parts::subject(identity, authority.as_deref());
+    let known = seen::recall(&state.etc(), &subject).map(|name| state.etc().join(name));
+    let path = match known.filter(|path| path.exists()) {
+        Some(path) => path,
+        None => {
+            let parts = etc::Parts::look(authority.clone());
+            let path = shared_etc(state, &parts, identity)?;
+            let (name, seen) = (parts.key(identity), seen::Seen::at(parts.witnesses()));
+            // What changed before it was seen shows when it is looked at once more; what changes after, in the note.
+            if etc::Parts::look(authority).key(identity) == name {
+                // Without the note the next start looks through all of it again.
+                let _noted = seen.note(&state.etc(), &subject, &name).is_ok();
+            }
+            path
+        }
+    };
+    AbsPath::new(path).map_err(|error| cannot(&error))
 }
 
 /// The certificate of the owner's authority, as text; `None` while there is none.

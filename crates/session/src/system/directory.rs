@@ -40,6 +40,11 @@ impl Directory {
         below.into_iter().for_each(|path| Self::list(path, all));
     }
 
+    /// Itself and its files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.path.as_path()).chain(self.files.iter().map(|(path, _)| path.as_path()))
+    }
+
     /// Tells what changes when anything does in it.
     pub(super) fn key(&self, stamp: impl Fn(&Metadata) -> String, tell: &mut impl FnMut(String)) {
         tell(format!("{} {}\n", self.path.display(), stamp(&self.found)));

@@ -6,7 +6,7 @@ use super::trust::Trust;
 use cofferdam_policy::authority::Identity;
 use cofferdam_policy::presets::system::{self, Account, EtcFile};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -32,6 +32,8 @@ pub(super) struct Parts {
     directories: Vec<Directory>,
     /// What its programs trust.
     trust: Option<Trust>,
+    /// Directories that patterns were looked up in.
+    listed: Vec<PathBuf>,
 }
 
 impl Parts {
@@ -51,17 +53,36 @@ impl Parts {
         let trust = authority.map(|certificate| Trust::look(certificate, &shown));
         let mut directories = Vec::new();
         shown.into_iter().for_each(|path| Directory::list(path, &mut directories));
-        Self { files, directories, trust }
+        let listed = listings.0.into_keys().collect();
+        Self { files, directories, trust, listed }
+    }
+
+    /// Every path of which anything could change what is found, those included at which there is nothing now.
+    pub(super) fn witnesses(&self) -> BTreeSet<PathBuf> {
+        let named = system::ETC_DIRECTORIES.iter().copied();
+        let named = named.chain(system::ETC_FILES.iter().map(|file| file.pattern()));
+        let named = named.filter(|name| !name.contains('*')).map(|name| Path::new("/etc").join(name));
+        let mut all: BTreeSet<PathBuf> = named.chain(self.listed.iter().cloned()).collect();
+        all.extend(self.files.iter().map(|(path, ..)| path.clone()));
+        all.extend(self.directories.iter().flat_map(Directory::paths).map(Path::to_owned));
+        all.extend(self.trust.iter().flat_map(Trust::paths));
+        // Whether everybody can come to a file is a matter of what it lies in.
+        let above: Vec<PathBuf> =
+            all.iter().flat_map(|path| path.ancestors().skip(1)).map(PathBuf::from).collect();
+        all.extend(above.into_iter().filter(|path| path != Path::new("/")));
+        all
+    }
+
+    /// Whom the directory is made for: who runs in the cell, and which authority is trusted there.
+    pub(super) fn subject(identity: &Identity, authority: Option<&[u8]>) -> String {
+        hex(Sha256::new_with_prefix(header(identity)).chain_update(authority.unwrap_or_default()))
     }
 
     /// Changes when anything does that the directory is made of.
     pub(super) fn key(&self, identity: &Identity) -> String {
         let mut digest = Sha256::new();
         let mut add = |text: String| digest.update(text.as_bytes());
-        add(format!(
-            "{LAYOUT_VERSION} {} {} {} {}\n",
-            identity.name, identity.uid, identity.gid, identity.home
-        ));
+        add(header(identity));
         for (path, _, found) in &self.files {
             // What a link leads to may change without the link.
             let end = std::fs::metadata(path).map_or_else(|_| String::new(), |end| stamp(&end));
@@ -73,7 +94,7 @@ impl Parts {
         if let Some(trust) = &self.trust {
             add(trust.key(stamp));
         }
-        digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex(digest)
     }
 
     /// Makes the directory.
@@ -101,6 +122,14 @@ impl Parts {
         }
         open_to_all(at)
     }
+}
+
+fn header(identity: &Identity) -> String {
+    format!("{LAYOUT_VERSION} {} {} {} {}\n", identity.name, identity.uid, identity.gid, identity.home)
+}
+
+fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(super) fn stamp(found: &Metadata) -> String {

@@ -42,6 +42,13 @@ impl Trust {
         Self { certificate, roots, stores, lookups }
     }
 
+    /// Where stores are looked for, and where the host's certificates were found.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        let stores = TRUST_STORES.iter().map(|(directory, file, _)| of_host(directory, file));
+        let files = TRUST_FILES.iter().map(|file| Path::new("/etc").join(file));
+        stores.chain(files).chain(self.roots.clone())
+    }
+
     /// Changes when anything does that the files are made of.
     pub(super) fn key(&self, stamp: impl Fn(&Metadata) -> String) -> String {
         let roots = self.roots.as_ref().and_then(|path| std::fs::metadata(path).ok());
