@@ -89,9 +89,8 @@ fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
         }
         Fork::Parent(pid, pidfd) => {
             drop(theirs);
-            prepare(inherited, pid, ours.as_fd(), plan)
-                .inspect_err(|_| guardian::end(&pidfd))
-                .map(|(plan, groups)| guardian::Guarded { plan, pidfd, handover: ours, groups })
+            let (plan, groups) = prepare(inherited, (pid, &pidfd), ours.as_fd(), plan)?;
+            Ok(guardian::Guarded { plan, pidfd, handover: ours, groups })
         }
     }
 }
@@ -118,17 +117,22 @@ fn refusal(error: &PlanError) -> Errno {
     }
 }
 
-/// Does all that pid 1 can't do for itself, for each part of the plan as it comes.
+/// Does all that pid 1 can't do for itself, for each part of the plan as it comes. When it fails, pid 1 ends before its
+/// groups are removed, since a group with a process in it can't be.
 fn prepare(
     inherited: &Inherited,
-    pid: Pid,
+    (pid, pidfd): (Pid, &OwnedFd),
     handover: BorrowedFd<'_>,
     plan: Plan,
 ) -> Result<(Plan, Groups), Failure> {
-    let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
+    let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup));
+    let groups = groups.inspect_err(|_| guardian::end(pidfd))?;
     let whole = admit(&plan, &groups, pid, handover)
         .and_then(|maps| supply(inherited.control.as_fd(), handover, plan, maps.as_ref()))
-        .inspect_err(|_| groups.remove())?;
+        .inspect_err(|_| {
+            guardian::end(pidfd);
+            groups.remove();
+        })?;
     Ok((whole, groups))
 }
 

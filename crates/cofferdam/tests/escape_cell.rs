@@ -22,6 +22,7 @@ mod root {
     mod denials;
     mod destruction;
     mod fail_open;
+    mod ids;
     mod lifecycle;
     mod mounts;
     mod neighbours;

@@ -150,6 +150,12 @@ pub(crate) fn no_two_sessions_share_user_ids<S: Store>(factory: impl Fn() -> S) 
     ));
     end_and_discard(&ledger, &id(2));
     assert_eq!(begin(7, few).unwrap(), 2_065_536);
+    // One that was drawn by lot is given if it is free, else one behind it, and round.
+    end_and_discard(&ledger, &id(3));
+    assert_eq!(begin(8, UidRanges { first: 2, ..few }).unwrap(), 2_131_072);
+    end_and_discard(&ledger, &id(1));
+    assert_eq!(begin(9, UidRanges { first: 1, ..few }).unwrap(), 2_000_000);
+    assert!(matches!(begin(10, UidRanges { first: 9, ..few }), Err(Error::UidsExhausted { ranges: 3 })));
 }
 
 pub(crate) fn a_session_goes_only_where_its_state_leads<S: Store>(factory: impl Fn() -> S) {
