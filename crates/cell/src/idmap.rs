@@ -95,8 +95,12 @@ pub(crate) struct SourceMaps {
 impl SourceMaps {
     /// The cell's own namespace serves for programs and libraries: the host's root is the cell's root. For the
     /// owner's files another one is needed, in which the host's root is the agent.
-    pub(crate) fn make(proc: BorrowedFd<'_>, pid: Pid, identities: &Identities) -> Result<Self, Errno> {
-        let blank = Blank::make()?;
+    pub(crate) fn make(
+        proc: BorrowedFd<'_>,
+        pid: Pid,
+        identities: &Identities,
+        blank: Blank,
+    ) -> Result<Self, Errno> {
         let system = user_namespace_of(proc, pid)?;
         let uids = swapped(&identities.outer_uids, identities.uid);
         let gids = swapped(&identities.outer_gids, identities.gid);
@@ -129,7 +133,7 @@ pub fn namespace_with(proc: BorrowedFd<'_>, maps: &Maps<'_>) -> Result<OwnedFd, 
 
 /// A user namespace without maps, and the child that it lives by, which is seen ended with this value.
 #[derive(Debug)]
-struct Blank {
+pub(crate) struct Blank {
     pid: Pid,
     pidfd: OwnedFd,
     /// The child ends when this is closed, however.
@@ -143,7 +147,7 @@ impl Drop for Blank {
 }
 
 impl Blank {
-    fn make() -> Result<Self, Errno> {
+    pub(crate) fn make() -> Result<Self, Errno> {
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match clone_into_namespaces(Namespaces::USER)? {
             Fork::Child => {

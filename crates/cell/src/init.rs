@@ -27,9 +27,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, WaitStatus};
 use std::collections::HashMap;
 
-/// Runs pid 1 to its end; returns its exit code. `plan` is whole, or the beginning of one.
-pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd, plan: Plan) -> i32 {
-    match Init::start(inherited, handover, plan) {
+/// Runs pid 1 to its end; returns its exit code.
+pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd) -> i32 {
+    match Init::start(inherited, handover) {
         Ok(mut init) => init.serve(),
         Err(failure) => {
             let told = wire::send(inherited.control.as_fd(), &Report::Failed(failure), &[]);
@@ -38,7 +38,7 @@ pub(crate) fn run(inherited: &Inherited, handover: &OwnedFd, plan: Plan) -> i32 
     }
 }
 
-/// A further part of the plan and the sources that it adds, as the guardian hands them over.
+/// A part of the plan and the sources that it adds, as the guardian hands them over.
 fn take_plan(guardian: BorrowedFd<'_>) -> Result<(Plan, Vec<OwnedFd>), Failure> {
     let mut descriptors = take_over(guardian).map_err(during(LaunchAct::Handover))?.into_iter();
     let sealed = descriptors.next().ok_or(during(LaunchAct::Handover)(Errno::BADMSG))?;
@@ -73,11 +73,11 @@ struct Entering {
 }
 
 impl<'s> Init<'s> {
-    fn start(inherited: &'s Inherited, handover: &'s OwnedFd, plan: Plan) -> Result<Self, Failure> {
+    fn start(inherited: &'s Inherited, handover: &'s OwnedFd) -> Result<Self, Failure> {
         let (control, guardian) = (inherited.control.as_fd(), handover.as_fd());
         die_with_the_guardian(guardian).map_err(during(LaunchAct::Handover))?;
         rustix::process::setsid().map_err(during(LaunchAct::Handover))?;
-        let mut view = View::new(plan);
+        let mut view = View::new(take_plan(guardian)?.0);
         // It takes no ids, no sources, and nothing of the agent's: it is made while the guardian opens what does.
         view.make_network()?;
         let doors = take_over(guardian).map_err(during(LaunchAct::Handover))?;

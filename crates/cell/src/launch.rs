@@ -4,8 +4,8 @@
 //! in the list below, and the first that fails ends it with a report.
 //!
 //! 1. Leave the owner's terminal and directory.
-//! 2. Wait for the plan or the beginning of it, read and check it.
-//! 3. Clone pid 1 into its namespaces; it has the plan with the memory that is copied, and makes its network meanwhile.
+//! 2. Clone pid 1 into its namespaces, while the supervisor still works on the plan.
+//! 3. Wait for the plan or the beginning of it, read and check it, and let pid 1 have it, which makes its network meanwhile.
 //! 4. Make the control groups; pid 1 joins them.
 //! 5. Write its id maps.
 //! 6. As uid 0: open the sources, show their ids through the cell's map. Hand them over.
@@ -81,15 +81,14 @@ fn launch(inherited: &Inherited) -> Result<guardian::Guarded, Failure> {
     stand_apart(inherited.lifeline.as_fd()).map_err(during(LaunchAct::Handover))?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(during(LaunchAct::Handover))?;
-    let plan = await_plan(inherited.control.as_fd())?.0;
     match clone_into_namespaces(Namespaces::CELL).map_err(during(LaunchAct::Namespaces))? {
         Fork::Child => {
             drop(ours);
-            exit_now(init::run(inherited, &theirs, plan))
+            exit_now(init::run(inherited, &theirs))
         }
         Fork::Parent(pid, pidfd) => {
             drop(theirs);
-            let (plan, groups) = prepare(inherited, (pid, &pidfd), ours.as_fd(), plan)?;
+            let (plan, groups) = prepare(inherited, (pid, &pidfd), ours.as_fd())?;
             Ok(guardian::Guarded { plan, pidfd, handover: ours, groups })
         }
     }
@@ -123,17 +122,30 @@ fn prepare(
     inherited: &Inherited,
     (pid, pidfd): (Pid, &OwnedFd),
     handover: BorrowedFd<'_>,
-    plan: Plan,
 ) -> Result<(Plan, Groups), Failure> {
-    let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup));
-    let groups = groups.inspect_err(|_| guardian::end(pidfd))?;
-    let whole = admit(&plan, &groups, pid, handover)
+    let begun = begin(inherited.control.as_fd(), handover).inspect_err(|_| guardian::end(pidfd));
+    let (plan, groups, blank) = begun?;
+    let whole = admit(&plan, &groups, pid, handover, blank)
         .and_then(|maps| supply(inherited.control.as_fd(), handover, plan, maps.as_ref()))
         .inspect_err(|_| {
             guardian::end(pidfd);
             groups.remove();
         })?;
     Ok((whole, groups))
+}
+
+/// Waits for the plan or the beginning of it, and makes its groups.
+fn begin(
+    control: BorrowedFd<'_>,
+    handover: BorrowedFd<'_>,
+) -> Result<(Plan, Groups, Option<idmap::Blank>), Failure> {
+    // Made while there is time: who can map others' ids needs a second namespace to show the owner's files through.
+    let blank = rustix::process::geteuid().is_root().then(idmap::Blank::make).transpose();
+    let blank = blank.map_err(during(LaunchAct::Idmap))?;
+    let (plan, sealed) = await_plan(control)?;
+    hand_over(handover, &[sealed]).map_err(during(LaunchAct::Handover))?;
+    let groups = Groups::make(&plan.groups).map_err(during(LaunchAct::ControlGroup))?;
+    Ok((plan, groups, blank))
 }
 
 fn await_plan(control: BorrowedFd<'_>) -> Result<(Plan, OwnedFd), Failure> {
@@ -152,6 +164,7 @@ fn admit(
     groups: &Groups,
     pid: Pid,
     handover: BorrowedFd<'_>,
+    blank: Option<idmap::Blank>,
 ) -> Result<Option<idmap::SourceMaps>, Failure> {
     hand_over(handover, groups.doors()).map_err(during(LaunchAct::Handover))?;
     let proc = idmap::host_proc().map_err(during(LaunchAct::IdMaps))?;
@@ -160,7 +173,9 @@ fn admit(
     if !plan.identities.privileged {
         return Ok(None);
     }
-    idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities).map(Some).map_err(during(LaunchAct::Idmap))
+    let blank = blank.ok_or(during(LaunchAct::Idmap)(Errno::PERM))?;
+    let maps = idmap::SourceMaps::make(proc.as_fd(), pid, &plan.identities, blank);
+    maps.map(Some).map_err(during(LaunchAct::Idmap))
 }
 
 /// Hands over the sources of the plan, and whatever comes to it until it is whole, with the sources that this adds.

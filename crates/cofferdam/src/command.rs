@@ -37,14 +37,20 @@ use crate::arguments::Command;
 use crate::output::Output;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::Error;
+use cofferdam_session::launcher::Launcher;
 use cofferdam_session::sessions;
 use cofferdam_session::sessions::SessionRecord;
 use cofferdam_session::state::State;
 
-/// Runs a command; returns its exit code.
-pub(crate) fn run(context: &Context, output: &Output, command: Command) -> Result<u8, Error> {
+/// Runs a command; returns its exit code. A launcher that was started ahead is there for a command that uses one.
+pub(crate) fn run(
+    context: &Context,
+    output: &Output,
+    ahead: Option<Launcher>,
+    command: Command,
+) -> Result<u8, Error> {
     match command {
-        Command::Run(arguments) => run::run(context, output, arguments),
+        Command::Run(arguments) => run::run(context, output, ahead, arguments),
         Command::Probe(arguments) => probe::probe(context, output, arguments),
         Command::Ls => ls::ls(context, output),
         Command::Show(asked) => show::show(context, output, asked.session.as_deref()),

@@ -178,7 +178,7 @@ fn null() -> Result<OwnedFd, Error> {
 }
 
 fn start_on(context: &Context, words: &[&str], descriptors: &[BorrowedFd<'_>]) -> Result<Pid, Error> {
-    let program = programs::beside(context, PROGRAM)?;
+    let program = programs::beside(&context.program, PROGRAM)?;
     let program = CString::new(program.as_os_str().as_bytes()).map_err(|_nul| unstartable(Errno::INVAL))?;
     let words = std::iter::once(&PROGRAM).chain(words);
     let arguments = ExecStrings::new(words.filter_map(|word| CString::new(*word).ok()).collect());

@@ -27,6 +27,7 @@ mod handles;
 mod helper;
 mod home;
 pub mod init;
+pub mod launcher;
 pub mod machine;
 pub mod network;
 mod notify;

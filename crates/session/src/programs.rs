@@ -1,6 +1,5 @@
 //! The programs that this one starts: they lie beside it, of one version with it.
 
-use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -11,12 +10,12 @@ pub(crate) const LAUNCHER: &str = "cofferdam-cell";
 pub(crate) const SIDE_BY_SIDE: &str =
     "install cofferdam, cofferdam-cell and cofferdam-gateway of one version side by side";
 
-/// Where the program of this name is.
+/// Where the program of this name is, beside `program`.
 ///
 /// # Errors
 /// [`ErrorKind::State`] if it is not there.
-pub(crate) fn beside(context: &Context, name: &str) -> Result<PathBuf, Error> {
-    let path = context.program.parent().unwrap_or(Path::new("/")).join(name);
+pub(crate) fn beside(program: &Path, name: &str) -> Result<PathBuf, Error> {
+    let path = program.parent().unwrap_or(Path::new("/")).join(name);
     if path.is_file() {
         return Ok(path);
     }

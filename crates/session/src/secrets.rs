@@ -229,7 +229,7 @@ fn one(reports: Vec<SecretReport>) -> Result<SecretReport, Error> {
 
 /// Starts the program with our terminal and environment, and reads what it says.
 fn ask(context: &Context, order: Vec<OsString>) -> Result<Vec<SecretReport>, Error> {
-    let program = programs::beside(context, PROGRAM)?;
+    let program = programs::beside(&context.program, PROGRAM)?;
     let places = [("--state", &context.state), ("--config", &context.config)];
     let places = places.map(|(option, path)| [OsString::from(option), path.as_path().as_os_str().to_owned()]);
     let mut command = Command::new(&program);

@@ -10,19 +10,18 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::{self, Networking};
 use crate::handles::Handles;
+use crate::launcher::Launcher;
 use crate::machine::{self, Machine};
 use crate::network;
 use crate::notify::Notifier;
 use crate::prepare::{self, Given, Progress};
 use crate::program;
-use crate::programs;
 use crate::record;
 use crate::request::RunRequest;
 use crate::resolve::{self, Resolved};
 use crate::sessions;
 use crate::state::State;
 use crate::supervise::{Connection, Ending, Outcome, Rhythm, Streams, Supervised, supervise};
-use cofferdam_cell::{Cell, CellError};
 use cofferdam_ledger::{
     EndState, Ending as Recorded, NameWish, NewSession, Resumption, SessionRecord, SessionState, UidRanges,
 };
@@ -31,7 +30,6 @@ use cofferdam_policy::authority::{Authority, CellKind};
 use cofferdam_policy::event::{Event, ExitStatus, Refused, StoppedBy};
 use cofferdam_policy::label::Label;
 use cofferdam_policy::layout::{Ground, ID_RANGE};
-use cofferdam_policy::plan::Plan;
 use cofferdam_policy::presets::limits::LimitName;
 use cofferdam_policy::session_id::{SessionId, SessionName};
 use std::ffi::OsString;
@@ -100,18 +98,19 @@ pub struct Ended {
     pub removed: bool,
 }
 
-/// Resolves and starts a session.
+/// Resolves and starts a session, with the launcher that was started ahead of it if there is one.
 ///
 /// # Errors
 /// Of every kind; what was made for a session that could not start is removed again.
 pub fn run(
     context: &Context,
+    ahead: Option<Launcher>,
     request: &RunRequest,
     options: StartOptions,
     told: Told<'_>,
     progress: Progress<'_>,
 ) -> Result<Started, Error> {
-    let mut waiting = Waiting::launch(context)?;
+    let mut launcher = ahead.map_or_else(|| Launcher::start(&context.program), Ok)?;
     let state = State::open(context)?;
     let machine = Machine::look();
     let resolved = resolve::resolve(context, &state, &machine, request)?;
@@ -139,7 +138,7 @@ pub fn run(
     // ledger have given them away, it gives others, and nothing of the agent's has been in a cell of these.
     let lot = u32::from(u16::from_ne_bytes(random()?)).checked_rem(UID_RANGES.ranges).unwrap_or_default();
     let drawn = (context.uid == 0).then(|| UID_RANGES.start + UID_RANGES.size * lot);
-    waiting.ground = Some(waiting.begin(&state, &machine, &permit, &id, drawn)?);
+    launcher.begin(&state, &machine, &permit, &id, drawn)?;
     let session = state.ledger()?.begin_session(&NewSession {
         id,
         name,
@@ -156,7 +155,7 @@ pub fn run(
     })?;
     let (state, machine, session, resolved) = (&state, &machine, &session, &resolved);
     let begun = Begun { context, state, machine, session, resolved, told };
-    begun.go(waiting, &permit, &request.command, options, progress, true)
+    begun.go(launcher, &permit, &request.command, options, progress, true)
 }
 
 /// Starts a stopped session again, on the same layers and home.
@@ -187,7 +186,7 @@ pub fn resume(
     };
     sessions::require_end(context, &state, &former.id)?;
     gateway::ensure_authority(context, &state)?;
-    let waiting = Waiting::launch(context)?;
+    let launcher = Launcher::start(&context.program)?;
     let session = state.ledger()?.resume(
         &former.id,
         &Resumption {
@@ -200,7 +199,7 @@ pub fn resume(
     )?;
     let (state, machine, session, resolved) = (&state, &machine, &session, &resolved);
     let begun = Begun { context, state, machine, session, resolved, told };
-    begun.go(waiting, &permit, &command, options, progress, false)
+    begun.go(launcher, &permit, &command, options, progress, false)
 }
 
 /// The verdict, as a permit or an error.
@@ -209,55 +208,6 @@ pub(crate) fn permit(authority: Authority, machine: &Machine) -> Result<Permit, 
         Verdict::Permit(permit) => Ok(*permit),
         Verdict::Refuse(reasons) => Err(machine::refusal(&reasons)),
     }
-}
-
-/// A launcher that gets ready while the plan is worked out; gone with this value if it is never built.
-struct Waiting {
-    cell: Option<Cell>,
-    /// What the cell was begun on, before there was a record of it.
-    ground: Option<Ground>,
-}
-
-impl Waiting {
-    fn launch(context: &Context) -> Result<Self, Error> {
-        let launcher = programs::beside(context, programs::LAUNCHER)?;
-        let cell = Cell::launch(&launcher, &[programs::LAUNCHER]).map_err(no_cell)?;
-        Ok(Self { cell: Some(cell), ground: None })
-    }
-
-    /// Has the cell begun on its ground, which it tells.
-    fn begin(
-        &self,
-        state: &State,
-        machine: &Machine,
-        permit: &Permit,
-        id: &SessionId,
-        id_base: Option<u32>,
-    ) -> Result<Ground, Error> {
-        let ground = prepare::ground(state, machine, permit.authority(), id, id_base);
-        let beginning = prepare::beginning(permit, &ground)?;
-        self.cell.iter().try_for_each(|cell| cell.build(&beginning)).map_err(no_cell)?;
-        Ok(ground)
-    }
-
-    fn build(mut self, plan: &Plan) -> Result<Cell, Error> {
-        let cell =
-            self.cell.take().ok_or_else(|| Error::new(ErrorKind::Internal, "cannot build the cell twice"))?;
-        cell.build(plan).map_err(no_cell)?;
-        Ok(cell)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(cell) = self.cell.take() {
-            cell.abandon();
-        }
-    }
-}
-
-fn no_cell(error: CellError) -> Error {
-    Error::new(ErrorKind::Cell, "cannot start the cell").because(error).hint("cofferdam doctor")
 }
 
 /// A session that the ledger knows of.
@@ -273,14 +223,14 @@ struct Begun<'a> {
 impl Begun<'_> {
     fn go(
         &self,
-        waiting: Waiting,
+        launcher: Launcher,
         permit: &Permit,
         command: &[OsString],
         options: StartOptions,
         progress: Progress<'_>,
         fresh: bool,
     ) -> Result<Started, Error> {
-        match self.attempt(waiting, permit, command, options, progress) {
+        match self.attempt(launcher, permit, command, options, progress) {
             Ok(Outcome::Detached) => {
                 Ok(Started::Detached { name: self.session.name.clone(), id: self.session.id.clone() })
             }
@@ -298,7 +248,7 @@ impl Begun<'_> {
 
     fn attempt(
         &self,
-        waiting: Waiting,
+        launcher: Launcher,
         permit: &Permit,
         command: &[OsString],
         options: StartOptions,
@@ -307,7 +257,7 @@ impl Begun<'_> {
         let authority = permit.authority();
         let handles = Handles::ready(self.context, self.state, &self.session.id, authority)?;
         let program = program::program(self.context, authority, &self.session.name, &handles, command, true)?;
-        let (waiting, ground) = self.begun(waiting, permit)?;
+        let (launcher, ground) = self.begun(launcher, permit)?;
         let session = self.session;
         checkpoints::recover_for_start(self.context, self.state, &session.id)?;
         let plan = prepare::prepare(
@@ -319,7 +269,7 @@ impl Begun<'_> {
             ground,
             progress,
         )?;
-        let cell = waiting.build(&plan)?;
+        let cell = launcher.build(&plan)?;
         let session = Supervised {
             context: self.context,
             state: self.state,
@@ -347,18 +297,15 @@ impl Begun<'_> {
     }
 
     /// The cell with what it was begun on; one that was not begun yet, or on other ids than the session's, is begun now.
-    fn begun(&self, mut waiting: Waiting, permit: &Permit) -> Result<(Waiting, Ground), Error> {
+    fn begun(&self, mut launcher: Launcher, permit: &Permit) -> Result<(Launcher, Ground), Error> {
         let base = self.session.uid_base;
-        match waiting.ground.take() {
-            Some(ground) if ground.id_base == base => Ok((waiting, ground)),
-            former => {
-                if former.is_some() {
-                    waiting = Waiting::launch(self.context)?;
-                }
-                let ground = waiting.begin(self.state, self.machine, permit, &self.session.id, base)?;
-                Ok((waiting, ground))
-            }
+        match launcher.ground() {
+            Some(ground) if ground.id_base == base => return Ok((launcher, ground)),
+            Some(_) => launcher = Launcher::start(&self.context.program)?,
+            None => {}
         }
+        let ground = launcher.begin(self.state, self.machine, permit, &self.session.id, base)?;
+        Ok((launcher, ground))
     }
 
     fn rhythm(&self) -> Option<Rhythm> {

@@ -147,7 +147,12 @@ pub fn spawn(
     let above = lift(descriptors)?;
     let count = u32::try_from(above.len()).ok().ok_or(Errno::MFILE)?;
     match clone_into_namespaces(Namespaces::NONE)? {
-        Fork::Parent(pid, _) => Ok(pid),
+        Fork::Parent(pid, _) => {
+            // A child that waits for the parent's processor goes first; as it executes its program, the kernel moves it
+            // to a free one.
+            rustix::thread::sched_yield();
+            Ok(pid)
+        }
         Fork::Child => {
             let placed = (0..).zip(&above).try_for_each(|(target, descriptor)| {
                 // SAFETY: numbers only; what was open at `target` is a copy of this child's, and owned by nobody in it

@@ -10,17 +10,23 @@ use cofferdam_policy::presets::limits::Limit;
 use cofferdam_policy::wish::Wish;
 use cofferdam_session::context::Context;
 use cofferdam_session::error::{Error, ErrorKind};
+use cofferdam_session::launcher::Launcher;
 use cofferdam_session::request::RunRequest;
 use cofferdam_session::start::{self, News, StartOptions};
 
-pub(super) fn run(context: &Context, output: &Output, arguments: RunArguments) -> Result<u8, Error> {
+pub(super) fn run(
+    context: &Context,
+    output: &Output,
+    ahead: Option<Launcher>,
+    arguments: RunArguments,
+) -> Result<u8, Error> {
     let RunArguments { detach, rm: remove, ask, .. } = arguments;
     let options = StartOptions { detach, remove, ask, streams: output.streams() };
     let request =
         RunRequest { name: arguments.name, command: arguments.command, ..request(arguments.authority)? };
     let progress = Progress::new(output);
     let told = |news: News<'_>| summary::tell(output, &options, &progress, news);
-    let started = start::run(context, &request, options, &told, &mut |files, bytes| {
+    let started = start::run(context, ahead, &request, options, &told, &mut |files, bytes| {
         progress.show_copied(files, bytes)
     })?;
     drop(progress);

@@ -190,7 +190,7 @@ impl Draft {
         let request = self.request(&trial, tools, &place.0)?;
         let streams = Streams { input: false, output: false, error: false, aside: true };
         let options = StartOptions { detach: false, remove: true, ask: false, streams };
-        let started = start::run(context, &request, options, &|_| (), &mut |_, _| ())?;
+        let started = start::run(context, None, &request, options, &|_| (), &mut |_, _| ())?;
         let Started::Ended(ended) = started else { return Ok(Observed::default()) };
         if !ended.removed {
             sessions::remove(context, &State::open(context)?, &ended.id, &mut |_| ())?;
