@@ -14,6 +14,8 @@ pub(super) struct Directory {
     found: Metadata,
     files: Vec<(PathBuf, Metadata)>,
     links: Vec<PathBuf>,
+    /// The directories in it, those too that are closed and may be opened.
+    below: Vec<PathBuf>,
 }
 
 impl Directory {
@@ -22,11 +24,10 @@ impl Directory {
         let public =
             std::fs::symlink_metadata(&path).ok().filter(|found| found.permissions().mode() & 0o005 == 0o005);
         let (Some(found), Ok(entries)) = (public, std::fs::read_dir(&path)) else { return };
-        let mut listed = Self { path, found, files: Vec::new(), links: Vec::new() };
-        let mut below = Vec::new();
+        let mut listed = Self { path, found, files: Vec::new(), links: Vec::new(), below: Vec::new() };
         for entry in entries.flatten() {
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => below.push(entry.path()),
+                Ok(kind) if kind.is_dir() => listed.below.push(entry.path()),
                 Ok(kind) if kind.is_symlink() => listed.links.push(entry.path()),
                 Ok(kind) if kind.is_file() => {
                     listed.files.extend(entry.metadata().ok().map(|found| (entry.path(), found)));
@@ -35,21 +36,23 @@ impl Directory {
             }
         }
         listed.files.sort_by(|one, other| one.0.cmp(&other.0));
-        below.sort();
+        listed.below.sort();
+        let below = listed.below.clone();
         all.push(listed);
         below.into_iter().for_each(|path| Self::list(path, all));
     }
 
-    /// Itself and its files.
+    /// Itself and what is in it.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(self.path.as_path()).chain(self.files.iter().map(|(path, _)| path.as_path()))
+        let files = self.files.iter().map(|(path, _)| path.as_path());
+        std::iter::once(self.path.as_path()).chain(files).chain(self.below.iter().map(PathBuf::as_path))
     }
 
     /// Tells what changes when anything does in it.
     pub(super) fn key(&self, stamp: impl Fn(&Metadata) -> String, tell: &mut impl FnMut(String)) {
         tell(format!("{} {}\n", self.path.display(), stamp(&self.found)));
         for (path, found) in &self.files {
-            tell(format!("{} {}\n", path.display(), stamp(found)));
+            tell(format!("{} {} {}\n", path.display(), stamp(found), is_public_file(path)));
         }
     }
 
@@ -129,6 +132,17 @@ mod tests {
             files.map(|path| path.strip_prefix(etc).unwrap().display().to_string()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_directory_that_is_closed_or_opened_afterwards_makes_a_difference() {
+        let host = host();
+        let private = host.path().join("certs/private");
+        let mut all = directories(host.path());
+        assert!(all.drain(..).any(|each| each.paths().any(|path| path == private)), "nobody looks at it");
+        let open = key(host.path());
+        std::fs::set_permissions(host.path(), Permissions::from_mode(0o700)).unwrap();
+        assert_ne!(open, key(host.path()), "uid 0 can look into it as before");
     }
 
     #[test]

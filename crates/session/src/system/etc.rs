@@ -64,6 +64,7 @@ impl Parts {
         let named = named.filter(|name| !name.contains('*')).map(|name| Path::new("/etc").join(name));
         let mut all: BTreeSet<PathBuf> = named.chain(self.listed.iter().cloned()).collect();
         all.extend(self.files.iter().map(|(path, ..)| path.clone()));
+        all.extend(self.files.iter().filter_map(|(path, ..)| std::fs::canonicalize(path).ok()));
         all.extend(self.directories.iter().flat_map(Directory::paths).map(Path::to_owned));
         all.extend(self.trust.iter().flat_map(Trust::paths));
         // Whether everybody can come to a file is a matter of what it lies in.
@@ -86,7 +87,9 @@ impl Parts {
         for (path, _, found) in &self.files {
             // What a link leads to may change without the link.
             let end = std::fs::metadata(path).map_or_else(|_| String::new(), |end| stamp(&end));
-            add(format!("{} {} {end}\n", path.display(), stamp(found)));
+            // Uid 0 sees no difference when what it lies in is closed to others.
+            let public = std::fs::canonicalize(path).is_ok_and(|real| is_public_file(&real));
+            add(format!("{} {} {end} {public}\n", path.display(), stamp(found)));
         }
         for directory in &self.directories {
             directory.key(stamp, &mut add);
