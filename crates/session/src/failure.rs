@@ -4,6 +4,7 @@ use crate::ceiling::Ceiling;
 use crate::context::Context;
 use crate::elsewhere;
 use crate::error::{Error, ErrorKind};
+use crate::programs::SIDE_BY_SIDE;
 use crate::terminal::visible;
 use cofferdam_cell::{EntryStage, Failure, LaunchAct};
 use cofferdam_policy::plan::{Plan, Step};
@@ -97,9 +98,9 @@ fn remedy(act: LaunchAct, errno: Errno) -> &'static str {
             "put the workspace on a file system that can map ids (ext4, xfs, btrfs, tmpfs)"
         }
         (LaunchAct::ControlGroup, _) => "leave the limit away that needs it: cofferdam explain",
-        (LaunchAct::Plan | LaunchAct::Identity | LaunchAct::Landlock | LaunchAct::Handover, _) => {
-            "cofferdam doctor"
-        }
+        // A launcher of this version can read every plan of this version.
+        (LaunchAct::Plan, _) => SIDE_BY_SIDE,
+        (LaunchAct::Identity | LaunchAct::Landlock | LaunchAct::Handover, _) => "cofferdam doctor",
     }
 }
 

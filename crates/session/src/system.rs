@@ -118,13 +118,20 @@ fn shared_etc(state: &State, parts: &etc::Parts, identity: &Identity) -> Result<
     }
     // Made aside and renamed, so that of two sessions that come first neither finds half of it.
     let partial = state.etc().join(format!("{name}.{}", rustix::process::getpid().as_raw_nonzero()));
+    let clear = || {
+        let parent = state::open_directory(&state.etc())?;
+        let name = partial.file_name().unwrap_or_default();
+        cofferdam_workspace::discard::remove(parent.as_fd(), name.as_bytes()).map_err(|error| cannot(&error))
+    };
+    // One that had this process's id before may have been killed at it.
+    if partial.exists() {
+        clear()?;
+    }
     std::fs::create_dir(&partial).map_err(|error| cannot(&error))?;
     let made = parts.make(identity, &partial).and_then(|()| std::fs::rename(&partial, &path));
     let Err(error) = made else { return Ok(path) };
     // Half of it would take up the room that is missing.
-    let parent = state::open_directory(&state.etc())?;
-    let name = partial.file_name().unwrap_or_default();
-    cofferdam_workspace::discard::remove(parent.as_fd(), name.as_bytes()).map_err(|error| cannot(&error))?;
+    clear()?;
     if path.exists() { Ok(path) } else { Err(cannot(&error)) }
 }
 
