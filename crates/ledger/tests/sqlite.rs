@@ -128,23 +128,25 @@ fn writers_killed_at_any_moment_lose_nothing_that_was_written() {
     let directory = private_directory();
     let mut children: Vec<Child> =
         (0..4).map(|number| child("process_that_writes_until_killed", directory.path(), number)).collect();
-    std::thread::sleep(Duration::from_millis(700));
+    let written = |number: u64| -> Option<u64> {
+        fs::read_to_string(directory.path().join(format!("progress-{number}"))).ok()?.parse().ok()
+    };
+    // A busy machine may take its time; nextest ends the test if it never comes.
+    while !(0..4).all(|number| written(number) >= Some(1)) {
+        std::thread::sleep(Duration::from_millis(37));
+    }
     for child in &mut children {
         child.kill().unwrap();
         child.wait().unwrap();
         std::thread::sleep(Duration::from_millis(37));
     }
     let ledger = Ledger::open(directory.path()).unwrap();
-    let mut lives = 0;
     for number in 0..4_u64 {
-        let progress = fs::read_to_string(directory.path().join(format!("progress-{number}"))).unwrap();
-        let last: u64 = progress.parse().unwrap_or(0);
-        for nth in 0..=last {
+        // Killed while it was noted, the number may be gone; what it counted is not.
+        for nth in 0..=written(number).unwrap_or(1) {
             ledger.session(&new_session(number * 1_000_000 + nth).id).unwrap();
-            lives += 1;
         }
     }
-    assert!(lives > 4, "the writers had no time to write");
     let healthy: String = Connection::open(file(&directory))
         .unwrap()
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
