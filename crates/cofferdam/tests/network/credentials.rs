@@ -4,6 +4,8 @@ use super::bypassing::process;
 use super::scene::{NAME, OTHER, SECRET, Scene};
 use cofferdam_testkit::server::Answer;
 use rustix::process::{Pid, Signal, kill_process};
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 fn scene() -> Scene {
@@ -122,14 +124,22 @@ fn uses(scene: &Scene) -> Vec<(String, String, bool)> {
     uses
 }
 
-#[test]
-fn what_was_under_way_with_a_secret_when_its_gateway_or_session_ended_is_in_the_log() {
-    let scene = Scene::answering(|seen| {
+/// A server that answers what is slow only once the sender is dropped.
+fn answering_late() -> (Scene, Sender<()>) {
+    let (held_back, until) = channel();
+    let until = Mutex::new(until);
+    let scene = Scene::answering(move |seen| {
         if seen.path.starts_with("/v1/slow") {
-            std::thread::sleep(Duration::from_secs(3));
+            let _dropped = until.lock().unwrap().recv_timeout(Duration::from_secs(60));
         }
         Answer::text("ok")
     });
+    (scene, held_back)
+}
+
+#[test]
+fn what_was_under_way_with_a_secret_when_its_gateway_or_session_ended_is_in_the_log() {
+    let (scene, held_back) = answering_late();
     let policy = with_secret(&scene, "");
     let script =
         format!("curl -sS {}; touch answered; curl -sS {}", scene.url("/v1/x"), scene.url("/v1/slow/1"));
@@ -147,14 +157,12 @@ fn what_was_under_way_with_a_secret_when_its_gateway_or_session_ended_is_in_the_
     // Its gateway may have seen the client go before it was told to end itself.
     let (session, path, _) = &uses[2];
     assert_eq!((uses.len(), &**session, &**path), (3, "two", "/v1/slow/2"));
+    drop(held_back);
 }
 
 #[test]
 fn what_was_under_way_with_a_secret_when_its_supervisor_was_killed_is_in_the_log() {
-    let scene = Scene::answering(|_| {
-        std::thread::sleep(Duration::from_secs(3));
-        Answer::text("ok")
-    });
+    let (scene, held_back) = answering_late();
     let policy = with_secret(&scene, "");
     let script = format!("curl -sS {}", scene.url("/v1/slow"));
     let words = ["run", "-d", "--name", "one", "--policy", &policy, "--", "sh", "-c", &script];
@@ -167,6 +175,7 @@ fn what_was_under_way_with_a_secret_when_its_supervisor_was_killed_is_in_the_log
     scene.home.wait_until_quiet();
     assert_eq!(uses(&scene), [("one".to_owned(), "/v1/slow".to_owned(), false)]);
     assert_eq!(uses(&scene).len(), 1, "and is told once");
+    drop(held_back);
 }
 
 #[test]
