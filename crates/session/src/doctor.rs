@@ -93,7 +93,11 @@ impl Report {
 pub fn examine(context: &Context, fix: bool) -> Report {
     let surroundings = Surroundings::look(context);
     let state = State::open(context);
-    let mut checks = vec![machine::kernel(&surroundings), machine::surroundings(&surroundings)];
+    let mut checks = vec![
+        machine::programs(context),
+        machine::kernel(&surroundings),
+        machine::surroundings(&surroundings),
+    ];
     let process = namespaces::process(&surroundings);
     let no_process = namespaces::lacking(std::slice::from_ref(&process));
     let namespaces = namespaces::checks(&surroundings, no_process);

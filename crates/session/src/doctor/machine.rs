@@ -1,9 +1,15 @@
-//! Checks that need no attempt: the kernel's version, where this runs, and which limits something keeps.
+//! Checks that need no attempt: the programs that belong together, the kernel's version, where this runs, and which
+//! limits something keeps.
 
-use super::remedies::{self, newer_kernel};
+use super::remedies::{self, ANY, newer_kernel, remedy};
 use super::surroundings::{KernelVersion, Surroundings};
 use super::{Check, CheckState, Need};
+use crate::context::Context;
+use crate::policies::shown;
+use crate::programs;
 use cofferdam_policy::presets::limits::LimitName;
+use rustix::fs::{Access, access};
+use std::path::Path;
 
 /// The least kernel for each feature that a cell is built of, oldest first.
 const FEATURES: &[(KernelVersion, &str)] = &[
@@ -15,6 +21,29 @@ const FEATURES: &[(KernelVersion, &str)] = &[
     ((5, 12), "mount_setattr"),
     ((5, 19), "Landlock 2, overlay on mounts with mapped ids"),
 ];
+
+/// Whether the programs that a session is made of lie beside this one. Of which version they are they say themselves,
+/// when one is started.
+pub(super) fn programs(context: &Context) -> Check {
+    let directory = context.program.parent().unwrap_or(Path::new("/"));
+    let needed = [programs::LAUNCHER, cofferdam_gateway::wire::PROGRAM];
+    let can_run = |name: &&str| {
+        programs::beside(&context.program, name).is_ok_and(|path| access(&path, Access::EXEC_OK).is_ok())
+    };
+    let (found, missing): (Vec<&str>, Vec<&str>) = needed.into_iter().partition(can_run);
+    let state = if missing.is_empty() { CheckState::Works } else { CheckState::Missing };
+    let (evidence, remedies) = match state {
+        CheckState::Missing => {
+            let build = "cargo install --locked --path crates/cofferdam";
+            let evidence = format!("no program {} in {}", missing.join(", no "), shown(directory));
+            (evidence, vec![remedy(ANY, programs::SIDE_BY_SIDE, build)])
+        }
+        CheckState::Works | CheckState::CannotTell => {
+            (format!("{} in {}", found.join(", "), shown(directory)), Vec::new())
+        }
+    };
+    Check { id: "programs", title: "programs side by side", state, need: Need::Required, evidence, remedies }
+}
 
 /// The kernel's version. It only explains; the features are tried.
 pub(super) fn kernel(around: &Surroundings) -> Check {
@@ -79,6 +108,31 @@ pub(super) fn limits(around: &Surroundings) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_program_that_is_missing_or_cannot_be_run_is_named_with_the_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = [("HOME".into(), directory.path().as_os_str().to_owned())];
+        let now = || cofferdam_policy::event::UnixNanos(1);
+        let mut context = Context::new(home.into(), directory.path().to_owned(), now).unwrap();
+        context.program = directory.path().join("cofferdam");
+        let put = |name: &str, mode: u32| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        put("cofferdam-cell", 0o755);
+        put("cofferdam-gateway", 0o644);
+        let check = programs(&context);
+        assert_eq!((check.state, check.remedies.len()), (CheckState::Missing, 1));
+        let place = directory.path().display();
+        assert_eq!(check.evidence, format!("no program cofferdam-gateway in {place}"));
+        put("cofferdam-gateway", 0o755);
+        let check = programs(&context);
+        assert_eq!((check.state, check.remedies.len()), (CheckState::Works, 0));
+        assert_eq!(check.evidence, format!("cofferdam-cell, cofferdam-gateway in {place}"));
+    }
 
     fn on(release: &str, version: Option<KernelVersion>) -> Check {
         kernel(&Surroundings { release: release.into(), version, ..Surroundings::default() })
