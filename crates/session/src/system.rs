@@ -66,11 +66,13 @@ pub(crate) fn etc(state: &State, identity: &Identity, authority: Option<Vec<u8>>
         None => {
             let parts = etc::Parts::look(authority.clone());
             let path = shared_etc(state, &parts, identity)?;
-            let (name, seen) = (parts.key(identity), seen::Seen::at(parts.witnesses()));
+            let seen = seen::Seen::at(parts.witnesses());
             // What changed before it was seen shows when it is looked at once more; what changes after, in the note.
-            if etc::Parts::look(authority).key(identity) == name {
-                // Without the note the next start looks through all of it again.
-                let _noted = seen.note(&state.etc(), &subject, &name).is_ok();
+            if etc::Parts::look(authority).key() == parts.key()
+                && let Some(name) = path.file_name().and_then(|name| name.to_str())
+            {
+                // Without the note the next start puts all of it together again.
+                let _noted = seen.note(&state.etc(), &subject, name).is_ok();
             }
             path
         }
@@ -109,15 +111,10 @@ fn cannot(error: &dyn std::fmt::Display) -> Error {
         .hint("is the disk full? cofferdam doctor")
 }
 
-/// The part that all sessions share, made at the first need.
+/// The part that all sessions share, under a name that tells what is in it, and nothing else does.
 fn shared_etc(state: &State, parts: &etc::Parts, identity: &Identity) -> Result<PathBuf, Error> {
-    let name = parts.key(identity);
-    let path = state.etc().join(&name);
-    if path.exists() {
-        return Ok(path);
-    }
     // Made aside and renamed, so that of two sessions that come first neither finds half of it.
-    let partial = state.etc().join(format!("{name}.{}", rustix::process::getpid().as_raw_nonzero()));
+    let partial = state.etc().join(format!("new.{}", rustix::process::getpid().as_raw_nonzero()));
     let clear = || {
         let parent = state::open_directory(&state.etc())?;
         let name = partial.file_name().unwrap_or_default();
@@ -128,11 +125,20 @@ fn shared_etc(state: &State, parts: &etc::Parts, identity: &Identity) -> Result<
         clear()?;
     }
     std::fs::create_dir(&partial).map_err(|error| cannot(&error))?;
-    let made = parts.make(identity, &partial).and_then(|()| std::fs::rename(&partial, &path));
-    let Err(error) = made else { return Ok(path) };
-    // Half of it would take up the room that is missing.
+    let path = parts
+        .make(identity, &partial)
+        .and_then(|()| etc::digest(&partial))
+        .map(|name| state.etc().join(name));
+    if let Ok(path) = &path
+        && !path.exists()
+        && std::fs::rename(&partial, path).is_ok()
+    {
+        return Ok(path.clone());
+    }
+    // What is there already is the same; half of it would take up the room that is missing.
     clear()?;
-    if path.exists() { Ok(path) } else { Err(cannot(&error)) }
+    let path = path.map_err(|error| cannot(&error))?;
+    if path.exists() { Ok(path) } else { Err(cannot(&"it can't be renamed")) }
 }
 
 /// The machine's processors, which `/proc/cpuinfo` shows anyway.

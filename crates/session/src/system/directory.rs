@@ -1,4 +1,4 @@
-//! A directory of the host's `/etc` that is taken whole: looked at at every start, copied when it has changed.
+//! A directory of the host's `/etc` that is taken whole: listed, and copied.
 
 use super::etc::{is_public_file, write};
 use std::fs::Metadata;

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -76,14 +77,15 @@ impl Parts {
 
     /// Whom the directory is made for: who runs in the cell, and which authority is trusted there.
     pub(super) fn subject(identity: &Identity, authority: Option<&[u8]>) -> String {
-        hex(Sha256::new_with_prefix(header(identity)).chain_update(authority.unwrap_or_default()))
+        let Identity { name, uid, gid, home, .. } = identity;
+        let header = format!("{LAYOUT_VERSION} {name} {uid} {gid} {home}\n");
+        hex(Sha256::new_with_prefix(header).chain_update(authority.unwrap_or_default()))
     }
 
-    /// Changes when anything does that the directory is made of.
-    pub(super) fn key(&self, identity: &Identity) -> String {
+    /// Changes when anything does that the directory is made of, as far as stamps show it.
+    pub(super) fn key(&self) -> String {
         let mut digest = Sha256::new();
         let mut add = |text: String| digest.update(text.as_bytes());
-        add(header(identity));
         for (path, _, found) in &self.files {
             // What a link leads to may change without the link.
             let end = std::fs::metadata(path).map_or_else(|_| String::new(), |end| stamp(&end));
@@ -127,8 +129,38 @@ impl Parts {
     }
 }
 
-fn header(identity: &Identity) -> String {
-    format!("{LAYOUT_VERSION} {} {} {} {}\n", identity.name, identity.uid, identity.gid, identity.home)
+/// Tells directories apart by what is in them: each path with its kind, and what the file holds or where the link leads.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn digest(directory: &Path) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    add(&mut digest, directory, Path::new(""))?;
+    Ok(hex(digest))
+}
+
+fn add(digest: &mut Sha256, directory: &Path, below: &Path) -> io::Result<()> {
+    let entries: io::Result<Vec<_>> = std::fs::read_dir(directory.join(below))?.collect();
+    let mut entries = entries?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, kind) = (below.join(entry.file_name()), entry.file_type()?);
+        let (kind, holds) = match kind {
+            kind if kind.is_dir() => (b"d", Vec::new()),
+            kind if kind.is_symlink() => {
+                (b"l", std::fs::read_link(entry.path())?.into_os_string().into_vec())
+            }
+            _ => (b"f", std::fs::read(entry.path())?),
+        };
+        for part in [kind, path.as_os_str().as_bytes(), &holds] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        if kind == b"d" {
+            add(digest, directory, &path)?;
+        }
+    }
+    Ok(())
 }
 
 fn hex(digest: Sha256) -> String {
@@ -242,4 +274,42 @@ pub(super) fn is_public_file(path: &Path) -> bool {
 
 fn is_in_usr(path: &Path) -> bool {
     std::fs::canonicalize(path).is_ok_and(|path| path.starts_with("/usr"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn the_same_is_known_again_and_any_other_name_link_or_content_is_told_apart() {
+        let made = |change: &dyn Fn(&Path)| {
+            let scene = tempfile::tempdir().unwrap();
+            std::fs::create_dir(scene.path().join("list")).unwrap();
+            write(&scene.path().join("list/one"), b"1").unwrap();
+            write(&scene.path().join("two"), b"22").unwrap();
+            symlink("two", scene.path().join("link")).unwrap();
+            change(scene.path());
+            digest(scene.path()).unwrap()
+        };
+        let same = made(&|_| {});
+        assert_eq!(
+            same,
+            made(&|at| File::open(at.join("two")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap())
+        );
+        let changes: [&dyn Fn(&Path); 6] = [
+            &|at| std::fs::write(at.join("two"), "33").unwrap(),
+            &|at| std::fs::rename(at.join("list/one"), at.join("one")).unwrap(),
+            &|at| std::fs::remove_file(at.join("list/one")).unwrap(),
+            &|at| std::fs::create_dir(at.join("empty")).unwrap(),
+            &|at| std::fs::rename(at.join("link"), at.join("other")).unwrap(),
+            &|at| {
+                std::fs::remove_file(at.join("link")).unwrap();
+                symlink("list", at.join("link")).unwrap();
+            },
+        ];
+        let mut all: BTreeSet<String> = changes.iter().map(|change| made(*change)).collect();
+        all.insert(same);
+        assert_eq!(all.len(), changes.len() + 1);
+    }
 }

@@ -1,8 +1,9 @@
 //! What the shared `/etc` was made of, as it was last seen, so that a start need not look through all of it again.
 //!
-//! A note in the owner's state directory: for whom, which directory it came to, and each path that had a part in it with
-//! its stamps. A name that comes or goes changes the stamp of its directory, which is among them. A note that can't be
-//! read, or of which anything differs, is none.
+//! A note in the owner's state directory for each subject: which directory it came to, and each path that had a part in
+//! it with its stamps. A name that comes or goes changes the stamp of its directory, which is among them. A note that
+//! can't be read, or of which anything differs, is none. Stamps tell of every change by a system call; what a program
+//! stores through a mapping into a page that was dirty already moves none.
 
 use super::etc::stamp;
 use std::collections::BTreeSet;
@@ -12,8 +13,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The note's name in [`crate::state::State::etc`].
-const FILE: &str = "seen";
 /// Its last line: a note without it was cut off.
 const END: &[u8] = b"end\n";
 /// What changed so shortly before may change again without its stamp showing it.
@@ -58,7 +57,7 @@ impl Seen {
     /// # Errors
     /// What the file system says; there is the former note then, or none.
     pub(super) fn note(&self, directory: &Path, subject: &str, name: &str) -> io::Result<()> {
-        let mut text = format!("{subject}\n{name}\n").into_bytes();
+        let mut text = format!("{name}\n").into_bytes();
         for (path, found) in &self.0 {
             let path = path.as_os_str().as_bytes();
             if path.contains(&b'\n') {
@@ -70,23 +69,26 @@ impl Seen {
             text.push(b'\n');
         }
         text.extend(END);
-        let partial = directory.join(format!("{FILE}.{}", rustix::process::getpid().as_raw_nonzero()));
+        let place = place(directory, subject);
+        let partial = place.with_extension(rustix::process::getpid().as_raw_nonzero().to_string());
         fs::write(&partial, text)?;
         let newest = self.0.iter().map(|(_, found)| found.changed_seconds()).max().unwrap_or(0);
         if newest.saturating_add(RACY_SECONDS) >= fs::symlink_metadata(&partial)?.ctime() {
             return fs::remove_file(&partial);
         }
-        fs::rename(&partial, directory.join(FILE))
+        fs::rename(&partial, place)
     }
+}
+
+/// Where the note for `subject`, which holds no dot, lies in [`crate::state::State::etc`].
+fn place(directory: &Path, subject: &str) -> PathBuf {
+    directory.join(format!("seen-{subject}"))
 }
 
 /// The name of the directory that was made for `subject`, if all that it was made of is as it was.
 pub(super) fn recall(directory: &Path, subject: &str) -> Option<String> {
-    let text = fs::read(directory.join(FILE)).ok()?;
+    let text = fs::read(place(directory, subject)).ok()?;
     let mut lines = text.strip_suffix(END)?.strip_suffix(b"\n")?.split(|&byte| byte == b'\n');
-    if lines.next()? != subject.as_bytes() {
-        return None;
-    }
     let name = std::str::from_utf8(lines.next()?).ok()?;
     let is_as_it_was = |line: &[u8]| {
         let mut fields = line.splitn(3, |&byte| byte == b' ');
@@ -122,7 +124,10 @@ mod tests {
         Seen::at(paths.clone()).note(scene.path(), "me", "made").unwrap();
         assert_eq!(recall(scene.path(), "me"), None, "too fresh to be sure");
         assert_eq!(note().as_deref(), Some("made"));
-        assert_eq!(recall(scene.path(), "somebody else"), None);
+        assert_eq!(recall(scene.path(), "other"), None);
+        Seen::at(paths.clone()).note(scene.path(), "other", "another").unwrap();
+        assert_eq!(recall(scene.path(), "other").as_deref(), Some("another"));
+        assert_eq!(recall(scene.path(), "me").as_deref(), Some("made"), "the other's is beside it");
         let changes: [&dyn Fn(); 4] = [
             &|| fs::write(at("etc/file"), "other").unwrap(),
             &|| fs::write(at("target"), "other").unwrap(),
@@ -135,8 +140,8 @@ mod tests {
             assert_eq!(recall(scene.path(), "me"), None);
         }
         assert!(note().is_some());
-        let whole = fs::read(at("seen")).unwrap();
-        fs::write(at("seen"), whole.strip_suffix(END).unwrap()).unwrap();
+        let whole = fs::read(at("seen-me")).unwrap();
+        fs::write(at("seen-me"), whole.strip_suffix(END).unwrap()).unwrap();
         assert_eq!(recall(scene.path(), "me"), None, "cut off");
     }
 }
